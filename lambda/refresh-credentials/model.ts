@@ -124,4 +124,6 @@ export interface RefreshedTarget {
 export interface RefreshReport {
   readonly refreshed: readonly RefreshedTarget[];
   readonly failed: readonly [];
+  /** Present and true when nothing was written. */
+  readonly dryRun?: boolean;
 }

@@ -1,0 +1,80 @@
+import type { Clock } from './clock';
+import { OperatorMustActError, type OperatorReason, type RefresherError, TransientError } from './errors';
+
+/** Time for one AWS call with the SDK's own retries; the deadline of the run cuts it shorter. */
+const CALL_LIMIT_MS = 25_000;
+
+/**
+ * How the AWS clients talk. The SDK is the only retrier of AWS calls. A request time-out only logs unless it
+ * is told to throw.
+ */
+export const AWS_CLIENT_DEFAULTS = {
+  maxAttempts: 4,
+  requestHandler: { connectionTimeout: 3_000, requestTimeout: 6_000, throwOnRequestTimeout: true },
+};
+
+/** One AWS call, told for a person. */
+export interface AwsCall {
+  /** Such as `ecr:GetAuthorizationToken in us-east-1`. */
+  readonly name: string;
+  readonly deadlineMs: number;
+  /** What a refusal asks the operator to look at. */
+  readonly reason: OperatorReason;
+}
+
+/** Runs an AWS call against the deadline. @throws OperatorMustActError or TransientError, never the SDK's own error */
+export async function callAws<T>(call: AwsCall, clock: Clock, send: () => Promise<T>): Promise<T> {
+  const limitMs = Math.min(CALL_LIMIT_MS, call.deadlineMs - clock.now());
+  let timer: NodeJS.Timeout | undefined;
+  const timeUp = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new TransientError(`${call.name}: no answer within ${limitMs} ms`)),
+      limitMs,
+    );
+  });
+  try {
+    return await Promise.race([send(), timeUp]);
+  } catch (error) {
+    throw error instanceof TransientError ? error : meaningOfAwsError(error, call);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Client faults that time mends: the caller's credentials or clock are being renewed, or there is too much traffic. */
+const PASSING =
+  /^(Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|ExpiredToken|RequestExpired|RequestTimeout|RequestTimeTooSkewed)/;
+
+/**
+ * Decides what a failed AWS call asks for, by the error's name and status.
+ *
+ * The message of a service's own refusal is kept: it names the principal, the action and the resource. Any
+ * other message is dropped: a parser that fails on an answer quotes the answer, which may be the secret.
+ */
+export function meaningOfAwsError(thrown: unknown, call: AwsCall): RefresherError {
+  const { name, message, status } = describe(rootOf(thrown));
+  const refused = status >= 400 && status < 500 && status !== 408 && status !== 429 && !PASSING.test(name);
+  if (refused)
+    return new OperatorMustActError(reasonOf(name, call.reason), `${call.name}: ${name}: ${message}`);
+  return new TransientError(`${call.name}: ${name}${status ? ` (${status})` : ''}`);
+}
+
+/** Powertools wraps the SDK's errors. */
+function rootOf(thrown: unknown): unknown {
+  return thrown instanceof Error && thrown.cause instanceof Error ? rootOf(thrown.cause) : thrown;
+}
+
+function describe(error: unknown): { name: string; message: string; status: number } {
+  if (!(error instanceof Error)) return { name: typeof error, message: '', status: 0 };
+  const metadata =
+    '$metadata' in error ? (error.$metadata as { httpStatusCode?: unknown } | undefined) : undefined;
+  const isServiceRefusal = '$fault' in error && error.$fault === 'client';
+  const status =
+    isServiceRefusal && typeof metadata?.httpStatusCode === 'number' ? metadata.httpStatusCode : 0;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  return { name: isServiceRefusal ? error.name : code, message: error.message.slice(0, 400), status };
+}
+
+function reasonOf(name: string, otherwise: OperatorReason): OperatorReason {
+  return /^(AccessDenied|UnauthorizedOperation)/.test(name) ? 'permission-missing' : otherwise;
+}

@@ -1,0 +1,101 @@
+import { InvalidEventError } from './errors';
+import type { Target } from './model';
+
+/** What an event asks for. */
+export interface EventRequest {
+  /** Names of the targets to refresh. @default - all of them: a full run */
+  readonly targets?: readonly string[];
+  /** Do everything but write. */
+  readonly dryRun: boolean;
+  /**
+   * The same for every retry of one event, so that a retry goes on where the last try stopped.
+   * @default - the event has none, and every invocation begins anew
+   */
+  readonly runId?: string;
+}
+
+type JsonObject = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads an event: a scheduled one, an SQS batch of failed invocations, or `{ targets?, dryRun? }`.
+ *
+ * @throws InvalidEventError naming the field; a misspelt `target` must not refresh everything
+ */
+export function parseEvent(event: unknown): EventRequest {
+  if (!isObject(event)) throw new InvalidEventError(`expected an object as event, found ${kindOf(event)}`);
+  if (Array.isArray(event.Records)) return parseQueued(event.Records);
+  if (typeof event.source === 'string' && 'detail-type' in event) {
+    return { dryRun: false, ...(typeof event.id === 'string' && { runId: event.id }) };
+  }
+  return parseManual(event);
+}
+
+/** A record holds what Lambda's on-failure destination wrote, or an event that a person put back by hand. */
+function parseQueued(records: readonly unknown[]): EventRequest {
+  const [first, ...others] = records.map((record) => {
+    const body = isObject(record) ? parseBody(record.body) : undefined;
+    return parseEvent(isObject(body) && 'requestPayload' in body ? body.requestPayload : body);
+  });
+  if (!first || others.length > 0) {
+    throw new InvalidEventError(`expected one queued event at a time, found ${records.length}`);
+  }
+  return first;
+}
+
+function parseBody(body: unknown): unknown {
+  try {
+    return JSON.parse(typeof body === 'string' ? body : '');
+  } catch {
+    throw new InvalidEventError('expected a queued event as JSON, found something else');
+  }
+}
+
+function parseManual(event: JsonObject): EventRequest {
+  const { targets, dryRun = false, ...unknown } = event;
+  const [strange] = Object.keys(unknown);
+  if (strange !== undefined) {
+    throw new InvalidEventError(
+      `unknown field "${strange}" in the event; expected "targets", "dryRun", or neither`,
+    );
+  }
+  if (typeof dryRun !== 'boolean')
+    throw new InvalidEventError(`expected true or false as "dryRun", found ${kindOf(dryRun)}`);
+  if (targets === undefined) return { dryRun };
+  if (!isListOfNames(targets)) {
+    throw new InvalidEventError('expected a list of target names as "targets", such as ["prod"]');
+  }
+  return { targets, dryRun };
+}
+
+/**
+ * The targets that a request names, each once and in the order of the configuration; all when it names none.
+ *
+ * @throws InvalidEventError listing the names that exist
+ */
+export function chooseTargets(
+  all: readonly Target[],
+  names: readonly string[] | undefined,
+): readonly Target[] {
+  if (!names) return all;
+  const missing = names.find((name) => !all.some((target) => target.name === name));
+  if (missing !== undefined) {
+    const known = all.slice(0, 20).map(({ name }) => name);
+    throw new InvalidEventError(
+      `no target is named "${missing}"; there are ${known.join(', ')}${all.length > 20 ? ', …' : ''}`,
+    );
+  }
+  return all.filter(({ name }) => names.includes(name));
+}
+
+function isListOfNames(value: unknown): value is string[] {
+  return Array.isArray(value) && value.length > 0 && value.every((name) => typeof name === 'string');
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'a list' : typeof value;
+}

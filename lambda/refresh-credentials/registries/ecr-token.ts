@@ -1,0 +1,44 @@
+import { TransientError } from '../errors';
+import { type Credential, Secret } from '../model';
+
+/** The part of ECR's answer that holds the token. */
+export interface AuthorizationData {
+  readonly authorizationToken?: string | undefined;
+  readonly expiresAt?: Date | undefined;
+  readonly proxyEndpoint?: string | undefined;
+}
+
+/**
+ * Decodes an ECR authorization token: base64 of `AWS:<password>`, split at the first colon, since a password
+ * may hold colons itself (Amazon ECR API reference, AuthorizationData).
+ *
+ * @param nowMs - milliseconds since the epoch
+ * @throws TransientError when any part is missing, malformed or expired, saying which but never what stood there
+ */
+export function decodeAuthorizationToken(data: AuthorizationData | undefined, nowMs: number): Credential {
+  const token = data?.authorizationToken;
+  if (!token) throw refused('no token');
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(token) || token.length % 4 === 1)
+    throw refused('a token that is not base64');
+  const bytes = Buffer.from(token, 'base64');
+  const pair = bytes.toString('utf8');
+  if (!Buffer.from(pair, 'utf8').equals(bytes)) throw refused('a token that is not text');
+  const colon = pair.indexOf(':');
+  if (colon < 0) throw refused('a token without a colon');
+  const username = pair.slice(0, colon);
+  const password = pair.slice(colon + 1);
+  if (!username || !password) throw refused(`a token without a ${username ? 'password' : 'user name'}`);
+  return { username, password: new Secret(password), ...validity(data, nowMs) };
+}
+
+function validity(data: AuthorizationData, nowMs: number): Pick<Credential, 'expiresAt' | 'registryUrl'> {
+  const { expiresAt, proxyEndpoint } = data;
+  if (!expiresAt || Number.isNaN(expiresAt.getTime())) throw refused('no time of expiry');
+  if (expiresAt.getTime() <= nowMs) throw refused(`a token that expired at ${expiresAt.toISOString()}`);
+  if (!proxyEndpoint) throw refused('no registry address');
+  return { expiresAt, registryUrl: proxyEndpoint.replace(/\/+$/, '') };
+}
+
+function refused(found: string): TransientError {
+  return new TransientError(`ecr:GetAuthorizationToken answered with ${found}; nothing was sent to Runpod`);
+}

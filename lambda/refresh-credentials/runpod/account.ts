@@ -1,0 +1,196 @@
+import type { Clock } from '../clock';
+import {
+  ApiKeyRefusedError,
+  asRefresherError,
+  OperatorMustActError,
+  type RefresherError,
+  RouteCannotError,
+  TransientError,
+} from '../errors';
+import type { Credential, RouteName } from '../model';
+import { Pacer } from '../rate-limit';
+import type { RegistryAuth, RunpodCall, RunpodRoute } from './route';
+
+/** A registry auth that now holds the credential, and the API over which it was written. */
+export interface Written {
+  readonly registryAuthId: string;
+  readonly route: RouteName;
+}
+
+/** Lists the account's registry auths; shared by the targets of a run, so that they are listed once. */
+export type Lookup = () => Promise<readonly RegistryAuth[]>;
+
+/** How often a name is looked for before its creation is given up. */
+const MAX_LOOKS = 3;
+
+/** A route that took over because another was down gives the place back after this long. */
+const OUTAGE_MEMORY_MS = 10 * 60_000;
+
+/**
+ * One Runpod account over whichever of its APIs works today.
+ *
+ * The route that worked is tried first the next time, for as long as the process is warm. A route that cannot
+ * do it, is down after all retries, or lacks a permission gives way to the next; a refused key ends the try,
+ * because it is the same key everywhere. Nothing is ever deleted.
+ */
+export class RunpodAccount {
+  readonly #routes: readonly RunpodRoute[];
+  readonly #clock: Clock;
+  readonly #pacer = new Pacer();
+  #preferred: { readonly route: RouteName; readonly untilMs: number } | undefined;
+
+  /** @param routes - in the order of preference; at least one */
+  constructor(routes: readonly RunpodRoute[], clock: Clock) {
+    this.#routes = routes;
+    this.#clock = clock;
+  }
+
+  /** Whether a route is another than the first of the settings. */
+  isFallback(route: RouteName): boolean {
+    return route !== this.#routes[0]?.name;
+  }
+
+  /** All registry auths of the account, and the route that listed them. */
+  async list(call: RunpodCall): Promise<{ auths: RegistryAuth[]; route: RouteName }> {
+    const { value, route } = await this.#overRoutes((candidate) => candidate.list(this.#paced(call)));
+    return { auths: value, route };
+  }
+
+  /**
+   * Writes a credential over the one that a registry auth holds.
+   *
+   * @throws ApiKeyRefusedError, OperatorMustActError or TransientError; `registry-auth-missing` only when every
+   *   route said that it cannot and the account's list does not have the id
+   */
+  async update(call: RunpodCall, id: string, credential: Credential): Promise<Written> {
+    try {
+      const { route } = await this.#overRoutes((candidate) =>
+        candidate.update(this.#paced(call), id, credential),
+      );
+      return { registryAuthId: id, route };
+    } catch (error) {
+      const mayBeMissing = error instanceof NoRouteWorkedError || error instanceof UnconfirmedError;
+      throw mayBeMissing ? await this.#missingOr(call, id, error) : error;
+    }
+  }
+
+  /**
+   * Writes a credential to the registry auth of this name, creating it where it is missing. A create is never
+   * repeated blindly: before another try the name is looked up again.
+   */
+  async ensure(call: RunpodCall, name: string, credential: Credential, known: Lookup): Promise<Written> {
+    let auth = findByName(await known(), name);
+    for (let look = 1; ; look += 1) {
+      if (auth) return this.update(call, auth.id, credential);
+      try {
+        return await this.#create(call, name, credential);
+      } catch (error) {
+        const mayExist = error instanceof TransientError || error instanceof NoRouteWorkedError;
+        if (look === MAX_LOOKS || !mayExist) throw error;
+        await this.#clock.sleep(this.#clock.random() * 1_000 * look);
+        auth = findByName((await this.list(call)).auths, name);
+      }
+    }
+  }
+
+  /** Goes on to the next route only where the last one certainly created nothing. */
+  async #create(call: RunpodCall, name: string, credential: Credential): Promise<Written> {
+    const { value, route } = await this.#overRoutes(async (candidate) => {
+      try {
+        return await candidate.create(this.#paced(call), name, credential);
+      } catch (error) {
+        if (error instanceof RouteCannotError && !error.definite) throw new UnconfirmedError(error.message);
+        if (error instanceof TransientError) throw new UnconfirmedError(error.message);
+        throw error;
+      }
+    });
+    return { registryAuthId: value.id, route };
+  }
+
+  #paced(call: RunpodCall) {
+    return { ...call, pacer: this.#pacer };
+  }
+
+  async #overRoutes<T>(attempt: (route: RunpodRoute) => Promise<T>): Promise<{ value: T; route: RouteName }> {
+    const refusals: RefresherError[] = [];
+    for (const route of this.#inOrder()) {
+      try {
+        const value = await attempt(route);
+        this.#remember(route.name, refusals);
+        return { value, route: route.name };
+      } catch (thrown) {
+        const error = asRefresherError(thrown);
+        if (error instanceof ApiKeyRefusedError || error instanceof UnconfirmedError) throw error;
+        refusals.push(error);
+      }
+    }
+    throw spokesman(refusals) ?? new NoRouteWorkedError(refusals);
+  }
+
+  #inOrder(): readonly RunpodRoute[] {
+    const first = this.#preferred;
+    if (!first || this.#clock.now() >= first.untilMs) return this.#routes;
+    const preferred = this.#routes.filter(({ name }) => name === first.route);
+    return [...preferred, ...this.#routes.filter(({ name }) => name !== first.route)];
+  }
+
+  #remember(route: RouteName, refusals: readonly RefresherError[]): void {
+    if (refusals.length === 0) return;
+    const outage = refusals.some(({ kind }) => kind === 'transient');
+    this.#preferred = {
+      route,
+      untilMs: outage ? this.#clock.now() + OUTAGE_MEMORY_MS : Number.POSITIVE_INFINITY,
+    };
+  }
+
+  /** A 404 means "no such id" as well as "no such operation"; the account's list tells which. */
+  async #missingOr(call: RunpodCall, id: string, error: RefresherError): Promise<RefresherError> {
+    const { auths } = await this.list(call);
+    return auths.some((auth) => auth.id === id) ? error : registryAuthMissing(id);
+  }
+}
+
+/** What to tell of an id that the account's list does not have. */
+export function registryAuthMissing(id: string): OperatorMustActError {
+  return new OperatorMustActError(
+    'registry-auth-missing',
+    `Runpod has no registry auth ${id} in this key's account; give the id of one that exists, or a registryAuthName to have it created`,
+  );
+}
+
+/** The answer was lost or not understood, so that nobody knows whether it was done. */
+class UnconfirmedError extends TransientError {}
+
+/** Every route said that it cannot. */
+class NoRouteWorkedError extends OperatorMustActError {
+  constructor(refusals: readonly RefresherError[]) {
+    const story = refusals.map(({ message }) => message).join(', ');
+    super(
+      'no-route-left',
+      `none of Runpod's APIs can do it any more (${story}); see the runbook, "Runpod retires an API"`,
+    );
+  }
+}
+
+/**
+ * The refusal that speaks for all: where one route is only down, or gave an answer that nobody understood,
+ * waiting may mend it; next comes a missing permission. Undefined where every route said plainly that it cannot.
+ */
+function spokesman(refusals: readonly RefresherError[]): RefresherError | undefined {
+  const hopeful = refusals.find(({ kind }) => kind === 'transient');
+  const unclear = refusals.find((error) => error instanceof RouteCannotError && !error.definite);
+  const forbidden = refusals.find(({ kind }) => kind === 'operator-must-act');
+  return hopeful ?? forbidden ?? (unclear && new UnconfirmedError(unclear.message));
+}
+
+/** @throws OperatorMustActError when two bear the name, though Runpod keeps names unique */
+function findByName(auths: readonly RegistryAuth[], name: string): RegistryAuth | undefined {
+  const [found, another] = auths.filter((auth) => auth.name === name);
+  if (found && another) {
+    throw new OperatorMustActError(
+      'configuration-wrong',
+      `Runpod has two registry auths named ${name}; give registryAuthId instead of registryAuthName`,
+    );
+  }
+  return found;
+}

@@ -1,0 +1,61 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+import { type FailedTarget, OperatorMustActError, UnexpectedError } from './errors';
+import type { TargetSuccess } from './refresh';
+
+/** What one invocation came to. */
+export interface RunSummary {
+  readonly successes: readonly TargetSuccess[];
+  readonly failures: readonly (FailedTarget & { readonly durationMs: number })[];
+  /** Targets that an earlier try of the same event had refreshed already. */
+  readonly resumed: number;
+  /** All targets were asked for. */
+  readonly fullRun: boolean;
+  readonly dryRun: boolean;
+  readonly durationMs: number;
+}
+
+/** Writes a line for each target and one for the run. A field's value is never a secret, a header or a body. */
+export function logRun(logger: Logger, summary: RunSummary): void {
+  const { successes, failures, ...rest } = summary;
+  for (const success of successes) {
+    const line = success.unverifiedBecause === undefined ? logger.info : logger.warn;
+    line.call(logger, summary.dryRun ? 'target would be refreshed' : 'target refreshed', { ...success });
+  }
+  for (const { target, error, durationMs } of failures) {
+    logger.error('target failed', {
+      target,
+      kind: error.kind,
+      ...(error instanceof OperatorMustActError && { reason: error.reason }),
+      why: error.message,
+      ...(error instanceof UnexpectedError && { stack: error.stack }),
+      durationMs,
+    });
+  }
+  logger.info('run finished', { refreshed: successes.length, failed: failures.length, ...rest });
+}
+
+/**
+ * Sends the metrics that the alarms watch. They count over all targets: a metric per target would cost a
+ * thousand times as much with a thousand targets, and the log has the detail. A dry run sends none.
+ */
+export function publishMetrics(metrics: Metrics, summary: RunSummary, nowMs: number): void {
+  const { successes, failures, fullRun, dryRun } = summary;
+  if (dryRun) return;
+  const count = (name: string, value: number) => metrics.addMetric(name, MetricUnit.Count, value);
+  if (fullRun) count('RunSucceeded', failures.length === 0 ? 1 : 0);
+  count('TargetsRefreshed', successes.length);
+  count('TargetsFailed', failures.length);
+  count('OperatorActionNeeded', failures.filter(({ error }) => error.kind === 'operator-must-act').length);
+  count('FallbackRoute', successes.filter(({ fallback }) => fallback).length);
+  const minutesLeft = leastMinutesLeft(successes, nowMs);
+  if (minutesLeft !== undefined) metrics.addMetric('CredentialMinutesLeft', MetricUnit.NoUnit, minutesLeft);
+  metrics.publishStoredMetrics();
+}
+
+function leastMinutesLeft(successes: readonly TargetSuccess[], nowMs: number): number | undefined {
+  const lives = successes.flatMap(({ expiresAt }) =>
+    expiresAt === undefined ? [] : [Math.floor((Date.parse(expiresAt) - nowMs) / 60_000)],
+  );
+  return lives.length === 0 ? undefined : lives.reduce((least, life) => Math.min(least, life));
+}

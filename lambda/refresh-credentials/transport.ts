@@ -1,0 +1,112 @@
+import {
+  Agent as HttpAgent,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as requestHttp,
+} from 'node:http';
+import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
+import { OperatorMustActError, TransientError } from './errors';
+
+/** A request as it goes over the wire. */
+export interface HttpRequest {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH';
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** An answer, read to its end. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** Sends one request once. Injected, so that decisions are tested without sockets. */
+export type Transport = (
+  request: HttpRequest,
+  limits: { timeoutMs: number; maxBytes: number },
+) => Promise<HttpAnswer>;
+
+const agents = {
+  'http:': new HttpAgent({ keepAlive: true }),
+  'https:': new HttpsAgent({ keepAlive: true }),
+};
+
+/**
+ * Sends one request over node:https. Redirects are answers like any other: following one would hand the
+ * credential to whatever it points at. (node:https rather than fetch: loading fetch costs the cold start
+ * more than the request itself.)
+ *
+ * @throws TransientError on a network failure, the time-out, or an answer larger than `maxBytes`
+ * @throws OperatorMustActError when the address is neither https nor loopback
+ */
+export const sendOverNetwork: Transport = (request, { timeoutMs, maxBytes }) => {
+  const url = assertConfidential(request.url);
+  const secure = url.protocol === 'https:';
+  return new Promise((resolve, reject) => {
+    const outgoing = (secure ? requestHttps : requestHttp)(url, {
+      method: request.method,
+      headers: { ...request.headers, ...bodyHeaders(request.body) },
+      agent: secure ? agents['https:'] : agents['http:'],
+    });
+    const fail = (what: string) => {
+      clearTimeout(timer);
+      reject(new TransientError(`${request.method} ${url.host}: ${what}`));
+      outgoing.destroy();
+    };
+    const timer = setTimeout(() => fail(`no complete answer within ${timeoutMs} ms`), timeoutMs);
+    outgoing.once('error', (error: NodeJS.ErrnoException) => fail(error.code ?? 'network error'));
+    outgoing.once('response', (incoming) => {
+      readBody(incoming, maxBytes, fail, (body) => {
+        clearTimeout(timer);
+        resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body });
+      });
+    });
+    outgoing.end(request.body);
+  });
+};
+
+function readBody(
+  incoming: IncomingMessage,
+  maxBytes: number,
+  fail: (what: string) => void,
+  done: (body: string) => void,
+): void {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  incoming.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > maxBytes) fail(`the answer is larger than ${maxBytes} bytes`);
+    else chunks.push(chunk);
+  });
+  incoming.once('error', (error: NodeJS.ErrnoException) => fail(error.code ?? 'the answer broke off'));
+  incoming.once('end', () => {
+    if (incoming.complete) done(Buffer.concat(chunks).toString('utf8'));
+    else fail('the answer broke off');
+  });
+}
+
+function bodyHeaders(body: string | undefined): Record<string, string> {
+  return body === undefined
+    ? {}
+    : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) };
+}
+
+/**
+ * Refuses to carry a credential in the clear. Plain http is accepted on the loopback interface only, where the
+ * embedded cloud listens.
+ *
+ * @throws OperatorMustActError naming the host, never the whole address
+ */
+export function assertConfidential(address: string): URL {
+  if (!URL.canParse(address))
+    throw new OperatorMustActError('configuration-wrong', 'an address is not a URL');
+  const url = new URL(address);
+  const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
+  if (url.protocol === 'https:' || (url.protocol === 'http:' && loopback)) return url;
+  throw new OperatorMustActError(
+    'configuration-wrong',
+    `${url.host || 'an address'} would be asked over ${url.protocol.replace(':', '')}; only https may carry a credential`,
+  );
+}
