@@ -1,0 +1,52 @@
+/** The only place that reads CDK context and files. */
+
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Node } from 'constructs';
+import { ConfigError } from './mistakes';
+import { parseConfig } from './parse';
+import type { RefresherConfig } from './schema';
+
+const PROJECT_ROOT = join(__dirname, '../..');
+const DEFAULT_FILE = 'refresher.config.json';
+
+/**
+ * Loads the configuration that the CDK context names (`-c config=PATH`, relative to the working directory), by
+ * default `refresher.config.json` in the project's root.
+ *
+ * @throws ConfigError when there is no such file, or when it has mistakes
+ */
+export function loadConfig(node: Node): RefresherConfig {
+  const named: unknown = node.tryGetContext('config');
+  if (named === undefined) return readConfigFile(join(PROJECT_ROOT, DEFAULT_FILE), DEFAULT_FILE);
+  if (typeof named !== 'string' || named === '') {
+    throw new ConfigError(
+      'The CDK context "config" must be the path of a configuration file: -c config=PATH',
+    );
+  }
+  return readConfigFile(resolve(named), named);
+}
+
+/**
+ * Reads one configuration file.
+ *
+ * @param label - what to call the file in messages; by default its path
+ * @throws ConfigError when it cannot be read, or when it has mistakes
+ */
+export function readConfigFile(path: string, label = path): RefresherConfig {
+  return parseConfig(readText(path, label), label);
+}
+
+function readText(path: string, label: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    if (code !== 'ENOENT') throw new ConfigError(`${label} cannot be read (${code}).`);
+    throw new ConfigError(
+      label === DEFAULT_FILE
+        ? `There is no ${DEFAULT_FILE} yet. Make one from the example and edit it: cp refresher.config.example.json ${DEFAULT_FILE}`
+        : `${label} does not exist. Check the path given with -c config=PATH.`,
+    );
+  }
+}

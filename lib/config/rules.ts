@@ -1,0 +1,101 @@
+/** What must hold between values. The input may be anything: these rules run beside the schema, not after it. */
+
+import { describeFound, looksLikeRunpodKey, type Mistake } from './mistakes';
+
+type Path = readonly PropertyKey[];
+type Entry = Readonly<Record<string, unknown>>;
+
+/** Every breach of a rule in a configuration, whatever else is wrong with it. */
+export function brokenRules(config: unknown): Mistake[] {
+  const targets = list(entry(config).targets).map(entry);
+  return [
+    ...pastedKeys(config, []),
+    ...targets.flatMap((target, index) => [
+      ...exactlyOneAuth(target, ['targets', index]),
+      ...externalIdNeedsRole(entry(target.registry), ['targets', index, 'registry']),
+      ...imageIsListed(target, ['targets', index, 'verifyImage']),
+    ]),
+    ...duplicates(targets, 'name', (target) => text(target.name), 'a name that no other target has'),
+    ...sameAuth(targets, 'registryAuthId', entry(config).runpodApiKeySecretName),
+    ...sameAuth(targets, 'registryAuthName', entry(config).runpodApiKeySecretName),
+  ];
+}
+
+/** An API key in this file would end in the repository and in the function's code, so it is refused anywhere. */
+function pastedKeys(value: unknown, path: Path): Mistake[] {
+  if (typeof value === 'string' && looksLikeRunpodKey(value)) {
+    const expected =
+      'no API key in this file: keep it in Secrets Manager and write the name of the secret here';
+    return [{ path, expected, found: `what looks like a Runpod API key of ${value.length} characters` }];
+  }
+  if (Array.isArray(value)) return value.flatMap((item, index) => pastedKeys(item, [...path, index]));
+  return Object.entries(entry(value)).flatMap(([key, item]) => pastedKeys(item, [...path, key]));
+}
+
+function exactlyOneAuth(target: Entry, path: Path): Mistake[] {
+  const given = ['registryAuthId', 'registryAuthName'].filter((key) => target[key] !== undefined);
+  if (given.length === 1) return [];
+  const found = given.length === 0 ? 'neither' : 'both';
+  return [{ path, expected: 'either registryAuthId or registryAuthName', found }];
+}
+
+function externalIdNeedsRole(registry: Entry, path: Path): Mistake[] {
+  if (registry.externalId === undefined || registry.roleArn !== undefined) return [];
+  const expected = 'externalId only together with roleArn, the role that asks for it';
+  return [{ path: [...path, 'externalId'], expected, found: 'no roleArn' }];
+}
+
+function imageIsListed(target: Entry, path: Path): Mistake[] {
+  const image = text(target.verifyImage);
+  const repositories = list(entry(target.registry).repositories);
+  if (image === undefined || repositories.includes(image.replace(/[:@].*$/s, ''))) return [];
+  const expected =
+    'an image of one of the repositories of this target, as repository:tag or repository@digest';
+  return [{ path, expected, found: describeFound(image, path) }];
+}
+
+function sameAuth(targets: readonly Entry[], key: string, defaultSecret: unknown): Mistake[] {
+  const identify = (target: Entry) => {
+    const auth = text(target[key]);
+    const secret = text(target.runpodApiKeySecretName ?? defaultSecret) ?? '';
+    return auth === undefined ? undefined : JSON.stringify([secret, auth]);
+  };
+  return duplicates(
+    targets,
+    key,
+    identify,
+    'a registry auth that no other target with the same API key writes',
+  );
+}
+
+function duplicates(
+  targets: readonly Entry[],
+  key: string,
+  identify: (target: Entry) => string | undefined,
+  expected: string,
+): Mistake[] {
+  const firstAt = new Map<string, number>();
+  return targets.flatMap((target, index) => {
+    const id = identify(target);
+    if (id === undefined) return [];
+    const first = firstAt.get(id);
+    if (first === undefined) {
+      firstAt.set(id, index);
+      return [];
+    }
+    const path = ['targets', index, key];
+    return [{ path, expected, found: `${describeFound(target[key], path)}, as in targets[${first}]` }];
+  });
+}
+
+function entry(value: unknown): Entry {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}

@@ -1,0 +1,192 @@
+/** The configuration file's schema. `refresher.schema.json` is generated from it, descriptions included. */
+
+import { z } from 'zod';
+import { ECR_TOKEN_LIFE_HOURS } from '../../lambda/refresh-credentials/model';
+import {
+  apiUrl,
+  email,
+  externalId,
+  httpsEndpoint,
+  imageReference,
+  pageUrl,
+  region,
+  repositoryName,
+  roleArn,
+  secretId,
+  textLike,
+  topicArn,
+} from './grammar';
+
+const MAX_INTERVAL_HOURS = ECR_TOKEN_LIFE_HOURS / 2;
+const INTERVAL = `a whole number of hours from 1 to ${MAX_INTERVAL_HOURS} (half of an ECR credential's ${ECR_TOKEN_LIFE_HOURS} hours)`;
+
+const oneOf = <const Values extends readonly [string, ...string[]]>(values: Values) =>
+  z.enum(values, `one of ${values.map((value) => `"${value}"`).join(', ')}`);
+
+const listOf = <Item extends z.ZodType>(item: Item, what: string) =>
+  z.array(item, `a list of ${what}`).default([]);
+
+const ecrRegistry = z
+  .strictObject(
+    {
+      type: z.literal('ecr', '"ecr"').describe('Amazon ECR, private repositories.'),
+      region: region().optional().describe("The repositories' region. Default: the stack's region."),
+      repositories: z
+        .array(repositoryName(), 'a list of ECR repository names')
+        .min(1, 'at least one repository name')
+        .describe(
+          'What the credential may pull: names of repositories, at least one. The credential at Runpod can pull these and nothing else.',
+        ),
+      roleArn: roleArn()
+        .optional()
+        .describe(
+          'A role to assume for the credential, for repositories in another account. It then decides what can be pulled.',
+        ),
+      externalId: externalId()
+        .optional()
+        .describe("The external id that the role's trust policy asks for. Only with roleArn."),
+    },
+    'an object that describes the registry',
+  )
+  .describe('Where the credential comes from.');
+
+const target = z
+  .strictObject(
+    {
+      name: textLike(/^[A-Za-z0-9_-]{1,64}$/, '1 to 64 letters, digits, _ and -').describe(
+        'Name of this target in logs, events and messages. Unique.',
+      ),
+      registryAuthId: textLike(
+        /^[A-Za-z0-9_-]{1,128}$/,
+        'the id of a Runpod registry auth, such as clzdaifot0001l90809257ynb',
+      )
+        .optional()
+        .describe('Update this Runpod registry auth in place. Give this or registryAuthName.'),
+      registryAuthName: textLike(
+        /^\S(.{0,189}\S)?$/,
+        'the name of a Runpod registry auth: 1 to 191 characters',
+      )
+        .optional()
+        .describe(
+          'Find the Runpod registry auth by this name, and create it where it is missing. Give this or registryAuthId.',
+        ),
+      runpodApiKeySecretName: secretId()
+        .optional()
+        .describe(
+          'Name or ARN of the secret with the API key of another Runpod account or team. Default: the top-level runpodApiKeySecretName.',
+        ),
+      registry: z
+        .discriminatedUnion('type', [ecrRegistry], {
+          error: (issue) => (issue.code === 'invalid_union' ? '"ecr"' : 'an object whose type is "ecr"'),
+        })
+        .describe('Where the credential comes from.'),
+      verify: oneOf(['required', 'best-effort', 'off'])
+        .default('best-effort')
+        .describe(
+          'Whether the registry must accept the credential before it is sent. A registry that rejects it always stops the sending; where the registry cannot be asked, "required" sends nothing and "best-effort" sends. "off" does not ask.',
+        ),
+      verifyImage: imageReference()
+        .optional()
+        .describe('Prove as well that this image, repository:tag or repository@digest, can be pulled.'),
+    },
+    'an object that describes one target',
+  )
+  .describe('One Runpod registry auth to keep fresh.')
+  .meta({ oneOf: [{ required: ['registryAuthId'] }, { required: ['registryAuthName'] }] });
+
+const alarms = z
+  .strictObject(
+    {
+      emails: listOf(email(), 'e-mail addresses').describe(
+        'E-mail addresses that are paged. Each must confirm its subscription.',
+      ),
+      httpsEndpoints: listOf(httpsEndpoint(), 'https: addresses').describe(
+        'HTTPS endpoints that are paged (PagerDuty, Opsgenie and the like).',
+      ),
+      topicArns: listOf(topicArn(), 'SNS topic ARNs').describe('Existing SNS topics that are paged.'),
+      warningEmails: listOf(email(), 'e-mail addresses').describe('E-mail addresses that receive warnings.'),
+      warningTopicArns: listOf(topicArn(), 'SNS topic ARNs').describe(
+        'Existing SNS topics that receive warnings.',
+      ),
+      runbookUrl: pageUrl()
+        .optional()
+        .describe(
+          "Address of the runbook page that alarms link to. Default: the project's own docs/runbook.md.",
+        ),
+      apiKeyMaxAgeDays: z
+        .int('a whole number of days from 1 to 3650')
+        .min(1, 'a whole number of days from 1 to 3650')
+        .max(3650, 'a whole number of days from 1 to 3650')
+        .default(90)
+        .describe('Warn when the Runpod API key is older than this many days.'),
+    },
+    'an object with the alarm settings',
+  )
+  .prefault({})
+  .describe('Who hears of trouble.');
+
+const runpod = z
+  .strictObject(
+    {
+      api: oneOf(['auto', 'rest-v2', 'rest-v1', 'graphql'])
+        .default('auto')
+        .describe('Which of Runpod\'s APIs to use. "auto" tries rest-v2, rest-v1 and graphql in this order.'),
+      restV2Url: apiUrl()
+        .default('https://api.runpod.io/v2')
+        .describe("Base address of Runpod's REST API v2."),
+      restV1Url: apiUrl()
+        .default('https://rest.runpod.io/v1')
+        .describe("Base address of Runpod's REST API v1."),
+      graphqlUrl: apiUrl()
+        .default('https://api.runpod.io/graphql')
+        .describe("Address of Runpod's GraphQL API."),
+    },
+    "an object with Runpod's settings",
+  )
+  .prefault({})
+  .describe("Which of Runpod's APIs to use, and where they are.");
+
+/** The whole file. What a value alone cannot tell (duplicates, one of two keys) is in `rules.ts`. */
+export const configSchema = z.strictObject(
+  {
+    $schema: z
+      .string('the address of a JSON schema')
+      .optional()
+      .describe('Lets an editor complete and check this file.'),
+    stackName: textLike(
+      /^[A-Za-z][A-Za-z0-9-]{0,127}$/,
+      'a CloudFormation stack name: a letter, then up to 127 letters, digits and -',
+    )
+      .default('EcrCredentialRefresher')
+      .describe('Name of the CloudFormation stack, and the `service` of its logs and metrics.'),
+    runpodApiKeySecretName: secretId()
+      .default('runpod/api-key')
+      .describe(
+        'Secrets Manager name or ARN of the Runpod API key: the default for every target. The secret holds the key itself, or a JSON object with the field apiKey.',
+      ),
+    refreshIntervalHours: z
+      .int(INTERVAL)
+      .min(1, INTERVAL)
+      .max(MAX_INTERVAL_HOURS, INTERVAL)
+      .default(6)
+      .describe("Hours between refreshes; at most half of a credential's life."),
+    firstRefresh: oneOf(['require', 'attempt', 'off'])
+      .default('require')
+      .describe(
+        'Refresh as part of the deployment: "require" fails the deployment when the refresh fails, "attempt" goes on, "off" waits for the schedule.',
+      ),
+    targets: z
+      .array(target, 'a list of targets')
+      .min(1, 'at least one target')
+      .describe('The Runpod registry auths to keep fresh.'),
+    alarms,
+    runpod,
+  },
+  'a JSON object',
+);
+
+/** The configuration with every default filled in. */
+export type RefresherConfig = z.output<typeof configSchema>;
+
+/** Who hears of trouble, with every default filled in. */
+export type AlarmsConfig = RefresherConfig['alarms'];

@@ -1,0 +1,14 @@
+/** From the configuration to what the function is told. */
+
+import type { RefresherSettings, Target } from '../../lambda/refresh-credentials/model';
+import type { RefresherConfig } from './schema';
+
+/**
+ * Settles every default per target. A registry's region stays absent where it is the stack's: the function takes
+ * its own region then.
+ */
+export function toSettings(config: RefresherConfig): RefresherSettings {
+  const { stackName: service, runpodApiKeySecretName, runpod } = config;
+  const targets = config.targets.map((target): Target => ({ runpodApiKeySecretName, ...target }));
+  return { service, targets, runpod };
+}
