@@ -1,0 +1,66 @@
+/** Makes the function's asset: one ES module, its source map, and the settings beside it. */
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Names, Stage } from 'aws-cdk-lib';
+import { Code } from 'aws-cdk-lib/aws-lambda';
+import type { Construct } from 'constructs';
+import { type BuildOptions, buildSync, type Metafile } from 'esbuild';
+import { type RefresherSettings, SETTINGS_FILE } from '../lambda/refresh-credentials/model';
+import { cutSourceMap } from './source-map';
+
+const PROJECT_ROOT = join(__dirname, '..');
+const ENTRY = join(PROJECT_ROOT, 'lambda/refresh-credentials/index.ts');
+
+/** A CommonJS dependency that calls `require` needs one; an ES module has none of its own. */
+const REQUIRE_BANNER = "import{createRequire}from'node:module';const require=createRequire(import.meta.url);";
+const REQUIRE_IS_CALLED = 'Dynamic require of';
+
+/** The function's code as an asset, bundled inside the assembly that is being synthesised. */
+export function refresherCode(scope: Construct, settings: RefresherSettings, entry?: string): Code {
+  const directory = join(Stage.of(scope)?.outdir ?? 'cdk.out', 'bundles', Names.uniqueId(scope));
+  bundleFunction(directory, settings, entry);
+  return Code.fromAsset(directory);
+}
+
+/**
+ * Bundles the function into a directory: `index.mjs`, `index.mjs.map` and the settings file. The same sources
+ * give the same bytes on every machine, so that the asset's hash changes only when the function does.
+ *
+ * @param entry - the module that exports `handler`; by default the function's own
+ * @returns esbuild's account of what went into the bundle
+ */
+export function bundleFunction(directory: string, settings: RefresherSettings, entry = ENTRY): Metafile {
+  mkdirSync(directory, { recursive: true });
+  const plain = build(entry, directory);
+  const built = plain.code.includes(REQUIRE_IS_CALLED) ? build(entry, directory, REQUIRE_BANNER) : plain;
+  const map = cutSourceMap(JSON.parse(built.map), directory, PROJECT_ROOT);
+  writeFileSync(join(directory, 'index.mjs'), built.code);
+  writeFileSync(join(directory, 'index.mjs.map'), JSON.stringify(map));
+  writeFileSync(join(directory, SETTINGS_FILE), `${JSON.stringify(settings, null, 1)}\n`);
+  return built.metafile;
+}
+
+function build(entry: string, directory: string, banner = '') {
+  const options = {
+    entryPoints: [entry],
+    outfile: join(directory, 'index.mjs'),
+    absWorkingDir: PROJECT_ROOT,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    mainFields: ['module', 'main'],
+    minify: true,
+    legalComments: 'none',
+    sourcemap: 'linked',
+    sourcesContent: false,
+    banner: { js: banner },
+    metafile: true,
+    write: false,
+    logLevel: 'error',
+  } as const satisfies BuildOptions;
+  const { outputFiles, metafile } = buildSync(options);
+  const text = (extension: string) => outputFiles.find(({ path }) => path.endsWith(extension))?.text ?? '';
+  return { code: text('.mjs'), map: text('.map'), metafile };
+}

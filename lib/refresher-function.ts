@@ -1,0 +1,51 @@
+/** The function that refreshes, with its role and its log. */
+
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Architecture, Function as LambdaFunction, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import type { RefresherSettings } from '../lambda/refresh-credentials/model';
+import { ASYNCHRONOUS_RETRIES, MAX_EVENT_AGE } from './delivery';
+import { ExecutionRole } from './execution-role';
+import { refresherCode } from './refresher-code';
+
+/** Properties of `RefresherFunction`. */
+export interface RefresherFunctionProps {
+  /** Written beside the function's code: a function's environment holds only 4 KB. */
+  readonly settings: RefresherSettings;
+  /** The module that exports `handler`. @default - the function's own, `lambda/refresh-credentials/index.ts` */
+  readonly entry?: string;
+}
+
+/** The refresher: one function, its own role, its own log group. */
+export class RefresherFunction extends Construct {
+  /** The function itself. */
+  readonly function: LambdaFunction;
+  /** Everything that the function logs, as JSON, kept for a month. */
+  readonly logGroup: LogGroup;
+
+  constructor(scope: Construct, id: string, props: RefresherFunctionProps) {
+    super(scope, id);
+    this.logGroup = new LogGroup(this, 'LogGroup', {
+      retention: RetentionDays.ONE_MONTH,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    const { settings, entry } = props;
+    // No reserved concurrency: overlapping runs are harmless, and a new account has none to reserve.
+    this.function = new LambdaFunction(this, 'Function', {
+      description: 'Writes fresh ECR credentials over the registry auths at Runpod',
+      code: refresherCode(this, settings, entry),
+      handler: 'index.handler',
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      memorySize: 256,
+      timeout: Duration.minutes(5),
+      role: new ExecutionRole(this, 'Role', { settings, logGroup: this.logGroup }),
+      logGroup: this.logGroup,
+      loggingFormat: LoggingFormat.JSON,
+      environment: { NODE_OPTIONS: '--enable-source-maps' },
+      retryAttempts: ASYNCHRONOUS_RETRIES,
+      maxEventAge: MAX_EVENT_AGE,
+    });
+  }
+}
