@@ -3,7 +3,7 @@
  * is handed to Runpod can do in ECR what this role can do.
  */
 
-import { Annotations, ArnFormat, Stack } from 'aws-cdk-lib';
+import { Annotations, ArnFormat, Stack, Validations } from 'aws-cdk-lib';
 import { ManagedPolicy, Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
@@ -47,6 +47,11 @@ export class ExecutionRole extends Role {
         }),
       );
     }
+    Validations.of(this).acknowledge({
+      id: 'AwsSolutions-IAM5[Resource::*]',
+      reason:
+        'ecr:GetAuthorizationToken knows no resource (Service Authorization Reference). What the token may pull is decided by the statement PullRepositories, which names each repository.',
+    });
   }
 
   #checkQuota(policies: number): void {

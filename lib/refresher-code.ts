@@ -17,9 +17,9 @@ const REQUIRE_BANNER = "import{createRequire}from'node:module';const require=cre
 const REQUIRE_IS_CALLED = 'Dynamic require of';
 
 /** The function's code as an asset, bundled inside the assembly that is being synthesised. */
-export function refresherCode(scope: Construct, settings: RefresherSettings, entry?: string): Code {
+export function refresherCode(scope: Construct, settings: RefresherSettings): Code {
   const directory = join(Stage.of(scope)?.outdir ?? 'cdk.out', 'bundles', Names.uniqueId(scope));
-  bundleFunction(directory, settings, entry);
+  bundleFunction(directory, settings);
   return Code.fromAsset(directory);
 }
 

@@ -10,21 +10,19 @@ import { RefresherFunction } from './refresher-function';
 /** Properties of `RefresherStack`. */
 export interface RefresherStackProps extends StackProps {
   readonly config: RefresherConfig;
-  /** The module that exports `handler`. @default - the function's own, `lambda/refresh-credentials/index.ts` */
-  readonly entry?: string;
 }
 
 /** Keeps Runpod's registry auths fresh with credentials of Amazon ECR. */
 export class RefresherStack extends Stack {
   /** @throws ConfigError when the configuration needs more than one stack can hold */
-  constructor(scope: Construct, id: string, { config, entry, ...props }: RefresherStackProps) {
+  constructor(scope: Construct, id: string, { config, ...props }: RefresherStackProps) {
     super(scope, id, {
       stackName: config.stackName,
       description: "Keeps Runpod's container registry auths fresh with Amazon ECR credentials",
       tags: { application: 'runpod-ecr-credential-refresher' },
       ...props,
     });
-    const refresher = new RefresherFunction(this, 'Refresher', { settings: toSettings(config), entry });
+    const refresher = new RefresherFunction(this, 'Refresher', { settings: toSettings(config) });
     new RefreshSchedule(this, 'Schedule', {
       function: refresher.function,
       interval: Duration.hours(config.refreshIntervalHours),

@@ -30,7 +30,8 @@ function firstComplaint(json: string): Message | undefined {
 }
 
 function errorsOf(error: unknown): readonly Message[] {
-  return error instanceof Error && 'errors' in error && Array.isArray(error.errors) ? error.errors : [];
+  const failed = typeof error === 'object' && error !== null && 'errors' in error;
+  return failed && Array.isArray(error.errors) ? error.errors : [];
 }
 
 function where({ location }: Message): string {
@@ -39,7 +40,9 @@ function where({ location }: Message): string {
   return `line ${location.line}, column ${before.length + 1}: `;
 }
 
+/** esbuild's own words, without what it quotes from the text. */
 function what({ text }: Message): string {
   if (text.startsWith('Duplicate key')) return 'this key stands twice in one object';
+  if (text.startsWith('Unexpected "')) return 'Unexpected text';
   return text.replace(/ but found .*$/s, '').replace(' in JSON', '');
 }

@@ -16,9 +16,9 @@ const DEFAULT_FILE = 'refresher.config.json';
  *
  * @throws ConfigError when there is no such file, or when it has mistakes
  */
-export function loadConfig(node: Node): RefresherConfig {
+export function loadConfig(node: Node, root = PROJECT_ROOT): RefresherConfig {
   const named: unknown = node.tryGetContext('config');
-  if (named === undefined) return readConfigFile(join(PROJECT_ROOT, DEFAULT_FILE), DEFAULT_FILE);
+  if (named === undefined) return readConfigFile(join(root, DEFAULT_FILE), DEFAULT_FILE);
   if (typeof named !== 'string' || named === '') {
     throw new ConfigError(
       'The CDK context "config" must be the path of a configuration file: -c config=PATH',
@@ -41,7 +41,8 @@ function readText(path: string, label: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    const code =
+      typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'no reason';
     if (code !== 'ENOENT') throw new ConfigError(`${label} cannot be read (${code}).`);
     throw new ConfigError(
       label === DEFAULT_FILE

@@ -7,11 +7,12 @@ type Entry = Readonly<Record<string, unknown>>;
 
 /** Every breach of a rule in a configuration, whatever else is wrong with it. */
 export function brokenRules(config: unknown): Mistake[] {
-  const targets = list(entry(config).targets).map(entry);
+  const listed = list(entry(config).targets);
+  const targets = listed.map(entry);
   return [
     ...pastedKeys(config, []),
     ...targets.flatMap((target, index) => [
-      ...exactlyOneAuth(target, ['targets', index]),
+      ...(isEntry(listed[index]) ? exactlyOneAuth(target, ['targets', index]) : []),
       ...externalIdNeedsRole(entry(target.registry), ['targets', index, 'registry']),
       ...imageIsListed(target, ['targets', index, 'verifyImage']),
     ]),
@@ -89,7 +90,11 @@ function duplicates(
 }
 
 function entry(value: unknown): Entry {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
+  return isEntry(value) ? value : {};
+}
+
+function isEntry(value: unknown): value is Entry {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function list(value: unknown): readonly unknown[] {

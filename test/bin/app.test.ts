@@ -1,0 +1,85 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const ROOT = join(__dirname, '../..');
+const EXAMPLE = { CDK_CONTEXT_JSON: JSON.stringify({ config: 'refresher.config.example.json' }) };
+
+/** What a process did. */
+interface Run {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The environment of the synthesised stack; absent where nothing was synthesised. */
+  readonly environment: string | undefined;
+}
+
+describe('bin/app.ts', () => {
+  let directory: string;
+  let badFile: string;
+  let runs: { anywhere: Run; somewhere: Run; bad: Run };
+
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'app-'));
+    badFile = join(directory, 'bad.json');
+    writeFileSync(
+      badFile,
+      '{"targets": [{"name": "prod", "registry": {"type": "ecr", "region": "mars", "repositories": ["worker"]}}]}',
+    );
+    const account = { CDK_DEFAULT_ACCOUNT: '123456789012', CDK_DEFAULT_REGION: 'eu-west-1' };
+    const [anywhere, somewhere, bad] = await Promise.all([
+      runApp(join(directory, 'anywhere'), EXAMPLE),
+      runApp(join(directory, 'somewhere'), { ...EXAMPLE, ...account }),
+      runApp(join(directory, 'bad'), { CDK_CONTEXT_JSON: JSON.stringify({ config: badFile }) }),
+    ]);
+    runs = { anywhere, somewhere, bad };
+  });
+
+  afterAll(() => {
+    rmSync(directory, { recursive: true });
+  });
+
+  it('synthesises the example for any account where none is known, and says nothing', () => {
+    expect(runs.anywhere).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: '',
+      environment: 'aws://unknown-account/unknown-region',
+    });
+  });
+
+  it('synthesises for the account and region that the CDK CLI found', () => {
+    expect(runs.somewhere.environment).toBe('aws://123456789012/eu-west-1');
+  });
+
+  it('answers a bad configuration with one message, without stack trace and without assembly', () => {
+    expect(runs.bad).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `${badFile} has 2 mistakes:
+  targets[0]: expected either registryAuthId or registryAuthName; found neither
+  targets[0].registry.region: expected an AWS region, such as us-east-1; found "mars"
+Every key is described in refresher.schema.json.
+`,
+      environment: undefined,
+    });
+  });
+});
+
+function runApp(outdir: string, env: Record<string, string>): Promise<Run> {
+  const args = ['--import', 'tsx', 'bin/app.ts'];
+  const options = { cwd: ROOT, env: { PATH: process.env.PATH, CDK_OUTDIR: outdir, ...env } };
+  return new Promise((resolve) => {
+    execFile(process.execPath, args, options, (error, stdout, stderr) => {
+      const code = typeof error?.code === 'number' ? error.code : 0;
+      resolve({ code, stdout, stderr, environment: environmentIn(outdir) });
+    });
+  });
+}
+
+function environmentIn(outdir: string): string | undefined {
+  const file = join(outdir, 'manifest.json');
+  if (!existsSync(file)) return undefined;
+  return JSON.parse(readFileSync(file, 'utf8')).artifacts.EcrCredentialRefresher.environment;
+}

@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { configJsonSchema } from '../../../lib/config/json-schema';
+
+/** The part of a JSON schema that these tests look at. */
+interface Schema {
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly required?: readonly string[];
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly items?: Schema;
+  readonly oneOf?: readonly Schema[];
+}
+
+describe('configJsonSchema', () => {
+  const schema: Schema = JSON.parse(configJsonSchema());
+
+  it('is what refresher.schema.json holds (else: npm run schema)', () => {
+    const file = readFileSync(join(__dirname, '../../../refresher.schema.json'), 'utf8');
+
+    expect(file).toBe(configJsonSchema());
+  });
+
+  it('describes every key, for the hover of an editor', () => {
+    const undescribed = keysOf(schema, '').filter(({ description }) => description === undefined);
+
+    expect(undescribed).toEqual([]);
+  });
+
+  it('requires no key that has a default', () => {
+    expect(schema.required).toEqual(['targets']);
+    expect(schema.properties?.targets?.items?.required).toEqual(['name', 'registry']);
+    expect(schema.properties?.refreshIntervalHours?.default).toBe(6);
+  });
+});
+
+function keysOf(schema: Schema, path: string): { path: string; description: string | undefined }[] {
+  const properties = Object.entries(schema.properties ?? {}).flatMap(([key, value]) => [
+    { path: `${path}.${key}`, description: value.description },
+    ...keysOf(value, `${path}.${key}`),
+  ]);
+  const nested = [...(schema.oneOf ?? []), ...(schema.items ? [schema.items] : [])];
+  return [...properties, ...nested.flatMap((inner) => keysOf(inner, path))];
+}

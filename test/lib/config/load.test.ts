@@ -1,0 +1,65 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { App } from 'aws-cdk-lib';
+import { loadConfig, readConfigFile } from '../../../lib/config/load';
+import { configJson } from './builder';
+
+describe('loadConfig', () => {
+  let root: string;
+  const nodeWith = (context: Record<string, unknown>) =>
+    new App({ context, outdir: join(root, 'cdk.out') }).node;
+
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'config-'));
+  });
+
+  afterEach(() => {
+    rmSync(root, { recursive: true });
+  });
+
+  it('reads refresher.config.json from the root where the context names no file', () => {
+    writeFileSync(join(root, 'refresher.config.json'), JSON.stringify(configJson({ stackName: 'Mine' })));
+
+    expect(loadConfig(nodeWith({}), root).stackName).toBe('Mine');
+  });
+
+  it('says how to begin where there is no configuration yet', () => {
+    expect(() => loadConfig(nodeWith({}), root)).toThrow(
+      'There is no refresher.config.json yet. Make one from the example and edit it: cp refresher.config.example.json refresher.config.json',
+    );
+  });
+
+  it('reads the file that the context names', () => {
+    const file = join(root, 'team.json');
+    writeFileSync(file, JSON.stringify(configJson({ stackName: 'Team' })));
+
+    expect(loadConfig(nodeWith({ config: file }), root).stackName).toBe('Team');
+  });
+
+  it('refuses a named file that does not exist', () => {
+    expect(() => loadConfig(nodeWith({ config: 'missing.json' }), root)).toThrow(
+      'missing.json does not exist. Check the path given with -c config=PATH.',
+    );
+  });
+
+  it.each([[''], [{ targets: [] }]])('refuses a context that is no path: %j', (named) => {
+    expect(() => loadConfig(nodeWith({ config: named }), root)).toThrow(
+      'must be the path of a configuration file',
+    );
+  });
+
+  it('refuses a directory', () => {
+    mkdirSync(join(root, 'team'));
+
+    expect(() => readConfigFile(join(root, 'team'), 'team')).toThrow('team cannot be read (EISDIR).');
+  });
+});
+
+describe('refresher.config.example.json', () => {
+  it('is a valid configuration', () => {
+    const config = readConfigFile(join(__dirname, '../../../refresher.config.example.json'));
+
+    expect(config.targets.map(({ name }) => name)).toEqual(['prod', 'staging']);
+  });
+});

@@ -1,0 +1,352 @@
+import { ConfigError } from '../../../lib/config/mistakes';
+import { parseConfig } from '../../../lib/config/parse';
+import { configJson, type Json, manyTargets, targetJson } from './builder';
+
+const RUNPOD_KEY = 'rpa_0H2K9XJ4M7Q1W5E8R3T6Y0U2I4O6P8A1S3D5F7G9H1J3';
+
+describe('parseConfig', () => {
+  it('fills in every default', () => {
+    const config = parseConfig(JSON.stringify(configJson()), 'test.json');
+
+    expect(config).toEqual({
+      stackName: 'EcrCredentialRefresher',
+      runpodApiKeySecretName: 'runpod/api-key',
+      refreshIntervalHours: 6,
+      firstRefresh: 'require',
+      targets: [
+        {
+          name: 'prod',
+          registryAuthId: 'clzdaifot0001l90809257ynb',
+          registry: { type: 'ecr', repositories: ['worker'] },
+          verify: 'best-effort',
+        },
+      ],
+      alarms: {
+        emails: [],
+        httpsEndpoints: [],
+        topicArns: [],
+        warningEmails: [],
+        warningTopicArns: [],
+        apiKeyMaxAgeDays: 90,
+      },
+      runpod: {
+        api: 'auto',
+        restV2Url: 'https://api.runpod.io/v2',
+        restV1Url: 'https://rest.runpod.io/v1',
+        graphqlUrl: 'https://api.runpod.io/graphql',
+      },
+    });
+  });
+
+  it('accepts every key of the file, on the edges of what is allowed', () => {
+    const everything = {
+      $schema: './refresher.schema.json',
+      stackName: 'Refresher-2',
+      runpodApiKeySecretName:
+        'arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:runpod/key-AbCd12',
+      refreshIntervalHours: 1,
+      firstRefresh: 'attempt',
+      targets: [
+        targetJson({ runpodApiKeySecretName: 'team_b/key+1=@x.y' }),
+        targetJson({
+          name: 'by_name-1',
+          registryAuthId: undefined,
+          registryAuthName: 'ECR (production)',
+          registry: {
+            type: 'ecr',
+            region: 'ap-southeast-5',
+            repositories: ['team/a.b_c-d', 'w1'],
+            roleArn: 'arn:aws-cn:iam::210987654321:role/path/pull',
+            externalId: 'runpod:42',
+          },
+          verify: 'required',
+          verifyImage: `team/a.b_c-d@sha256:${'a'.repeat(64)}`,
+        }),
+      ],
+      alarms: {
+        emails: ['oncall@example.com'],
+        httpsEndpoints: ['https://events.example.com/integration/1?a=b'],
+        topicArns: ['arn:aws:sns:us-east-1:123456789012:oncall'],
+        warningEmails: ['team@example.com'],
+        warningTopicArns: [],
+        runbookUrl: 'https://wiki.example.com/runbook#top',
+        apiKeyMaxAgeDays: 30,
+      },
+      runpod: {
+        api: 'graphql',
+        restV2Url: 'http://127.0.0.1:8080/v2',
+        restV1Url: 'http://localhost:1/v1',
+        graphqlUrl: 'http://[::1]:3/g',
+      },
+    };
+
+    expect(parseConfig(JSON.stringify(everything), 'test.json')).toMatchObject({ targets: { length: 2 } });
+  });
+
+  it('tolerates a byte order mark', () => {
+    expect(parseConfig(`\uFEFF${JSON.stringify(configJson())}`, 'test.json').stackName).toBe(
+      'EcrCredentialRefresher',
+    );
+  });
+
+  it('lets two Runpod accounts have a registry auth of the same name', () => {
+    const named = { registryAuthId: undefined, registryAuthName: 'ecr' };
+    const targets = [
+      targetJson({ ...named, name: 'a' }),
+      targetJson({ ...named, name: 'b', runpodApiKeySecretName: 'runpod/team-b' }),
+    ];
+
+    expect(parseConfig(JSON.stringify({ targets }), 'test.json').targets).toHaveLength(2);
+  });
+
+  it('reports all mistakes of a file together, of schema and rules alike', () => {
+    const message = messageOf({
+      stackNme: 'Refresher',
+      refreshIntervalHours: 8,
+      targets: [
+        targetJson({ registry: { type: 'ecr', repositories: ['worker'], externalId: 'x1' } }),
+        targetJson({ registry: { type: 'ecr', region: 'useast1', repositories: ['worker'] } }),
+      ],
+    });
+
+    expect(message).toBe(
+      [
+        'test.json has 6 mistakes:',
+        "  refreshIntervalHours: expected a whole number of hours from 1 to 6 (half of an ECR credential's 12 hours); found 8",
+        '  stackNme: expected a known key, perhaps "stackName"; found an unknown key',
+        '  targets[0].registry.externalId: expected externalId only together with roleArn, the role that asks for it; found no roleArn',
+        '  targets[1].name: expected a name that no other target has; found "prod", as in targets[0]',
+        '  targets[1].registry.region: expected an AWS region, such as us-east-1; found "useast1"',
+        '  targets[1].registryAuthId: expected a registry auth that no other target with the same API key writes; found "clzdaifot0001l90809257ynb", as in targets[0]',
+        'Every key is described in refresher.schema.json.',
+      ].join('\n'),
+    );
+  });
+
+  it.each<[string, Json | string, string]>([
+    ['no targets', { targets: [] }, 'targets: expected at least one target; found a list of 0'],
+    ['a missing key', {}, 'targets: expected a list of targets; found nothing'],
+    ['another kind of file', '[]', '(the whole file): expected a JSON object; found a list of 0'],
+    ['a wrong type', { targets: 'prod' }, 'targets: expected a list of targets; found "prod"'],
+    ['null', { targets: [null] }, 'targets[0]: expected an object that describes one target; found null'],
+    [
+      'a stack name with a space',
+      configJson({ stackName: 'my stack' }),
+      'stackName: expected a CloudFormation stack name: a letter, then up to 127 letters, digits and -; found "my stack"',
+    ],
+    [
+      'an interval of no hours',
+      configJson({ refreshIntervalHours: 0 }),
+      "refreshIntervalHours: expected a whole number of hours from 1 to 6 (half of an ECR credential's 12 hours); found 0",
+    ],
+    [
+      'an interval of half an hour',
+      configJson({ refreshIntervalHours: 0.5 }),
+      "refreshIntervalHours: expected a whole number of hours from 1 to 6 (half of an ECR credential's 12 hours); found 0.5",
+    ],
+    [
+      'another word',
+      configJson({ firstRefresh: 'yes' }),
+      'firstRefresh: expected one of "require", "attempt", "off"; found "yes"',
+    ],
+    [
+      'a bad target name',
+      withTarget({ name: 'a b' }),
+      'targets[0].name: expected 1 to 64 letters, digits, _ and -; found "a b"',
+    ],
+    [
+      'neither id nor name',
+      withTarget({ registryAuthId: undefined }),
+      'targets[0]: expected either registryAuthId or registryAuthName; found neither',
+    ],
+    [
+      'both id and name',
+      withTarget({ registryAuthName: 'ecr' }),
+      'targets[0]: expected either registryAuthId or registryAuthName; found both',
+    ],
+    [
+      'an unknown key of a target',
+      withTarget({ Verify: 'off' }),
+      'targets[0].Verify: expected a known key, perhaps "verify"; found an unknown key',
+    ],
+    [
+      'an unknown key like no other',
+      configJson({ zzz: 1 }),
+      'zzz: expected one of the keys $schema, stackName, runpodApiKeySecretName, refreshIntervalHours, firstRefresh, targets, alarms, runpod; found an unknown key',
+    ],
+    [
+      'another registry',
+      withRegistry({ type: 'gcr' }),
+      'targets[0].registry.type: expected "ecr"; found "gcr"',
+    ],
+    [
+      'no registry',
+      withTarget({ registry: undefined }),
+      'targets[0].registry: expected an object whose type is "ecr"; found nothing',
+    ],
+    [
+      'no repositories',
+      withRegistry({ repositories: [] }),
+      'targets[0].registry.repositories: expected at least one repository name; found a list of 0',
+    ],
+    [
+      'an unknown key of a registry',
+      withRegistry({ repository: 'x' }),
+      'targets[0].registry.repository: expected a known key, perhaps "repositories"; found an unknown key',
+    ],
+    [
+      'an image where a repository is expected',
+      withRegistry({ repositories: ['worker:1'] }),
+      'targets[0].registry.repositories[0]: expected the name of an ECR repository, such as team/worker, without registry host, tag or ARN; found "worker:1"',
+    ],
+    [
+      'a wildcard repository',
+      withRegistry({ repositories: ['team/*'] }),
+      'targets[0].registry.repositories[0]: expected the name of an ECR repository, such as team/worker, without registry host, tag or ARN; found "team/*"',
+    ],
+    [
+      'the ARN of a user',
+      withRegistry({ roleArn: 'arn:aws:iam::210987654321:user/pull' }),
+      'targets[0].registry.roleArn: expected a role\'s ARN, such as arn:aws:iam::210987654321:role/pull; found "arn:aws:iam::210987654321:user/pull"',
+    ],
+    [
+      'a wildcard role',
+      withRegistry({ roleArn: 'arn:aws:iam::210987654321:role/*' }),
+      'targets[0].registry.roleArn: expected a role\'s ARN, such as arn:aws:iam::210987654321:role/pull; found "arn:aws:iam::210987654321:role/*"',
+    ],
+    [
+      'an image of another repository',
+      withTarget({ verifyImage: 'other:1' }),
+      'targets[0].verifyImage: expected an image of one of the repositories of this target, as repository:tag or repository@digest; found "other:1"',
+    ],
+    [
+      'an image without tag',
+      withTarget({ verifyImage: 'worker' }),
+      'targets[0].verifyImage: expected an image as repository:tag or repository@sha256:digest, without registry host; found "worker"',
+    ],
+    [
+      'plain http',
+      configJson({ runpod: { restV2Url: 'http://api.runpod.io/v2' } }),
+      'runpod.restV2Url: expected an https: address without user, query or fragment (http: only for a loopback host); found "http://api.runpod.io/…"',
+    ],
+    [
+      'a host that only begins like a loopback one',
+      configJson({ runpod: { restV2Url: 'http://localhost.example.com' } }),
+      'runpod.restV2Url: expected an https: address without user, query or fragment (http: only for a loopback host); found "http://localhost.example.com"',
+    ],
+    [
+      'a webhook over http, even on loopback',
+      configJson({ alarms: { httpsEndpoints: ['http://localhost/x'] } }),
+      'alarms.httpsEndpoints[0]: expected an https: address; found "http://localhost/…"',
+    ],
+    [
+      'a bad e-mail address',
+      configJson({ alarms: { emails: ['oncall'] } }),
+      'alarms.emails[0]: expected an e-mail address, such as oncall@example.com; found "oncall"',
+    ],
+    [
+      'a FIFO topic',
+      configJson({ alarms: { topicArns: ['arn:aws:sns:us-east-1:123456789012:x.fifo'] } }),
+      'alarms.topicArns[0]: expected the ARN of a standard SNS topic, such as arn:aws:sns:us-east-1:123456789012:oncall; found "arn:aws:sns:us-east-1:123456789012:x.fifo"',
+    ],
+    [
+      'an age of no days',
+      configJson({ alarms: { apiKeyMaxAgeDays: 0 } }),
+      'alarms.apiKeyMaxAgeDays: expected a whole number of days from 1 to 3650; found 0',
+    ],
+  ])('refuses %s', (_, input, line) => {
+    const message = messageOf(input);
+
+    expect(message).toBe(
+      `test.json has 1 mistake:\n  ${line}\nEvery key is described in refresher.schema.json.`,
+    );
+  });
+
+  it.each([
+    ['a name with a character that Secrets Manager does not allow', 'runpod key'],
+    [
+      'an ARN without the six characters at the end',
+      'arn:aws:secretsmanager:us-east-1:123456789012:secret:key',
+    ],
+  ])('refuses %s for a secret, and does not print it', (_, name) => {
+    expect(messageOf(configJson({ runpodApiKeySecretName: name }))).toContain(
+      `runpodApiKeySecretName: expected the name of a Secrets Manager secret, such as runpod/api-key, or its full ARN with the six characters at the end; found a text of ${name.length} characters`,
+    );
+  });
+
+  it.each<[string, Json]>([
+    ['the name of the secret', configJson({ runpodApiKeySecretName: RUNPOD_KEY })],
+    ['a target', withTarget({ runpodApiKeySecretName: RUNPOD_KEY })],
+    ['a name', withTarget({ name: RUNPOD_KEY })],
+    ['an id', withTarget({ registryAuthId: RUNPOD_KEY })],
+    [
+      'an address',
+      configJson({ runpod: { graphqlUrl: `https://api.runpod.io/graphql?api_key=${RUNPOD_KEY}` } }),
+    ],
+    ['an unknown key', configJson({ runpodApiKey: RUNPOD_KEY })],
+    ['the older form, capitals and digits', configJson({ runpodApiKeySecretName: RUNPOD_KEY.slice(4) })],
+  ])('refuses an API key as %s and does not print it', (_, input) => {
+    const message = messageOf(input);
+
+    expect(message).toContain('expected no API key in this file: keep it in Secrets Manager');
+    expect(message).not.toContain(RUNPOD_KEY.slice(4, 20));
+  });
+
+  it.each<[string, Json]>([
+    ['an unknown key', withTarget({ password: 'hunter2' })],
+    ['an address with a user', configJson({ runpod: { restV2Url: 'https://me:hunter2@api.runpod.io' } })],
+    ['a webhook', configJson({ alarms: { httpsEndpoints: ['http://events.example.com/hunter2'] } })],
+    ['a key of another kind', withTarget({ name: 'AKIAIOSFODNN7EXAMPLE hunter2' })],
+    ['a key in the place of a key', configJson({ [`${RUNPOD_KEY}hunter2`]: 1 })],
+  ])('does not print what could be a secret: %s', (_, input) => {
+    expect(messageOf(input)).not.toContain('hunter2');
+  });
+
+  it('lists the first twenty mistakes of a long list', () => {
+    const message = messageOf({ targets: manyTargets(1000, () => ({ verify: 'always' })) });
+
+    const lines = message.split('\n');
+    expect(lines[0]).toBe('test.json has 1000 mistakes:');
+    expect(lines[20]).toBe(
+      '  targets[19].verify: expected one of "required", "best-effort", "off"; found "always"',
+    );
+    expect(lines.slice(21)).toEqual(['  and 980 more', 'Every key is described in refresher.schema.json.']);
+  });
+
+  it.each([
+    [
+      'a trailing comma',
+      '{\n  "targets": [],\n}',
+      'line 2, column 16: JSON does not support trailing commas',
+    ],
+    ['a comment', '{ // hello\n}', 'line 1, column 3: JSON does not support comments'],
+    ['a word without quotes', '{"é": hunter2}', 'line 1, column 7: Unexpected text'],
+    ['no colon', '{"targets" hunter2}', 'line 1, column 12: Expected ":"'],
+    ['an empty file', '', 'line 1, column 1: Unexpected end of file'],
+    [
+      'a key given twice',
+      '{"stackName": "a",\n "stackName": "b"}',
+      'line 2, column 2: this key stands twice in one object',
+    ],
+  ])('says where the JSON is broken: %s', (_, text, complaint) => {
+    expect(messageOf(text)).toBe(`test.json is not valid JSON: ${complaint}.`);
+  });
+});
+
+function withTarget(overrides: Json): Json {
+  return configJson({ targets: [targetJson(overrides)] });
+}
+
+function withRegistry(overrides: Json): Json {
+  return withTarget({ registry: { type: 'ecr', repositories: ['worker'], ...overrides } });
+}
+
+function messageOf(input: Json | string): string {
+  try {
+    parseConfig(typeof input === 'string' ? input : JSON.stringify(input), 'test.json');
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  throw new Error('the configuration was accepted');
+}

@@ -1,0 +1,78 @@
+import { type Stack, Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks, type NagPack, ServerlessChecks } from 'cdk-nag';
+import { config, manyTargets, targetJson } from './config/builder';
+import { stackOf } from './synthesise';
+
+const ENV = { account: '123456789012', region: 'eu-west-1' };
+
+describe('cdk-nag', () => {
+  const targets = [
+    targetJson(),
+    targetJson({
+      name: 'other',
+      registryAuthId: 'other1',
+      registry: { type: 'ecr', repositories: ['theirs'], roleArn: 'arn:aws:iam::210987654321:role/pull' },
+    }),
+  ];
+  const wide = manyTargets(300, (index) => ({
+    registry: { type: 'ecr', repositories: [`worker-${index}`] },
+  }));
+
+  it.each<[string, () => Stack]>([
+    ['a stack for any account', () => stackOf(config({ targets }))],
+    ['a stack for one account', () => stackOf(config({ targets }), ENV)],
+    ['a stack with many repositories', () => stackOf(config({ targets: wide }), ENV)],
+  ])('finds nothing that is not acknowledged in %s', (_, makeStack) => {
+    const stack = makeStack();
+
+    expect(findings(stack)).toEqual([]);
+  });
+
+  it('is acknowledged only where it finds something', () => {
+    const stack = stackOf(config({ targets }));
+    const needed = new Set<string>();
+    for (const Pack of [AwsSolutionsChecks, ServerlessChecks]) {
+      jest.spyOn(acknowledgementsOf(Pack.prototype), 'isAcknowledged').mockImplementation((_, id) => {
+        needed.add(id);
+        return true;
+      });
+    }
+
+    findings(stack);
+    jest.restoreAllMocks();
+
+    expect(
+      acknowledged(stack)
+        .map(({ id }) => id)
+        .sort(),
+    ).toEqual([...needed].sort());
+  });
+
+  it('is acknowledged with a reason of at least one whole sentence', () => {
+    for (const { reason } of acknowledged(stackOf(config({ targets })))) {
+      expect(reason).toMatch(/^[A-Za-z].{60,}\.$/);
+    }
+  });
+});
+
+/** The pack's own lookup of acknowledgements, which its types keep private. */
+function acknowledgementsOf(pack: NagPack): { isAcknowledged(resource: unknown, id: string): boolean } {
+  return pack as unknown as ReturnType<typeof acknowledgementsOf>;
+}
+
+function findings(stack: Stack): string[] {
+  return [new AwsSolutionsChecks(stack), new ServerlessChecks(stack)]
+    .flatMap((pack) => pack.validateScope(stack).violations)
+    .flatMap(({ ruleName, violatingResources }) =>
+      violatingResources.map(({ constructPath }) => `${ruleName} at ${constructPath}`),
+    );
+}
+
+function acknowledged(stack: Stack): { id: string; reason: string }[] {
+  return stack.node
+    .findAll()
+    .flatMap(({ node }) => node.metadata)
+    .filter(({ type }) => type === Validations.ACKNOWLEDGED_RULES_METADATA_KEY)
+    .flatMap(({ data }) => Object.entries<string>(data))
+    .map(([id, reason]) => ({ id: id.replace(/^annotation::/i, ''), reason }));
+}

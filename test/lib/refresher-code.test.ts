@@ -1,0 +1,110 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { toSettings } from '../../lib/config/settings';
+import { bundleFunction } from '../../lib/refresher-code';
+import { config, manyTargets } from './config/builder';
+
+const FAILING_HANDLER = join(__dirname, 'fixtures/failing-handler.ts');
+
+describe('bundleFunction', () => {
+  const settings = toSettings(config());
+  let directory: string;
+
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'bundle-'));
+  });
+
+  afterAll(() => {
+    rmSync(directory, { recursive: true });
+  });
+
+  it('writes one module, its map and the settings', () => {
+    const out = join(directory, 'function');
+
+    const metafile = bundleFunction(out, settings);
+
+    expect(readdirSync(out).sort()).toEqual(['index.mjs', 'index.mjs.map', 'refresher.json']);
+    expect(JSON.parse(readFileSync(join(out, 'refresher.json'), 'utf8'))).toEqual(settings);
+    expect(Object.keys(metafile.inputs)).toContain('lambda/refresh-credentials/index.ts');
+  });
+
+  it('writes the same bytes wherever it writes them, and no path of this machine', () => {
+    const near = join(directory, 'near');
+    const far = join(directory, 'a/little/further/down');
+
+    bundleFunction(near, settings);
+    bundleFunction(far, settings);
+
+    for (const file of readdirSync(near)) {
+      const text = readFileSync(join(near, file), 'utf8');
+      expect(readFileSync(join(far, file), 'utf8')).toBe(text);
+      expect(text).not.toContain(join(__dirname, '../..'));
+    }
+  });
+
+  it('maps the sources of the project and no others, without their text', () => {
+    const out = join(directory, 'map');
+
+    bundleFunction(out, settings);
+
+    const map = JSON.parse(readFileSync(join(out, 'index.mjs.map'), 'utf8'));
+    expect(map.sources).toContain('lambda/refresh-credentials/refresh.ts');
+    expect(map.sources.join('\n')).not.toMatch(/node_modules|\.\./);
+    expect(Object.keys(map)).toEqual(['version', 'sources', 'names', 'mappings']);
+  });
+
+  it('leaves no CDK in the function', () => {
+    const { inputs } = bundleFunction(join(directory, 'inputs'), settings);
+
+    expect(
+      Object.keys(inputs).filter((input) => /aws-cdk-lib|constructs|^lib\/|^local\//.test(input)),
+    ).toEqual([]);
+  });
+
+  it('gives a stack trace with the file and line of the source, and leaves frames of dependencies alone', () => {
+    const out = join(directory, 'failing');
+    bundleFunction(out, settings, FAILING_HANDLER);
+
+    const { stderr } = run(out, 'handler()');
+
+    const frames = stderr.split('\n').filter((line) => line.startsWith('    at '));
+    const sources = frames.filter((frame) => frame.includes('failing-handler.ts'));
+    expect(sources).toEqual([
+      expect.stringMatching(/test\/lib\/fixtures\/failing-handler\.ts:9:9/),
+      expect.stringMatching(/test\/lib\/fixtures\/failing-handler\.ts:5:40/),
+    ]);
+    expect(frames.filter((frame) => frame.includes('index.mjs:')).length).toBeGreaterThan(0);
+  });
+
+  it('lets a CommonJS dependency require a module of Node', () => {
+    const entry = join(directory, 'requires.cjs');
+    writeFileSync(entry, "exports.newline = () => require('node:os').EOL;");
+    const out = join(directory, 'requires');
+    bundleFunction(out, settings, entry);
+
+    const { stdout, stderr } = run(out, 'console.log(JSON.stringify(exported.default.newline()))');
+
+    expect({ stdout, stderr }).toEqual({ stdout: '"\\n"\n', stderr: '' });
+  });
+
+  it('carries 1,000 targets', () => {
+    const out = join(directory, 'many');
+
+    bundleFunction(out, toSettings(config({ targets: manyTargets(1000) })));
+
+    const { targets } = JSON.parse(readFileSync(join(out, 'refresher.json'), 'utf8'));
+    expect(targets).toHaveLength(1000);
+  });
+});
+
+/** Imports a bundle in a process of its own, as Lambda's Node would, and runs an expression on its exports. */
+function run(out: string, expression: string): { stdout: string; stderr: string } {
+  const code = `const exported = await import(${JSON.stringify(pathToFileURL(join(out, 'index.mjs')).href)});
+const { handler } = exported; ${expression};`;
+  const args = ['--enable-source-maps', '--input-type=module', '--eval', code];
+  const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  return { stdout, stderr };
+}

@@ -1,0 +1,265 @@
+import { readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { type Stack, Stage } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { ConfigError } from '../../lib/config/mistakes';
+import { config, type Json, manyTargets, targetJson } from './config/builder';
+import { permissionsOf } from './permissions';
+import { stackOf } from './synthesise';
+
+const ENV = { account: '123456789012', region: 'eu-west-1' };
+
+describe('RefresherStack', () => {
+  let stack: Stack;
+  let template: Template;
+
+  beforeAll(() => {
+    const targets = [
+      targetJson({ registry: { type: 'ecr', repositories: ['worker', 'team/batch'] } }),
+      targetJson({
+        name: 'same',
+        registryAuthId: 'same1',
+        registry: { type: 'ecr', repositories: ['worker'] },
+      }),
+      targetJson({
+        name: 'us',
+        registryAuthId: 'us1',
+        runpodApiKeySecretName: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:team-b-AbCd12',
+        registry: { type: 'ecr', region: 'us-east-1', repositories: ['worker'] },
+      }),
+      targetJson({
+        name: 'other',
+        registryAuthId: 'other1',
+        registry: { type: 'ecr', repositories: ['theirs'], roleArn: 'arn:aws:iam::210987654321:role/pull' },
+      }),
+    ];
+    stack = stackOf(config({ targets }));
+    template = Template.fromStack(stack);
+  });
+
+  it('allows exactly these actions on exactly these resources', () => {
+    expect(permissionsOf(template)).toEqual(
+      [
+        ...pull('arn:<AWS::Partition>:ecr:<AWS::Region>:<AWS::AccountId>:repository/team/batch'),
+        ...pull('arn:<AWS::Partition>:ecr:<AWS::Region>:<AWS::AccountId>:repository/worker'),
+        ...pull('arn:<AWS::Partition>:ecr:us-east-1:<AWS::AccountId>:repository/worker'),
+        'Allow ecr:GetAuthorizationToken on *',
+        'Allow logs:CreateLogStream on <RefresherLogGroupD7C34E22.Arn>',
+        'Allow logs:PutLogEvents on <RefresherLogGroupD7C34E22.Arn>',
+        'Allow secretsmanager:GetSecretValue on arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:runpod/api-key-??????',
+        'Allow secretsmanager:GetSecretValue on arn:aws:secretsmanager:eu-west-1:123456789012:secret:team-b-AbCd12',
+        'Allow sts:AssumeRole on arn:aws:iam::210987654321:role/pull',
+      ].sort(),
+    );
+  });
+
+  it('names every statement and uses no managed policy', () => {
+    const [policy] = Object.values(template.findResources('AWS::IAM::Policy'));
+
+    expect(policy?.Properties.PolicyDocument.Statement.map(({ Sid }: { Sid: string }) => Sid)).toEqual([
+      'WriteOwnLogs',
+      'ReadRunpodApiKeys',
+      'IssueEcrCredential',
+      'AssumePullRoles',
+      'PullRepositories',
+    ]);
+    template.allResourcesProperties('AWS::IAM::Role', { ManagedPolicyArns: Match.absent() });
+    template.resourceCountIs('AWS::IAM::ManagedPolicy', 0);
+  });
+
+  it('lets nobody but Lambda take the role', () => {
+    template.resourceCountIs('AWS::IAM::Role', 1);
+    template.hasResourceProperties('AWS::IAM::Role', {
+      AssumeRolePolicyDocument: {
+        Statement: [
+          { Action: 'sts:AssumeRole', Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' } },
+        ],
+      },
+    });
+  });
+
+  it('runs the function on Node 24 and arm64, with JSON logs in a group of its own', () => {
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      Runtime: 'nodejs24.x',
+      Architectures: ['arm64'],
+      Handler: 'index.handler',
+      MemorySize: 256,
+      Timeout: 300,
+      ReservedConcurrentExecutions: Match.absent(),
+      Environment: { Variables: { NODE_OPTIONS: '--enable-source-maps' } },
+      LoggingConfig: { LogFormat: 'JSON', LogGroup: { Ref: 'RefresherLogGroupD7C34E22' } },
+    });
+  });
+
+  it('keeps the log for a month, and only as long as the stack', () => {
+    template.hasResource('AWS::Logs::LogGroup', {
+      Properties: { RetentionInDays: 30 },
+      DeletionPolicy: 'Delete',
+    });
+  });
+
+  it('bounds the retries and the age of an event, on the way to the function and in it', () => {
+    template.hasResourceProperties('AWS::Lambda::EventInvokeConfig', {
+      MaximumRetryAttempts: 2,
+      MaximumEventAgeInSeconds: 3600,
+    });
+    template.hasResourceProperties('AWS::Events::Rule', {
+      Targets: [
+        Match.objectLike({ RetryPolicy: { MaximumRetryAttempts: 2, MaximumEventAgeInSeconds: 3600 } }),
+      ],
+    });
+  });
+
+  it('lets only its own rule invoke the function', () => {
+    template.resourceCountIs('AWS::Lambda::Permission', 1);
+    template.hasResourceProperties('AWS::Lambda::Permission', {
+      Action: 'lambda:InvokeFunction',
+      Principal: 'events.amazonaws.com',
+      SourceArn: { 'Fn::GetAtt': ['ScheduleRule322D6281', 'Arn'] },
+    });
+  });
+
+  it('tells the names of the function and of its log group', () => {
+    template.hasOutput('FunctionName', { Value: { Ref: 'RefresherFunction4AAAAD8B' } });
+    template.hasOutput('LogGroupName', { Value: { Ref: 'RefresherLogGroupD7C34E22' } });
+  });
+
+  it('tags the stack and says what it is for', () => {
+    expect(stack.tags.tagValues()).toEqual({ application: 'runpod-ecr-credential-refresher' });
+    expect(stack.templateOptions.description).toContain('fresh with Amazon ECR credentials');
+  });
+
+  it('puts the settings beside the code', () => {
+    const [fn] = Object.values(template.findResources('AWS::Lambda::Function'));
+    const directory = join(
+      Stage.of(stack)?.outdir ?? '',
+      `asset.${basename(fn?.Properties.Code.S3Key, '.zip')}`,
+    );
+
+    expect(JSON.parse(readFileSync(join(directory, 'refresher.json'), 'utf8'))).toMatchObject({
+      service: 'EcrCredentialRefresher',
+      targets: [{ name: 'prod' }, { name: 'same' }, { name: 'us' }, { name: 'other' }],
+    });
+  });
+
+  it.each([
+    [1, 'rate(1 hour)'],
+    [6, 'rate(6 hours)'],
+  ])('refreshes every %i h: %s', (refreshIntervalHours, expression) => {
+    Template.fromStack(stackOf(config({ refreshIntervalHours }))).hasResourceProperties('AWS::Events::Rule', {
+      ScheduleExpression: expression,
+    });
+  });
+
+  it('asks for no token and no pull where every target has a role', () => {
+    const registry = {
+      type: 'ecr',
+      repositories: ['theirs'],
+      roleArn: 'arn:aws:iam::210987654321:role/pull',
+    };
+
+    const actions = permissionsOf(templateOf({ targets: [targetJson({ registry })] }));
+
+    expect(actions.filter((action) => action.includes(' ecr:'))).toEqual([]);
+  });
+
+  it('names everything in full where account and region are known', () => {
+    const permissions = permissionsOf(templateOf({}, ENV));
+
+    expect(permissions).toContain(
+      'Allow ecr:BatchGetImage on arn:aws:ecr:eu-west-1:123456789012:repository/worker',
+    );
+    expect(permissions).toContain(
+      'Allow secretsmanager:GetSecretValue on arn:aws:secretsmanager:eu-west-1:123456789012:secret:runpod/api-key-??????',
+    );
+  });
+
+  it.each([
+    ['us-gov-west-1', 'aws-us-gov'],
+    ['cn-north-1', 'aws-cn'],
+  ])('stays in the partition of %s', (region, partition) => {
+    expect(permissionsOf(templateOf({}, { ...ENV, region })).join('\n')).not.toContain('arn:aws:');
+    expect(permissionsOf(templateOf({}, { ...ENV, region }))).toContain(
+      `Allow ecr:BatchGetImage on arn:${partition}:ecr:${region}:123456789012:repository/worker`,
+    );
+  });
+});
+
+describe('a configuration of 1,000 targets', () => {
+  it('needs no more policies than one target where they share repositories', () => {
+    const targets = manyTargets(1000);
+
+    const template = templateOf({ targets });
+
+    template.resourceCountIs('AWS::IAM::ManagedPolicy', 0);
+    expect(permissionsOf(template).filter((line) => line.includes('BatchGetImage'))).toHaveLength(1);
+  });
+
+  it('may pull each of 1,000 repositories, in policies of the size that IAM takes', () => {
+    const targets = manyTargets(1000, (index) => ({
+      registry: { type: 'ecr', repositories: [`worker-${index}`] },
+    }));
+    const stack = stackOf(config({ targets }), ENV);
+
+    const template = Template.fromStack(stack);
+
+    const pullable = permissionsOf(template).filter((line) => line.includes('BatchGetImage'));
+    expect(pullable).toHaveLength(1000);
+    expect(new Set(pullable).size).toBe(1000);
+    const sizes = policySizes(template);
+    expect(sizes.inline).toBeLessThanOrEqual(10_240);
+    expect(Math.max(...sizes.managed)).toBeLessThanOrEqual(6_144);
+    expect(sizes.managed.length).toBeLessThanOrEqual(10);
+    expect(warningsOf(stack)).toEqual([]);
+    expect(JSON.stringify(template.toJSON(), null, 1).length).toBeLessThan(1_000_000);
+  });
+
+  it('warns of the quota that must be raised first', () => {
+    const targets = manyTargets(1000, (index) => ({
+      registry: { type: 'ecr', repositories: [`a-longer-name-of-a-team/worker-${index}`] },
+    }));
+
+    const stack = stackOf(config({ targets }), ENV);
+
+    expect(warningsOf(stack)).toEqual([expect.stringContaining('IAM attaches 10 unless the quota')]);
+  });
+
+  it('is refused in one sentence where no role can hold the permissions', () => {
+    const targets = manyTargets(1000, (index) => ({
+      registry: { type: 'ecr', repositories: [0, 1, 2].map((part) => `worker-${index}-${part}`) },
+    }));
+
+    expect(() => stackOf(config({ targets }), ENV)).toThrow(ConfigError);
+    expect(() => stackOf(config({ targets }), ENV)).toThrow(
+      /need \d+ managed policies, and IAM attaches at most 20 to a role\. Divide the targets among several configurations/,
+    );
+  });
+});
+
+function pull(resource: string): string[] {
+  return ['BatchCheckLayerAvailability', 'BatchGetImage', 'GetDownloadUrlForLayer'].map(
+    (action) => `Allow ecr:${action} on ${resource}`,
+  );
+}
+
+function templateOf(overrides: Json, env?: typeof ENV): Template {
+  return Template.fromStack(stackOf(config(overrides), env));
+}
+
+function warningsOf(stack: Stack): string[] {
+  return stack.node
+    .findAll()
+    .flatMap(({ node }) => node.metadata)
+    .flatMap(({ type, data }) => (type === 'aws:cdk:warning' ? [String(data)] : []));
+}
+
+function policySizes(template: Template): { inline: number; managed: number[] } {
+  const sizes = (type: string) =>
+    Object.values(template.findResources(type)).map(
+      ({ Properties }) => JSON.stringify(Properties.PolicyDocument).length,
+    );
+  return {
+    inline: sizes('AWS::IAM::Policy').reduce((sum, size) => sum + size, 0),
+    managed: sizes('AWS::IAM::ManagedPolicy'),
+  };
+}
