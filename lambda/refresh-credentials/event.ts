@@ -22,6 +22,8 @@ type JsonObject = Readonly<Record<string, unknown>>;
  * @throws InvalidEventError naming the field; a misspelt `target` must not refresh everything
  */
 export function parseEvent(event: unknown): EventRequest {
+  // An invocation without a payload, as a deployment's trigger makes it.
+  if (event === undefined || event === null || event === '') return { dryRun: false };
   if (!isObject(event)) throw new InvalidEventError(`expected an object as event, found ${kindOf(event)}`);
   if (Array.isArray(event.Records)) return parseQueued(event.Records);
   if (typeof event.source === 'string' && 'detail-type' in event) {

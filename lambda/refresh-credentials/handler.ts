@@ -1,6 +1,7 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { Metrics } from '@aws-lambda-powertools/metrics';
 import type { Context } from 'aws-lambda';
+import type { ApiKeyAges } from './api-key-age';
 import { RefreshFailedError } from './errors';
 import { chooseTargets, parseEvent } from './event';
 import type { RefreshedTarget, RefresherSettings, RefreshReport } from './model';
@@ -17,6 +18,8 @@ export interface HandlerDependencies {
   readonly ports: RefreshPorts;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** @default - the age of the Runpod keys is not reported */
+  readonly apiKeyAges?: ApiKeyAges;
 }
 
 /** The function's entry, as Lambda calls it. */
@@ -28,7 +31,13 @@ export type Handler = (event: unknown, context: Context) => Promise<RefreshRepor
  *
  * The handler throws InvalidEventError before it does anything, or RefreshFailedError after all is done.
  */
-export function createHandler({ settings, ports, logger, metrics }: HandlerDependencies): Handler {
+export function createHandler({
+  settings,
+  ports,
+  logger,
+  metrics,
+  apiKeyAges,
+}: HandlerDependencies): Handler {
   const { clock } = ports;
   const resumption = new Resumption(clock);
 
@@ -59,6 +68,7 @@ export function createHandler({ settings, ports, logger, metrics }: HandlerDepen
       fullRun,
       dryRun,
       durationMs: clock.now() - startedMs,
+      apiKeyAgeDays: apiKeyAges?.oldestDays(clock.now()),
     };
     logRun(logger, summary);
     publishMetrics(metrics, summary, clock.now());

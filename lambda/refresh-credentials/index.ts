@@ -15,5 +15,5 @@ export const handler = createHandler({
   settings,
   logger: new Logger({ serviceName: settings.service }),
   metrics: new Metrics({ namespace: METRIC_NAMESPACE, serviceName: settings.service }),
-  ports: createPorts(settings, systemClock),
+  ...createPorts(settings, systemClock),
 });

@@ -1,6 +1,7 @@
 import { SecretsProvider } from '@aws-lambda-powertools/parameters/secrets';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { createApiKeyReader } from './api-key';
+import { type ApiKeyAges, watchApiKeyAges } from './api-key-age';
 import { AWS_CLIENT_DEFAULTS } from './aws';
 import type { Clock } from './clock';
 import { createHttp } from './http';
@@ -14,13 +15,21 @@ import { RunpodAccount } from './runpod/account';
 import { createRoutes } from './runpod/routes';
 import { sendOverNetwork } from './transport';
 
-/** The real clients behind the use case. They may be kept from one invocation to the next. */
-export function createPorts({ runpod }: Pick<RefresherSettings, 'runpod'>, clock: Clock): RefreshPorts {
+/** The use case's ports, and what is learnt in passing by the clients behind them. */
+export interface WiredPorts {
+  readonly ports: RefreshPorts;
+  readonly apiKeyAges: ApiKeyAges;
+}
+
+/** Wires the real clients behind the use case. They may be kept from one invocation to the next. */
+export function createPorts({ runpod }: Pick<RefresherSettings, 'runpod'>, clock: Clock): WiredPorts {
   const http = createHttp({ transport: sendOverNetwork, clock, policy: DEFAULT_RETRY_POLICY });
-  const secrets = new SecretsProvider({ awsSdkV3Client: new SecretsManagerClient(AWS_CLIENT_DEFAULTS) });
+  const secretsManager = new SecretsManagerClient(AWS_CLIENT_DEFAULTS);
+  const apiKeyAges = watchApiKeyAges(secretsManager);
+  const secrets = new SecretsProvider({ awsSdkV3Client: secretsManager });
   const ecr = createEcr(clock);
   const accounts = new Memo<string, RunpodAccount>();
-  return {
+  const ports: RefreshPorts = {
     clock,
     readApiKey: createApiKeyReader(secrets, clock),
     shareKey: ecr.shareKey,
@@ -29,4 +38,5 @@ export function createPorts({ runpod }: Pick<RefresherSettings, 'runpod'>, clock
     accountOf: (secretName) =>
       accounts.get(secretName, () => new RunpodAccount(createRoutes(http, runpod), clock)),
   };
+  return { ports, apiKeyAges };
 }

@@ -13,6 +13,8 @@ export interface RunSummary {
   readonly fullRun: boolean;
   readonly dryRun: boolean;
   readonly durationMs: number;
+  /** Age of the oldest Runpod API key that was read, in days. @default - unknown */
+  readonly apiKeyAgeDays?: number | undefined;
 }
 
 /** Writes a line for each target and one for the run. A field's value is never a secret, a header or a body. */
@@ -50,6 +52,9 @@ export function publishMetrics(metrics: Metrics, summary: RunSummary, nowMs: num
   count('FallbackRoute', successes.filter(({ fallback }) => fallback).length);
   const minutesLeft = leastMinutesLeft(successes, nowMs);
   if (minutesLeft !== undefined) metrics.addMetric('CredentialMinutesLeft', MetricUnit.NoUnit, minutesLeft);
+  if (summary.apiKeyAgeDays !== undefined) {
+    metrics.addMetric('ApiKeyAgeDays', MetricUnit.NoUnit, summary.apiKeyAgeDays);
+  }
   metrics.publishStoredMetrics();
 }
 
