@@ -1,5 +1,5 @@
 import type { SecretsProvider } from '@aws-lambda-powertools/parameters/secrets';
-import { callAws } from './aws';
+import { type AwsCall, callAws } from './aws';
 import type { Clock } from './clock';
 import { OperatorMustActError } from './errors';
 import { Secret } from './model';
@@ -10,10 +10,13 @@ export type ReadApiKey = (secretName: string, deadlineMs: number) => Promise<Sec
 /** Reads Runpod API keys from Secrets Manager. */
 export function createApiKeyReader(provider: SecretsProvider, clock: Clock): ReadApiKey {
   return async (secretName, deadlineMs) => {
-    const name = `secretsmanager:GetSecretValue ${secretName}`;
-    const value = await callAws({ name, deadlineMs, reason: 'secret-unusable' }, clock, () =>
-      provider.get(secretName, { forceFetch: true }),
-    );
+    const call: AwsCall = {
+      name: `secretsmanager:GetSecretValue ${secretName}`,
+      deadlineMs,
+      reason: 'secret-unusable',
+      mends: { ResourceNotFoundException: howToMake(secretName) },
+    };
+    const value = await callAws(call, clock, () => provider.get(secretName, { forceFetch: true }));
     return parseApiKey(secretName, value);
   };
 }
@@ -31,6 +34,11 @@ export function parseApiKey(secretName: string, value: unknown): Secret {
   if (!/^[\x21-\x7e]+$/.test(key))
     throw unusable(secretName, 'a value that is empty or has spaces or line breaks in it');
   return new Secret(key);
+}
+
+/** Reads the key from standard input: an argument would end in the shell's history and in the process list. */
+function howToMake(secretName: string): string {
+  return `Make it with: aws secretsmanager create-secret --name ${secretName} --secret-string file:///dev/stdin (then paste the key and press Ctrl-D twice)`;
 }
 
 function apiKeyField(secretName: string, text: string): string {

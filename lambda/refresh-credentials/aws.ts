@@ -20,6 +20,8 @@ export interface AwsCall {
   readonly deadlineMs: number;
   /** What a refusal asks the operator to look at. */
   readonly reason: OperatorReason;
+  /** What to do about a refusal, by the name of AWS's error. @default - AWS's own message says enough */
+  readonly mends?: Readonly<Record<string, string>>;
 }
 
 /** Runs an AWS call against the deadline. @throws OperatorMustActError or TransientError, never the SDK's own error */
@@ -54,8 +56,11 @@ const PASSING =
 export function meaningOfAwsError(thrown: unknown, call: AwsCall): RefresherError {
   const { name, message, status } = describe(rootOf(thrown));
   const refused = status >= 400 && status < 500 && status !== 408 && status !== 429 && !PASSING.test(name);
-  if (refused)
-    return new OperatorMustActError(reasonOf(name, call.reason), `${call.name}: ${name}: ${message}`);
+  if (refused) {
+    const mend = call.mends?.[name];
+    const told = `${call.name}: ${name}: ${message}${mend ? ` ${mend}` : ''}`;
+    return new OperatorMustActError(reasonOf(name, call.reason), told);
+  }
   return new TransientError(`${call.name}: ${name}${status ? ` (${status})` : ''}`);
 }
 
