@@ -1,0 +1,45 @@
+import { AwsStandIn } from './aws/aws';
+import { RegistryStandIn } from './registry';
+import { RunpodStandIn } from './runpod/runpod';
+import { StandInClock } from './stand-in-clock';
+
+/** The region in which the embedded function runs. */
+export const LOCAL_REGION = 'us-east-1';
+
+/** Loopback stand-ins for AWS, a registry and Runpod, wired to each other. */
+export interface EmbeddedCloud {
+  readonly clock: StandInClock;
+  readonly aws: AwsStandIn;
+  /** Accepts what the ECR stand-in has issued and nothing else. */
+  readonly registry: RegistryStandIn;
+  readonly runpod: RunpodStandIn;
+  /** The environment in which the function finds this cloud. */
+  environment(): Record<string, string>;
+  close(): Promise<void>;
+}
+
+/** Starts the embedded cloud. It keeps no state on disk and listens on the loopback interface only. */
+export async function startEmbeddedCloud(): Promise<EmbeddedCloud> {
+  const clock = new StandInClock();
+  const registry = new RegistryStandIn((username, password) => aws.ecr.accepts(username, password));
+  const aws: AwsStandIn = new AwsStandIn(clock, () => registry.url);
+  const runpod = new RunpodStandIn(clock);
+  const servers = [aws, registry, runpod];
+  await Promise.all(servers.map((server) => server.listen()));
+  return {
+    clock,
+    aws,
+    registry,
+    runpod,
+    environment: () => ({
+      AWS_REGION: LOCAL_REGION,
+      AWS_ACCESS_KEY_ID: 'AKIAEMBEDDEDCLOUD',
+      AWS_SECRET_ACCESS_KEY: 'embedded-cloud',
+      AWS_ENDPOINT_URL: aws.url,
+      NODE_OPTIONS: '--enable-source-maps',
+    }),
+    close: async () => {
+      await Promise.all(servers.map((server) => server.close()));
+    },
+  };
+}

@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto';
+import { type ReceivedRequest, type StandInAnswer, StandInServer } from './stand-in-server';
+
+/** Whether a registry accepts a user name and password. */
+export type Authenticate = (username: string, password: string) => boolean;
+
+/** What became of a worker's pull. */
+export interface PullResult {
+  readonly ok: boolean;
+  /** Status of the request that ended it. */
+  readonly status: number;
+  /** Bytes of manifest, configuration and layers. */
+  readonly bytes: number;
+}
+
+const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
+const MANIFEST_PATH = /^\/v2\/(.+)\/manifests\/([^/]+)$/;
+const BLOB_PATH = /^\/v2\/(.+)\/blobs\/([^/]+)$/;
+
+/** An OCI registry (distribution API) with a few images in memory. */
+export class RegistryStandIn extends StandInServer {
+  /** Repositories that the credential may not pull. */
+  readonly denied = new Set<string>();
+  readonly #authenticate: Authenticate;
+  readonly #manifests = new Map<string, string>();
+  readonly #blobs = new Map<string, string>();
+
+  constructor(authenticate: Authenticate) {
+    super();
+    this.#authenticate = authenticate;
+  }
+
+  /** Makes an image of one layer. @returns its digest */
+  addImage(repository: string, tag: string): string {
+    const blob = (content: string) => {
+      const digest = digestOf(content);
+      this.#blobs.set(`${repository}@${digest}`, content);
+      return { digest, size: content.length };
+    };
+    const manifest = JSON.stringify({
+      schemaVersion: 2,
+      mediaType: MANIFEST_TYPE,
+      config: blob(JSON.stringify({ architecture: 'amd64', os: 'linux', repository, tag })),
+      layers: [blob(`layer of ${repository}:${tag}\n`.repeat(1_000))],
+    });
+    this.#manifests.set(`${repository}:${tag}`, manifest);
+    this.#manifests.set(`${repository}:${digestOf(manifest)}`, manifest);
+    return digestOf(manifest);
+  }
+
+  /** Pulls over the real socket as a worker does: login, manifest, configuration, layers. */
+  async pull(repository: string, reference: string, username: string, password: string): Promise<PullResult> {
+    const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+    const get = (path: string) => fetch(`${this.url}${path}`, { headers: { authorization } });
+    const login = await get('/v2/');
+    if (!login.ok) return { ok: false, status: login.status, bytes: 0 };
+    const answer = await get(`/v2/${repository}/manifests/${reference}`);
+    if (!answer.ok) return { ok: false, status: answer.status, bytes: 0 };
+    const text = await answer.text();
+    const manifest = JSON.parse(text) as { config: { digest: string }; layers: { digest: string }[] };
+    let bytes = text.length;
+    for (const { digest } of [manifest.config, ...manifest.layers]) {
+      const blob = await get(`/v2/${repository}/blobs/${digest}`);
+      const content = await blob.text();
+      if (!blob.ok || digestOf(content) !== digest) return { ok: false, status: blob.status, bytes };
+      bytes += content.length;
+    }
+    return { ok: true, status: 200, bytes };
+  }
+
+  protected answer(request: ReceivedRequest): StandInAnswer {
+    const [username, password] = basicAuth(request);
+    if (!this.#authenticate(username, password)) {
+      const headers = { 'www-authenticate': `Basic realm="${this.url}/",service="ecr.amazonaws.com"` };
+      return { status: 401, headers, body: ociError('UNAUTHORIZED', 'Not Authorized') };
+    }
+    if (request.path === '/v2/') return { status: 200, body: {} };
+    const manifest = MANIFEST_PATH.exec(request.path);
+    const blob = BLOB_PATH.exec(request.path);
+    const [, repository = '', reference = ''] = manifest ?? blob ?? [];
+    if (this.denied.has(repository)) return { status: 403, body: ociError('DENIED', 'pull access denied') };
+    if (manifest) return this.#answerManifest(`${repository}:${reference}`, request);
+    const content = this.#blobs.get(`${repository}@${reference}`);
+    return content === undefined
+      ? { status: 404, body: ociError('BLOB_UNKNOWN', 'blob unknown to registry') }
+      : { status: 200, headers: { 'content-type': 'application/octet-stream' }, body: content };
+  }
+
+  #answerManifest(key: string, { method, headers }: ReceivedRequest): StandInAnswer {
+    const manifest = this.#manifests.get(key);
+    const accepted = method === 'GET' || (headers.accept ?? '').includes(MANIFEST_TYPE);
+    if (manifest === undefined || !accepted) {
+      return { status: 404, body: ociError('MANIFEST_UNKNOWN', 'Requested image not found') };
+    }
+    const digest = { 'docker-content-digest': digestOf(manifest) };
+    return { status: 200, headers: { 'content-type': MANIFEST_TYPE, ...digest }, body: manifest };
+  }
+}
+
+function basicAuth({ headers }: ReceivedRequest): [string, string] {
+  const encoded = /^Basic (.+)$/.exec(headers.authorization ?? '')?.[1] ?? '';
+  const pair = Buffer.from(encoded, 'base64').toString('utf8');
+  const colon = pair.indexOf(':');
+  return [pair.slice(0, Math.max(colon, 0)), pair.slice(colon + 1)];
+}
+
+function digestOf(content: string): string {
+  return `sha256:${createHash('sha256').update(content).digest('hex')}`;
+}
+
+function ociError(code: string, message: string): object {
+  return { errors: [{ code, message }] };
+}

@@ -1,0 +1,120 @@
+import type { RouteName, RunpodSettings } from '../../lambda/refresh-credentials/model';
+import type { StandInClock } from '../stand-in-clock';
+import { type ReceivedRequest, type StandInAnswer, StandInServer } from '../stand-in-server';
+import { type KeyScope, RunpodUser } from './accounts';
+import { answerGraphql, graphqlError, graphqlField } from './graphql';
+import { Quota, type QuotaOptions } from './quota';
+import { answerRestV1, answerRestV2, problem, type RestAbilities, type RestCall } from './rest';
+
+interface ApiKey {
+  readonly user: RunpodUser;
+  readonly scope: KeyScope;
+}
+
+const BASES: readonly (readonly [RouteName, string])[] = [
+  ['rest-v2', '/v2'],
+  ['rest-v1', '/v1'],
+  ['graphql', '/graphql'],
+];
+
+/** Runpod's three APIs on one socket. */
+export class RunpodStandIn extends StandInServer {
+  /** What each REST API can do; v1's update is in Runpod's guide but in no published specification. */
+  readonly abilities: Record<'rest-v2' | 'rest-v1', RestAbilities> = {
+    'rest-v2': { update: true },
+    'rest-v1': { update: false },
+  };
+  /** APIs that answer 410 to everything. */
+  readonly retired = new Set<RouteName>();
+  readonly #keys = new Map<string, ApiKey>();
+  readonly #quotas = new Map<RunpodUser, Quota>();
+  readonly #clock: StandInClock;
+
+  constructor(clock: StandInClock) {
+    super();
+    this.#clock = clock;
+  }
+
+  /** Makes a user with an API key, or gives an existing user a further key. */
+  addUser(apiKey: string, { user = new RunpodUser(), scope = 'all' as KeyScope } = {}): RunpodUser {
+    this.#keys.set(apiKey, { user, scope });
+    return user;
+  }
+
+  revoke(apiKey: string): void {
+    this.#keys.delete(apiKey);
+  }
+
+  /** Limits a user's requests, over all three APIs. */
+  limit(user: RunpodUser, options: QuotaOptions): void {
+    this.#quotas.set(user, new Quota(options));
+  }
+
+  /** The part of the function's settings that points here. */
+  settings(api: RunpodSettings['api'] = 'auto'): RunpodSettings {
+    return {
+      api,
+      restV2Url: `${this.url}/v2`,
+      restV1Url: `${this.url}/v1`,
+      graphqlUrl: `${this.url}/graphql`,
+    };
+  }
+
+  /** The requests of one kind, such as `requestsOf('PATCH', 'rest-v2')`. */
+  requestsOf(method: string, route: RouteName): ReceivedRequest[] {
+    return this.requests.filter((request) => request.method === method && routeOf(request)?.route === route);
+  }
+
+  protected override operationOf({ path, body }: ReceivedRequest): string | undefined {
+    return path === '/graphql' ? graphqlField(body) : undefined;
+  }
+
+  protected answer(request: ReceivedRequest): StandInAnswer {
+    if (isUnwelcomeAgent(request.headers['user-agent'])) return EDGE_BLOCK;
+    const place = routeOf(request);
+    if (!place)
+      return { status: 404, headers: { 'content-type': 'text/html' }, body: '<html>Not found</html>' };
+    if (this.retired.has(place.route))
+      return { status: 410, body: { message: 'This API has been retired.' } };
+    const key = this.#keys.get(/^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '');
+    if (!key) return unauthorized(place.route);
+    const quota = this.#quotas.get(key.user)?.count(this.#clock.now().getTime());
+    const answer = quota && !quota.allowed ? TOO_MANY : this.#answerRoute(place, key, request);
+    return { ...answer, headers: { ...answer.headers, ...quota?.headers } };
+  }
+
+  #answerRoute({ route, path }: Place, { user, scope }: ApiKey, request: ReceivedRequest): StandInAnswer {
+    const call: RestCall = { request, user, mayWrite: scope === 'all', path };
+    if (route === 'graphql') return answerGraphql(call);
+    return (route === 'rest-v2' ? answerRestV2 : answerRestV1)(call, this.abilities[route]);
+  }
+}
+
+interface Place {
+  readonly route: RouteName;
+  readonly path: string;
+}
+
+function routeOf({ path }: ReceivedRequest): Place | undefined {
+  const [route, base] = BASES.find(([, prefix]) => path === prefix || path.startsWith(`${prefix}/`)) ?? [];
+  return route && base ? { route, path: path.slice(base.length) } : undefined;
+}
+
+/** The edge in front of Runpod refuses agents that do not say what they are. */
+function isUnwelcomeAgent(agent: string | undefined): boolean {
+  return !agent || /^(Python-urllib|node|undici|axios)\b/i.test(agent);
+}
+
+const EDGE_BLOCK: StandInAnswer = {
+  status: 403,
+  headers: { 'content-type': 'text/html; charset=UTF-8', server: 'cloudflare' },
+  body: '<html><title>Access denied</title>error code: 1010</html>',
+};
+
+const TOO_MANY = problem(429, 'Too Many Requests', 'rate limit exceeded for the minute window');
+
+function unauthorized(route: RouteName): StandInAnswer {
+  if (route === 'graphql') return graphqlError('UNAUTHENTICATED');
+  if (route === 'rest-v1') return { status: 401, body: { error: 'unauthorized', status: 401 } };
+  return problem(401, 'Unauthorized', 'invalid bearer token');
+}
