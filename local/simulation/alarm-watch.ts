@@ -1,0 +1,118 @@
+import { type AlarmState, decideState, isBreaching } from './alarm-state';
+import type { EventQueue } from './event-queue';
+import type { MetricSeries } from './metric-series';
+import type { MetricStore } from './metric-store';
+import type { AlarmResource } from './template-alarm';
+import { type Alignment, type EvaluationWindow, nextEvaluationMs } from './window';
+
+/** An alarm changed its state. */
+export interface Transition {
+  readonly atMs: number;
+  /** Logical id of the alarm. */
+  readonly alarm: string;
+  readonly state: AlarmState;
+  readonly from: AlarmState;
+  /** Topics that are told; none when nobody is. */
+  readonly topics: readonly string[];
+}
+
+/** How CloudWatch looks at data. */
+export interface EvaluationOptions {
+  readonly alignment: Alignment;
+  /**
+   * How many periods further back than its evaluation periods an alarm looks. CloudWatch publishes that it does, and
+   * examples with 2, not the rule. A wall clock window looks no further back.
+   */
+  readonly extraPeriods: number;
+  /** From an evaluation to the notification, in milliseconds. */
+  readonly evaluationDelayMs: number;
+}
+
+interface AlarmWatchProps {
+  readonly alarm: AlarmResource;
+  readonly events: EventQueue;
+  readonly metrics: MetricStore;
+  readonly options: EvaluationOptions;
+  readonly createdMs: number;
+  readonly onTransition: (transition: Transition) => void;
+}
+
+const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+
+/**
+ * One alarm. CloudWatch evaluates it every minute (every hour where its window is longer than a day); here it is
+ * evaluated only in those minutes in which it could see other data than before.
+ */
+export class AlarmWatch {
+  state: AlarmState = 'INSUFFICIENT_DATA';
+  readonly #props: AlarmWatchProps;
+  readonly #series: () => MetricSeries;
+  readonly #warmUpEndsMs: number;
+  #plannedMs: number | undefined;
+
+  constructor(props: AlarmWatchProps) {
+    this.#props = props;
+    const { alarm, metrics, createdMs } = props;
+    this.#warmUpEndsMs = createdMs + (alarm.warmUp?.durationMs ?? 0);
+    this.#series = metrics.watch(alarm.metric, (visibleMs) => this.#plan(visibleMs));
+    this.#plan(createdMs);
+    if (alarm.warmUp) props.events.at(this.#warmUpEndsMs, () => this.#plan(this.#warmUpEndsMs));
+  }
+
+  #plan(ms: number): void {
+    const { events, createdMs } = this.#props;
+    const dueMs = this.#onGrid(Math.max(ms, createdMs, events.nowMs));
+    if (this.#plannedMs !== undefined && this.#plannedMs <= dueMs) return;
+    this.#plannedMs = dueMs;
+    events.at(dueMs, () => {
+      if (this.#plannedMs !== dueMs) return;
+      this.#plannedMs = undefined;
+      this.#evaluate(dueMs);
+    });
+  }
+
+  #onGrid(ms: number): number {
+    const { periodMs, evaluationPeriods } = this.#props.alarm;
+    if (periodMs * evaluationPeriods > DAY_MS) return Math.ceil(ms / HOUR_MS) * HOUR_MS;
+    return nextEvaluationMs(ms);
+  }
+
+  #evaluate(atMs: number): void {
+    const { alarm } = this.#props;
+    const window = this.#window(atMs);
+    const points = this.#series()
+      .periods(window, alarm.statistic)
+      .map(({ age, value }) => ({ age, breaching: isBreaching(value, alarm) }));
+    if (!this.#isWarmingUp(atMs, points.length)) this.#become(decideState(alarm, points, this.state), atMs);
+    const byAge = alarm.missingData === 'missing' || alarm.missingData === 'ignore';
+    const nextMs = this.#series().nextChangeMs(window, byAge);
+    if (nextMs !== undefined) this.#plan(nextMs);
+  }
+
+  #window(evaluatedAtMs: number): EvaluationWindow {
+    const { alarm, options } = this.#props;
+    return {
+      evaluatedAtMs,
+      alignment: alarm.wallClock ? 'aligned' : options.alignment,
+      periodMs: alarm.periodMs,
+      periods: alarm.evaluationPeriods + (alarm.wallClock ? 0 : options.extraPeriods),
+    };
+  }
+
+  /** A warm-up that need not be full ends as soon as the evaluation window is full of data. */
+  #isWarmingUp(atMs: number, points: number): boolean {
+    const { warmUp, evaluationPeriods } = this.#props.alarm;
+    return atMs < this.#warmUpEndsMs && (warmUp?.full === true || points < evaluationPeriods);
+  }
+
+  #become(state: AlarmState, evaluatedMs: number): void {
+    if (state === this.state) return;
+    const { alarm, events, options, onTransition } = this.#props;
+    const from = this.state;
+    this.state = state;
+    const atMs = evaluatedMs + options.evaluationDelayMs;
+    const topics = state === 'ALARM' ? alarm.alarmTopics : state === 'OK' ? alarm.okTopics : [];
+    events.at(atMs, () => onTransition({ atMs, alarm: alarm.id, state, from, topics }));
+  }
+}

@@ -1,0 +1,65 @@
+import { LevelSeries, type MetricSeries, PointSeries } from './metric-series';
+import type { MetricIdentity } from './template-alarm';
+
+/** Calls back when a metric has new data that alarms can see from `visibleMs` on. */
+export type MetricListener = (visibleMs: number) => void;
+
+interface Watched {
+  readonly points: PointSeries;
+  readonly levels: LevelSeries;
+  readonly listeners: MetricListener[];
+  sampled: boolean;
+}
+
+/** The metrics that an alarm watches; data of any other is dropped. */
+export class MetricStore {
+  readonly #delayMs: number;
+  readonly #keepMs: number;
+  readonly #watched = new Map<string, Watched>();
+
+  /**
+   * @param delayMs - from a value to the moment at which alarms see it
+   * @param keepMs - how far back any alarm may ask
+   */
+  constructor(delayMs: number, keepMs: number) {
+    this.#delayMs = delayMs;
+    this.#keepMs = keepMs;
+  }
+
+  /** Subscribes to a metric; the series is empty until the first value is sent. */
+  watch(metric: MetricIdentity, listener: MetricListener): () => MetricSeries {
+    const key = keyOf(metric);
+    const watched = this.#watched.get(key) ?? {
+      points: new PointSeries(this.#keepMs),
+      levels: new LevelSeries(this.#keepMs, this.#delayMs),
+      listeners: [],
+      sampled: false,
+    };
+    watched.listeners.push(listener);
+    this.#watched.set(key, watched);
+    return () => (watched.sampled ? watched.levels : watched.points);
+  }
+
+  /** Sends one value. @param sentMs - when it leaves its source, where that is later than its own time */
+  put(metric: MetricIdentity, atMs: number, value: number, sentMs = atMs): void {
+    const watched = this.#watched.get(keyOf(metric));
+    if (!watched) return;
+    const visibleMs = sentMs + this.#delayMs;
+    watched.points.add(atMs, visibleMs, value);
+    for (const listener of watched.listeners) listener(visibleMs);
+  }
+
+  /** Sets the level of a metric that is sampled every minute; undefined ends the samples. */
+  level(metric: MetricIdentity, fromMs: number, value: number | undefined): void {
+    const watched = this.#watched.get(keyOf(metric));
+    if (!watched) return;
+    watched.sampled = true;
+    watched.levels.set(fromMs, value);
+    for (const listener of watched.listeners) listener(fromMs + this.#delayMs);
+  }
+}
+
+function keyOf({ namespace, name, dimensions }: MetricIdentity): string {
+  const pairs = Object.entries(dimensions).map(([key, value]) => `${key}=${value}`);
+  return [namespace, name, ...pairs.sort()].join('|');
+}

@@ -1,0 +1,228 @@
+/** The AWS services around the function, in virtual time, wired as a synthesised template says. */
+
+import { AlarmWatch, type EvaluationOptions, type Transition } from './alarm-watch';
+import type { Cloud, LogEntry, ServiceTimings } from './cloud';
+import { refuseUnknownMetrics, serviceOf } from './emitted-metrics';
+import { EventQueue } from './event-queue';
+import { connectMapping } from './event-source-mapping';
+import { Faults } from './faults';
+import { AsyncInvoker } from './lambda-async';
+import { type Invoke, SimulatedFunction } from './lambda-function';
+import { MetricStore } from './metric-store';
+import { ScheduleRule } from './schedule-rule';
+import { SqsQueue } from './sqs-queue';
+import { readTemplate, type Wiring } from './template';
+import type { AlarmResource } from './template-alarm';
+import { type CloudFormationTemplate, NotUnderstoodError } from './template-values';
+
+const MINUTE_MS = 60_000;
+
+/** What a simulation may vary of AWS; the defaults are on the slow side. */
+export interface CloudBehaviour extends EvaluationOptions, ServiceTimings {
+  /** From the sending of a value to the moment at which alarms see it. */
+  readonly metricDelayMs: number;
+}
+
+/** What a simulation is made of. */
+export interface SimulationProps {
+  /** As `cdk synth` writes it. */
+  readonly template: CloudFormationTemplate;
+  readonly invoke: Invoke;
+  readonly startMs: number;
+  /** When every schedule fires first. @default - at the start */
+  readonly firstTickMs?: number;
+  /**
+   * When the alarms come into being, in the state INSUFFICIENT_DATA.
+   * @default - five minutes after the first tick, so that they find the metrics of the first run
+   */
+  readonly alarmsFromMs?: number;
+  /** @default - sliding windows, two extra periods, one minute for a metric and one for a notification */
+  readonly behaviour?: Partial<CloudBehaviour>;
+  /** Which topics only warn, by logical id or ARN. @default - those that have `warn` in it */
+  readonly isWarningTopic?: (topic: string) => boolean;
+  /** How many entries the log keeps, the latest. @default 10 000 */
+  readonly logLimit?: number;
+}
+
+const DEFAULT_BEHAVIOUR: CloudBehaviour = {
+  alignment: 'sliding',
+  extraPeriods: 2,
+  evaluationDelayMs: MINUTE_MS,
+  metricDelayMs: MINUTE_MS,
+  pollLatencyMs: 1_000,
+  queueActivationMs: 0,
+  ruleDelayMs: () => 0,
+};
+
+/**
+ * Wires the services of a template; nothing happens before `runUntil`.
+ *
+ * @throws NotUnderstoodError where the template uses what is not modelled, or an alarm watches what nothing sends
+ */
+export function createSimulation(props: SimulationProps): Simulation {
+  return new Simulation(props);
+}
+
+/** A simulated deployment. */
+export class Simulation {
+  readonly faults = new Faults();
+  /** Every transition of every alarm, whether anybody is told or not. */
+  readonly transitions: Transition[] = [];
+  /** The latest entries of what happened, the oldest first. */
+  readonly log: LogEntry[] = [];
+  readonly #events: EventQueue;
+  readonly #queues = new Map<string, SqsQueue>();
+  readonly #invokers = new Map<string, AsyncInvoker>();
+  readonly #alarms = new Map<string, AlarmWatch>();
+  readonly #isWarningTopic: (topic: string) => boolean;
+  readonly #deadLetterQueueIds: ReadonlySet<string>;
+
+  constructor(props: SimulationProps) {
+    const wiring = readTemplate(props.template);
+    const behaviour = { ...DEFAULT_BEHAVIOUR, ...props.behaviour };
+    this.#events = new EventQueue(props.startMs);
+    this.#isWarningTopic = props.isWarningTopic ?? ((topic) => /warn/i.test(topic));
+    this.#deadLetterQueueIds = deadLetterQueues(wiring);
+    const cloud = this.#cloud(wiring.alarms, behaviour, props.logLimit ?? 10_000);
+    const firstTickMs = props.firstTickMs ?? props.startMs;
+    this.#watch(wiring.alarms, cloud, behaviour, props.alarmsFromMs ?? firstTickMs + 5 * MINUTE_MS);
+    this.#wire(wiring, cloud, props.invoke, firstTickMs);
+  }
+
+  get nowMs(): number {
+    return this.#events.nowMs;
+  }
+
+  /** Notifications to a topic that pages, with those that close the incident. */
+  get pages(): readonly Transition[] {
+    return this.transitions.filter(({ topics }) => topics.some((topic) => !this.#isWarningTopic(topic)));
+  }
+
+  /** Notifications to topics that only warn. */
+  get warnings(): readonly Transition[] {
+    return this.transitions.filter(({ topics }) => topics.length > 0 && topics.every(this.#isWarningTopic));
+  }
+
+  /** Every queue by its logical id. */
+  get queues(): ReadonlyMap<
+    string,
+    Pick<SqsQueue, 'visible' | 'inFlight' | 'delayed' | 'messages' | 'purge'>
+  > {
+    return this.#queues;
+  }
+
+  /** What rests in a dead-letter queue, of a queue or of a rule's target. */
+  get deadLetters(): readonly {
+    readonly queue: string;
+    readonly body: string;
+    readonly arrivedMs: number;
+  }[] {
+    return [...this.#deadLetterQueueIds].flatMap((queue) =>
+      (this.#queues.get(queue)?.messages ?? []).map(({ body, arrivedMs }) => ({ queue, body, arrivedMs })),
+    );
+  }
+
+  /** The state of every alarm by its logical id. */
+  get alarmStates(): ReadonlyMap<string, string> {
+    return new Map([...this.#alarms].map(([id, alarm]) => [id, alarm.state]));
+  }
+
+  /** Lets time pass until then, awaiting every invocation. */
+  async runUntil(untilMs: number): Promise<void> {
+    await this.#events.runUntil(untilMs);
+  }
+
+  /** Invokes a function asynchronously, as a person does who refreshes by hand. */
+  send(event: unknown, functionId: string): void {
+    this.#invoker(functionId).send(event);
+  }
+
+  #cloud(alarms: readonly AlarmResource[], behaviour: CloudBehaviour, logLimit: number): Cloud {
+    const events = this.#events;
+    const ranges = alarms.map(
+      (alarm) => (alarm.evaluationPeriods + behaviour.extraPeriods + 1) * alarm.periodMs,
+    );
+    const metrics = new MetricStore(behaviour.metricDelayMs, Math.max(0, ...ranges) + 60 * MINUTE_MS);
+    let ids = 0;
+    return {
+      events,
+      metrics,
+      faults: this.faults,
+      timings: behaviour,
+      newId: () => `00000000-0000-4000-8000-${String(++ids).padStart(12, '0')}`,
+      log: (resource, what) => {
+        if (this.log.length >= 2 * logLimit) this.log.splice(0, this.log.length - logLimit);
+        if (logLimit > 0) this.log.push({ atMs: events.nowMs, resource, what });
+      },
+    };
+  }
+
+  #watch(
+    alarms: readonly AlarmResource[],
+    cloud: Cloud,
+    options: EvaluationOptions,
+    createdMs: number,
+  ): void {
+    const { events, metrics } = cloud;
+    const onTransition = (transition: Transition) => {
+      this.transitions.push(transition);
+      cloud.log(transition.alarm, `${transition.from} -> ${transition.state}`);
+    };
+    for (const alarm of alarms) {
+      this.#alarms.set(
+        alarm.id,
+        new AlarmWatch({ alarm, events, metrics, options, createdMs, onTransition }),
+      );
+    }
+  }
+
+  #wire(wiring: Wiring, cloud: Cloud, invoke: Invoke, firstTickMs: number): void {
+    refuseUnknownMetrics(wiring);
+    for (const queue of wiring.queues) {
+      this.#queues.set(queue.id, new SqsQueue(queue, cloud, (id) => this.#queue(id)));
+    }
+    const service = serviceOf(wiring.alarms);
+    const functions = new Map(
+      wiring.functions.map((fn) => [fn.id, new SimulatedFunction(fn, cloud, invoke, service)]),
+    );
+    for (const [id, fn] of functions) {
+      this.#invokers.set(id, new AsyncInvoker(fn, cloud, this.#optionalQueue(fn.resource.onFailureQueueId)));
+    }
+    for (const mapping of wiring.mappings) {
+      const fn = functions.get(mapping.functionId);
+      if (!fn) throw new NotUnderstoodError(`${mapping.id}.FunctionName`, 'no function of this template');
+      connectMapping(mapping, this.#queue(mapping.queueId), fn, cloud);
+    }
+    for (const rule of wiring.rules) {
+      const connections = rule.targets.map((target) => ({
+        target,
+        invoker: this.#invoker(target.functionId),
+        deadLetterQueue: this.#optionalQueue(target.deadLetterQueueId),
+      }));
+      new ScheduleRule(rule, connections, cloud).start(firstTickMs);
+    }
+  }
+
+  #optionalQueue(id: string | undefined): SqsQueue | undefined {
+    return id === undefined ? undefined : this.#queue(id);
+  }
+
+  #queue(id: string): SqsQueue {
+    const queue = this.#queues.get(id);
+    if (!queue) throw new NotUnderstoodError(id, 'no queue of this template');
+    return queue;
+  }
+
+  #invoker(functionId: string): AsyncInvoker {
+    const invoker = this.#invokers.get(functionId);
+    if (!invoker) throw new NotUnderstoodError(functionId, 'no function of this template');
+    return invoker;
+  }
+}
+
+function deadLetterQueues({ queues, rules }: Wiring): ReadonlySet<string> {
+  return new Set([
+    ...queues.flatMap(({ redrive }) => (redrive ? [redrive.queueId] : [])),
+    ...rules.flatMap(({ targets }) => targets.flatMap(({ deadLetterQueueId }) => deadLetterQueueId ?? [])),
+  ]);
+}

@@ -1,0 +1,170 @@
+/** What of a template the simulation acts on. Every number of the simulated service comes from here. */
+
+import { type AlarmResource, readAlarm } from './template-alarm';
+import { type CloudFormationTemplate, isObject, NotUnderstoodError, Properties } from './template-values';
+
+const SECOND_MS = 1_000;
+
+/** A schedule, and whom it calls. */
+export interface RuleResource {
+  readonly id: string;
+  readonly intervalMs: number;
+  readonly enabled: boolean;
+  readonly targets: readonly RuleTarget[];
+}
+
+/** A function that a rule invokes asynchronously. */
+export interface RuleTarget {
+  readonly functionId: string;
+  readonly maxRetries: number;
+  readonly maxEventAgeMs: number;
+  readonly deadLetterQueueId?: string;
+  /** A constant in place of the scheduled event. */
+  readonly input?: unknown;
+}
+
+/** A function, and what Lambda does with an asynchronous event that it fails. */
+export interface FunctionResource {
+  readonly id: string;
+  readonly timeoutMs: number;
+  readonly maxRetries: number;
+  readonly maxEventAgeMs: number;
+  readonly onFailureQueueId?: string;
+}
+
+/** A queue. */
+export interface QueueResource {
+  readonly id: string;
+  readonly delayMs: number;
+  readonly visibilityTimeoutMs: number;
+  readonly retentionMs: number;
+  readonly redrive?: { readonly queueId: string; readonly maxReceiveCount: number };
+}
+
+/** A queue that feeds a function. */
+export interface MappingResource {
+  readonly id: string;
+  readonly functionId: string;
+  readonly queueId: string;
+  readonly batchSize: number;
+}
+
+/** All of a template that takes part in the simulation. */
+export interface Wiring {
+  readonly rules: readonly RuleResource[];
+  readonly functions: readonly FunctionResource[];
+  readonly queues: readonly QueueResource[];
+  readonly mappings: readonly MappingResource[];
+  readonly alarms: readonly AlarmResource[];
+}
+
+/**
+ * Reads the schedule, functions, queues, event source mappings and alarms of a template.
+ *
+ * @throws NotUnderstoodError naming the property, where the template uses what the simulation does not model
+ */
+export function readTemplate(template: CloudFormationTemplate): Wiring {
+  const ofType = resourcesByType(template);
+  const composite = ofType('AWS::CloudWatch::CompositeAlarm')[0];
+  if (composite) throw new NotUnderstoodError(composite.where, 'a composite alarm');
+  const invokeConfigs = ofType('AWS::Lambda::EventInvokeConfig');
+  return {
+    rules: ofType('AWS::Events::Rule')
+      .filter((rule) => rule.has('ScheduleExpression'))
+      .map(readRule),
+    functions: ofType('AWS::Lambda::Function').map((resource) => readFunction(resource, invokeConfigs)),
+    queues: ofType('AWS::SQS::Queue').map(readQueue),
+    mappings: ofType('AWS::Lambda::EventSourceMapping')
+      .filter((mapping) => mapping.boolean('Enabled', true))
+      .map(readMapping),
+    alarms: ofType('AWS::CloudWatch::Alarm').map(readAlarm),
+  };
+}
+
+function resourcesByType(template: CloudFormationTemplate): (type: string) => readonly Properties[] {
+  const byType = new Map<string, Properties[]>();
+  for (const [id, resource] of Object.entries(template.Resources ?? {})) {
+    if (!isObject(resource) || typeof resource.Type !== 'string') continue;
+    const properties = isObject(resource.Properties) ? resource.Properties : {};
+    const known = byType.get(resource.Type) ?? [];
+    known.push(new Properties(id, properties));
+    byType.set(resource.Type, known);
+  }
+  return (type) => byType.get(type) ?? [];
+}
+
+function readRule(rule: Properties): RuleResource {
+  return {
+    id: rule.where,
+    intervalMs: parseRate(rule),
+    enabled: rule.string('State', 'ENABLED') === 'ENABLED',
+    targets: rule.objects('Targets').map((target) => {
+      const retry = target.object('RetryPolicy');
+      const deadLetter = target.object('DeadLetterConfig');
+      return {
+        functionId: target.reference('Arn'),
+        // EventBridge's own defaults: 185 retries within a day.
+        maxRetries: retry.number('MaximumRetryAttempts', 185),
+        maxEventAgeMs: retry.number('MaximumEventAgeInSeconds', 86_400) * SECOND_MS,
+        ...(deadLetter.has('Arn') && { deadLetterQueueId: deadLetter.reference('Arn') }),
+        ...(target.has('Input') && { input: JSON.parse(target.string('Input')) as unknown }),
+      };
+    }),
+  };
+}
+
+const UNITS_MS: Readonly<Record<string, number>> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 };
+
+function parseRate(rule: Properties): number {
+  const expression = rule.string('ScheduleExpression');
+  const [, count, unit] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(expression) ?? [];
+  const unitMs = UNITS_MS[unit ?? ''];
+  if (count === undefined || unitMs === undefined) {
+    return rule.fail('ScheduleExpression', `expected rate(…), found ${expression}`);
+  }
+  return Number(count) * unitMs;
+}
+
+function readFunction(fn: Properties, invokeConfigs: readonly Properties[]): FunctionResource {
+  if (fn.has('DeadLetterConfig')) fn.fail('DeadLetterConfig', 'use an on-failure destination');
+  const config = invokeConfigs.find((candidate) => candidate.reference('FunctionName') === fn.where);
+  const asynchronous = config ?? new Properties(`${fn.where} (no EventInvokeConfig)`, {});
+  const onFailure = asynchronous.object('DestinationConfig').object('OnFailure');
+  return {
+    id: fn.where,
+    timeoutMs: fn.number('Timeout', 3) * SECOND_MS,
+    // Lambda's own defaults: two retries within six hours.
+    maxRetries: asynchronous.number('MaximumRetryAttempts', 2),
+    maxEventAgeMs: asynchronous.number('MaximumEventAgeInSeconds', 21_600) * SECOND_MS,
+    ...(onFailure.has('Destination') && { onFailureQueueId: onFailure.reference('Destination') }),
+  };
+}
+
+function readQueue(queue: Properties): QueueResource {
+  const redrive = queue.object('RedrivePolicy');
+  return {
+    id: queue.where,
+    delayMs: queue.number('DelaySeconds', 0) * SECOND_MS,
+    // SQS's own defaults: half a minute, four days.
+    visibilityTimeoutMs: queue.number('VisibilityTimeout', 30) * SECOND_MS,
+    retentionMs: queue.number('MessageRetentionPeriod', 345_600) * SECOND_MS,
+    ...(redrive.has('deadLetterTargetArn') && {
+      redrive: {
+        queueId: redrive.reference('deadLetterTargetArn'),
+        maxReceiveCount: redrive.number('maxReceiveCount'),
+      },
+    }),
+  };
+}
+
+function readMapping(mapping: Properties): MappingResource {
+  for (const key of ['FunctionResponseTypes', 'FilterCriteria']) {
+    if (mapping.has(key)) mapping.fail(key, 'not modelled');
+  }
+  return {
+    id: mapping.where,
+    functionId: mapping.reference('FunctionName'),
+    queueId: mapping.reference('EventSourceArn'),
+    batchSize: mapping.number('BatchSize', 10),
+  };
+}
