@@ -111,7 +111,7 @@ async function firstPage(question: PageQuestion, variant: Variant): Promise<Page
     invoke: (_event, { nowMs }) =>
       nowMs > lastSuccessMs ? failingRun(failure, failingForMs) : succeedingRun(lifeMinutes),
   });
-  breakServices(sim, failure, lastSuccessMs + MINUTE_MS, endMs);
+  breakServices(sim, failure, lastSuccessMs + MINUTE_MS);
   const page = await firstAlarm(sim, lastSuccessMs, endMs, intervalMs);
   const minutes = page ? (page.atMs - lastSuccessMs) / MINUTE_MS : Number.POSITIVE_INFINITY;
   return { alarm: page?.alarm, minutes, lifeLeftMinutes: lifeMinutes - minutes, alignment, extraPeriods };
@@ -126,7 +126,8 @@ async function firstAlarm(sim: Simulation, fromMs: number, toMs: number, stepMs:
   return undefined;
 }
 
-function breakServices(sim: Simulation, failure: Failure, fromMs: number, toMs: number): void {
+function breakServices(sim: Simulation, failure: Failure, fromMs: number): void {
+  const toMs = Number.POSITIVE_INFINITY;
   // A delivery that is retried is noticed later than one that is refused.
   if (failure === 'rule-cannot-invoke') sim.faults.lambdaDelivery(fromMs, toMs, 'unavailable');
   if (failure === 'nothing-runs') sim.faults.scheduleSilent(fromMs, toMs);
