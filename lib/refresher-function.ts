@@ -5,7 +5,6 @@ import { Architecture, Function as LambdaFunction, LoggingFormat, Runtime } from
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { RefresherSettings } from '../lambda/refresh-credentials/model';
-import { ASYNCHRONOUS_RETRIES, MAX_EVENT_AGE } from './delivery';
 import { ExecutionRole } from './execution-role';
 import { refresherCode } from './refresher-code';
 
@@ -15,10 +14,17 @@ export interface RefresherFunctionProps {
   readonly settings: RefresherSettings;
 }
 
+/** How long one run may last. */
+const TIMEOUT = Duration.minutes(5);
+
 /** The refresher: one function, its own role, its own log group. */
 export class RefresherFunction extends Construct {
   /** The function itself. */
   readonly function: LambdaFunction;
+  /** What the function may do. */
+  readonly role: ExecutionRole;
+  /** How long one run may last. */
+  readonly timeout = TIMEOUT;
   /** Everything that the function logs, as JSON, kept for a month. */
   readonly logGroup: LogGroup;
 
@@ -28,6 +34,7 @@ export class RefresherFunction extends Construct {
       retention: RetentionDays.ONE_MONTH,
       removalPolicy: RemovalPolicy.DESTROY,
     });
+    this.role = new ExecutionRole(this, 'Role', { settings, logGroup: this.logGroup });
     // No reserved concurrency: overlapping runs are harmless, and a new account has none to reserve.
     this.function = new LambdaFunction(this, 'Function', {
       description: 'Writes fresh ECR credentials over the registry auths at Runpod',
@@ -36,28 +43,27 @@ export class RefresherFunction extends Construct {
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       memorySize: 256,
-      timeout: Duration.minutes(5),
-      role: new ExecutionRole(this, 'Role', { settings, logGroup: this.logGroup }),
+      timeout: this.timeout,
+      role: this.role,
       logGroup: this.logGroup,
       loggingFormat: LoggingFormat.JSON,
       environment: { NODE_OPTIONS: '--enable-source-maps' },
-      retryAttempts: ASYNCHRONOUS_RETRIES,
-      maxEventAge: MAX_EVENT_AGE,
     });
     this.#acknowledgeFindings();
   }
 
   #acknowledgeFindings(): void {
-    const lostEvent =
-      'An event carries no data, so a lost one is made good by the next one of the schedule, which comes while the credential written before it is still valid.';
     Validations.of(this.function).acknowledge(
       {
         id: 'Serverless-LambdaTracing',
         reason:
           'One function without callers or callees of its own: its log has every step with its duration. Tracing would add a permission on every resource to the role that the credential speaks for.',
       },
-      { id: 'Serverless-LambdaDLQ', reason: lostEvent },
-      { id: 'Serverless-LambdaAsyncFailureDestination', reason: lostEvent },
+      {
+        id: 'Serverless-LambdaDLQ',
+        reason:
+          'A failed invocation goes to the on-failure destination, which unlike a dead-letter queue of the function also tells why it failed.',
+      },
     );
   }
 }
