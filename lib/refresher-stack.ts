@@ -1,9 +1,14 @@
 /** The stack: composes the constructs and has no threshold, schedule or policy of its own. */
 
-import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
+import { Alarms } from './alarms';
 import type { RefresherConfig } from './config/schema';
 import { toSettings } from './config/settings';
+import { FirstRefresh } from './first-refresh';
+import { Notifications } from './notifications';
+import { declareOutputs } from './outputs';
+import { RefreshRetries } from './refresh-retries';
 import { RefreshSchedule } from './refresh-schedule';
 import { RefresherFunction } from './refresher-function';
 
@@ -22,19 +27,47 @@ export class RefresherStack extends Stack {
       tags: { application: 'runpod-ecr-credential-refresher' },
       ...props,
     });
-    const refresher = new RefresherFunction(this, 'Refresher', { settings: toSettings(config) });
-    new RefreshSchedule(this, 'Schedule', {
-      function: refresher.function,
-      interval: Duration.hours(config.refreshIntervalHours),
-    });
+    const settings = toSettings(config);
+    const interval = Duration.hours(config.refreshIntervalHours);
 
-    new CfnOutput(this, 'FunctionName', {
-      description: 'Invoke it to refresh by hand',
-      value: refresher.function.functionName,
+    const refresher = new RefresherFunction(this, 'Refresher', { settings });
+    const { function: fn, role, timeout } = refresher;
+    const schedule = new RefreshSchedule(this, 'Schedule', { function: fn, interval });
+    const retries = new RefreshRetries(this, 'Retries', { function: fn, role, timeout, interval });
+    const firstRefresh = new FirstRefresh(this, 'FirstRefresh', {
+      mode: config.firstRefresh,
+      function: fn,
+      timeout,
+      retries,
+      after: [refresher, schedule, retries.destination],
     });
-    new CfnOutput(this, 'LogGroupName', {
-      description: 'What every run did, as JSON',
-      value: refresher.logGroup.logGroupName,
+    const alarms = new Alarms(this, 'Alarms', {
+      service: settings.service,
+      function: fn,
+      timeout,
+      rule: schedule.rule,
+      interval,
+      retryPause: retries.pause,
+      deadLetterQueue: retries.deadLetterQueue,
+      apiKeyMaxAgeDays: config.alarms.apiKeyMaxAgeDays,
+      notifications: new Notifications(this, 'Notifications', { recipients: config.alarms }),
+      runbook: config.alarms.runbookUrl,
     });
+    waitForFirstRefresh({ firstRefresh, retries, alarms });
+    declareOutputs(this, { refresher, schedule, retries });
   }
+}
+
+/**
+ * A deployment must not ring. The silent alarm looks for the metric of the first refresh, which reaches CloudWatch
+ * a minute or so after it: that long at least it takes Lambda to connect the retry queue, so the alarm waits for that.
+ */
+function waitForFirstRefresh(parts: {
+  firstRefresh: FirstRefresh;
+  retries: RefreshRetries;
+  alarms: Alarms;
+}): void {
+  parts.retries.source.node.addDependency(parts.firstRefresh);
+  parts.alarms.node.addDependency(parts.firstRefresh);
+  parts.alarms.refreshSilent.node.addDependency(parts.retries.source);
 }

@@ -23,8 +23,17 @@ const INTERVAL = `a whole number of hours from 1 to ${MAX_INTERVAL_HOURS} (half 
 const oneOf = <const Values extends readonly [string, ...string[]]>(values: Values) =>
   z.enum(values, `one of ${values.map((value) => `"${value}"`).join(', ')}`);
 
+/** An alarm has five actions (CloudWatch API reference, PutMetricAlarm), of which one is the stack's own topic. */
+const MAX_TOPICS = 4;
+
 const listOf = <Item extends z.ZodType>(item: Item, what: string) =>
   z.array(item, `a list of ${what}`).default([]);
+
+const topicArns = () =>
+  z
+    .array(topicArn(), 'a list of SNS topic ARNs')
+    .max(MAX_TOPICS, `at most ${MAX_TOPICS} SNS topic ARNs`)
+    .default([]);
 
 const ecrRegistry = z
   .strictObject(
@@ -103,15 +112,17 @@ const alarms = z
       httpsEndpoints: listOf(httpsEndpoint(), 'https: addresses').describe(
         'HTTPS endpoints that are paged (PagerDuty, Opsgenie and the like).',
       ),
-      topicArns: listOf(topicArn(), 'SNS topic ARNs').describe('Existing SNS topics that are paged.'),
+      topicArns: topicArns().describe(
+        'Existing SNS topics that are paged; at most 4, in the region of the stack.',
+      ),
       warningEmails: listOf(email(), 'e-mail addresses').describe('E-mail addresses that receive warnings.'),
-      warningTopicArns: listOf(topicArn(), 'SNS topic ARNs').describe(
-        'Existing SNS topics that receive warnings.',
+      warningTopicArns: topicArns().describe(
+        'Existing SNS topics that receive warnings; at most 4, in the region of the stack.',
       ),
       runbookUrl: pageUrl()
-        .optional()
+        .default('docs/runbook.md')
         .describe(
-          "Address of the runbook page that alarms link to. Default: the project's own docs/runbook.md.",
+          'Address of the runbook that alarms link to, to which they add #refreshsilent and so on. By default they name the file in this project.',
         ),
       apiKeyMaxAgeDays: z
         .int('a whole number of days from 1 to 3650')

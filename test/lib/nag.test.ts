@@ -41,11 +41,7 @@ describe('cdk-nag', () => {
     findings(stack);
     jest.restoreAllMocks();
 
-    expect(
-      acknowledged(stack)
-        .map(({ id }) => id)
-        .sort(),
-    ).toEqual([...needed].sort());
+    expect(new Set(acknowledged(stack).map(({ id }) => id))).toEqual(needed);
   });
 
   it('is acknowledged with a reason of at least one whole sentence', () => {
@@ -69,10 +65,14 @@ function findings(stack: Stack): string[] {
 }
 
 function acknowledged(stack: Stack): { id: string; reason: string }[] {
-  return stack.node
-    .findAll()
-    .flatMap(({ node }) => node.metadata)
-    .filter(({ type }) => type === Validations.ACKNOWLEDGED_RULES_METADATA_KEY)
-    .flatMap(({ data }) => Object.entries<string>(data))
-    .map(([id, reason]) => ({ id: id.replace(/^annotation::/i, ''), reason }));
+  return (
+    stack.node
+      .findAll()
+      .flatMap(({ node }) => node.metadata)
+      .filter(({ type }) => type === Validations.ACKNOWLEDGED_RULES_METADATA_KEY)
+      .flatMap(({ data }) => Object.entries<string>(data))
+      .map(([id, reason]) => ({ id: id.replace(/^annotation::/i, ''), reason }))
+      // The CDK's own warnings, which no pack finds.
+      .filter(({ id }) => !id.startsWith('@aws-cdk/'))
+  );
 }

@@ -7,6 +7,7 @@ import { config, type Json, manyTargets, targetJson } from './config/builder';
 import { permissionsOf } from './permissions';
 import { stackOf } from './synthesise';
 
+const TRIGGER_ROLE = 'AWSCDKTriggerCustomResourceProviderCustomResourceProviderRoleE18FAF0A';
 const ENV = { account: '123456789012', region: 'eu-west-1' };
 
 describe('RefresherStack', () => {
@@ -44,32 +45,51 @@ describe('RefresherStack', () => {
         ...pull('arn:<AWS::Partition>:ecr:<AWS::Region>:<AWS::AccountId>:repository/worker'),
         ...pull('arn:<AWS::Partition>:ecr:us-east-1:<AWS::AccountId>:repository/worker'),
         'Allow ecr:GetAuthorizationToken on *',
+        'Allow lambda:InvokeFunction on <RefresherFunction4AAAAD8B.Arn>:*',
         'Allow logs:CreateLogStream on <RefresherLogGroupD7C34E22.Arn>',
         'Allow logs:PutLogEvents on <RefresherLogGroupD7C34E22.Arn>',
         'Allow secretsmanager:GetSecretValue on arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:runpod/api-key-??????',
         'Allow secretsmanager:GetSecretValue on arn:aws:secretsmanager:eu-west-1:123456789012:secret:team-b-AbCd12',
+        'Allow sqs:DeleteMessage on <RetriesRetryQueue16BEB40E.Arn>',
+        'Allow sqs:GetQueueAttributes on <RetriesRetryQueue16BEB40E.Arn>',
+        'Allow sqs:ReceiveMessage on <RetriesRetryQueue16BEB40E.Arn>',
+        'Allow sqs:SendMessage on <RetriesRetryQueue16BEB40E.Arn>',
         'Allow sts:AssumeRole on arn:aws:iam::210987654321:role/pull',
       ].sort(),
     );
   });
 
-  it('names every statement and uses no managed policy', () => {
-    const [policy] = Object.values(template.findResources('AWS::IAM::Policy'));
+  it('names every statement of the function and gives it no managed policy', () => {
+    const statements = Object.values(template.findResources('AWS::IAM::Policy')).flatMap(
+      ({ Properties }) => Properties.PolicyDocument.Statement,
+    );
 
-    expect(policy?.Properties.PolicyDocument.Statement.map(({ Sid }: { Sid: string }) => Sid)).toEqual([
-      'WriteOwnLogs',
-      'ReadRunpodApiKeys',
-      'IssueEcrCredential',
+    expect(statements.map(({ Sid }: { Sid: string }) => Sid).sort()).toEqual([
       'AssumePullRoles',
+      'IssueEcrCredential',
       'PullRepositories',
+      'ReadRunpodApiKeys',
+      'ReceiveRetries',
+      'SendFailedRuns',
+      'WriteOwnLogs',
     ]);
-    template.allResourcesProperties('AWS::IAM::Role', { ManagedPolicyArns: Match.absent() });
+    expect(Object.keys(template.findResources('AWS::IAM::Role', hasManagedPolicy()))).toEqual([TRIGGER_ROLE]);
     template.resourceCountIs('AWS::IAM::ManagedPolicy', 0);
   });
 
-  it('lets nobody but Lambda take the role', () => {
-    template.resourceCountIs('AWS::IAM::Role', 1);
-    template.hasResourceProperties('AWS::IAM::Role', {
+  it('lets the deployment’s trigger write its log and invoke the function, and nothing else', () => {
+    const { ManagedPolicyArns, Policies } =
+      template.findResources('AWS::IAM::Role')[TRIGGER_ROLE]?.Properties ?? {};
+
+    expect(ManagedPolicyArns).toEqual([
+      { 'Fn::Sub': expect.stringMatching(/:policy\/service-role\/AWSLambdaBasicExecutionRole$/) },
+    ]);
+    expect(Policies).toHaveLength(1);
+  });
+
+  it('lets nobody but Lambda take the roles', () => {
+    template.resourceCountIs('AWS::IAM::Role', 2);
+    template.allResourcesProperties('AWS::IAM::Role', {
       AssumeRolePolicyDocument: {
         Statement: [
           { Action: 'sts:AssumeRole', Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' } },
@@ -119,18 +139,13 @@ describe('RefresherStack', () => {
     });
   });
 
-  it('tells the names of the function and of its log group', () => {
-    template.hasOutput('FunctionName', { Value: { Ref: 'RefresherFunction4AAAAD8B' } });
-    template.hasOutput('LogGroupName', { Value: { Ref: 'RefresherLogGroupD7C34E22' } });
-  });
-
   it('tags the stack and says what it is for', () => {
     expect(stack.tags.tagValues()).toEqual({ application: 'runpod-ecr-credential-refresher' });
     expect(stack.templateOptions.description).toContain('fresh with Amazon ECR credentials');
   });
 
   it('puts the settings beside the code', () => {
-    const [fn] = Object.values(template.findResources('AWS::Lambda::Function'));
+    const fn = template.findResources('AWS::Lambda::Function').RefresherFunction4AAAAD8B;
     const directory = join(
       Stage.of(stack)?.outdir ?? '',
       `asset.${basename(fn?.Properties.Code.S3Key, '.zip')}`,
@@ -240,6 +255,10 @@ function pull(resource: string): string[] {
   return ['BatchCheckLayerAvailability', 'BatchGetImage', 'GetDownloadUrlForLayer'].map(
     (action) => `Allow ecr:${action} on ${resource}`,
   );
+}
+
+function hasManagedPolicy() {
+  return { Properties: { ManagedPolicyArns: Match.anyValue() } };
 }
 
 function templateOf(overrides: Json, env?: typeof ENV): Template {

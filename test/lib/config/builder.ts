@@ -19,9 +19,10 @@ export function configJson(overrides: Json = {}): Json {
   return { targets: [targetJson()], ...overrides };
 }
 
-/** A configuration as the stack receives it. */
+/** A configuration as the stack receives it: somebody is paged. */
 export function config(overrides: Json = {}): RefresherConfig {
-  return parseConfig(JSON.stringify(configJson(overrides)), 'test.json');
+  const alarms = { emails: ['oncall@example.com'] };
+  return parseConfig(JSON.stringify(configJson({ alarms, ...overrides })), 'test.json');
 }
 
 /** As many targets as asked for, each with its own name and registry auth. */

@@ -24,6 +24,7 @@ describe('parseConfig', () => {
       alarms: {
         emails: [],
         httpsEndpoints: [],
+        runbookUrl: 'docs/runbook.md',
         topicArns: [],
         warningEmails: [],
         warningTopicArns: [],
