@@ -1,6 +1,7 @@
 /** What the stack tells: the names that the runbook's commands ask for. */
 
 import { CfnOutput, type Stack } from 'aws-cdk-lib';
+import type { RefresherDashboard } from './dashboard';
 import type { RefreshRetries } from './refresh-retries';
 import type { RefreshSchedule } from './refresh-schedule';
 import type { RefresherFunction } from './refresher-function';
@@ -10,10 +11,12 @@ export interface OutputSources {
   readonly refresher: RefresherFunction;
   readonly schedule: RefreshSchedule;
   readonly retries: RefreshRetries;
+  readonly dashboard: RefresherDashboard;
 }
 
 /** Declares every output of the stack. */
-export function declareOutputs(stack: Stack, { refresher, schedule, retries }: OutputSources): void {
+export function declareOutputs(stack: Stack, sources: OutputSources): void {
+  const { refresher, schedule, retries, dashboard } = sources;
   const output = (name: string, value: string, description: string) =>
     new CfnOutput(stack, name, { value, description });
   output('FunctionName', refresher.function.functionName, 'Invoke it to refresh by hand');
@@ -22,4 +25,9 @@ export function declareOutputs(stack: Stack, { refresher, schedule, retries }: O
   output('RetryQueueUrl', retries.queue.queueUrl, 'Failed runs that will be tried again');
   output('DeadLetterQueueUrl', retries.deadLetterQueue.queueUrl, 'Failed runs that nothing tries any more');
   output('UndeliveredQueueUrl', schedule.undeliveredQueue.queueUrl, 'Events that never reached the function');
+  output('DashboardUrl', urlOf(stack, dashboard), 'What on-call looks at');
+}
+
+function urlOf(stack: Stack, { dashboard }: RefresherDashboard): string {
+  return `https://${stack.region}.console.aws.amazon.com/cloudwatch/home#dashboards/dashboard/${dashboard.dashboardName}`;
 }

@@ -5,7 +5,9 @@ import type { Construct } from 'constructs';
 import { Alarms } from './alarms';
 import type { RefresherConfig } from './config/schema';
 import { toSettings } from './config/settings';
+import { RefresherDashboard } from './dashboard';
 import { FirstRefresh } from './first-refresh';
+import { LogQueries } from './log-queries';
 import { Notifications } from './notifications';
 import { declareOutputs } from './outputs';
 import { RefreshRetries } from './refresh-retries';
@@ -53,8 +55,19 @@ export class RefresherStack extends Stack {
       notifications: new Notifications(this, 'Notifications', { recipients: config.alarms }),
       runbook: config.alarms.runbookUrl,
     });
+    const dashboard = new RefresherDashboard(this, 'Overview', {
+      service: settings.service,
+      function: fn,
+      logGroup: refresher.logGroup,
+      retryQueue: retries.queue,
+      deadLetterQueue: retries.deadLetterQueue,
+      undeliveredQueue: schedule.undeliveredQueue,
+      alarms,
+      interval,
+    });
+    new LogQueries(this, 'LogQueries', { logGroup: refresher.logGroup });
     waitForFirstRefresh({ firstRefresh, retries, alarms });
-    declareOutputs(this, { refresher, schedule, retries });
+    declareOutputs(this, { refresher, schedule, retries, dashboard });
   }
 }
 
