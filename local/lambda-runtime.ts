@@ -152,7 +152,7 @@ class LambdaProcess {
 
   /** Both pipes end an invocation with its id; the outcome may overtake them. */
   async #outputEndsWith(requestId: string): Promise<void> {
-    while (this.#output.split(`\n${requestId}\n`).length < 3 && this.#child.exitCode === null) {
+    while (this.#output.split(`\n${requestId}\n`).length < 3 && this.#child.connected) {
       await new Promise((resolve) => setImmediate(resolve));
     }
   }

@@ -52,13 +52,22 @@ function wholeNumber(text: string | undefined): number | undefined {
 /** Servers give the time to the renewal in whole seconds; whichever way they round, this is not too early. */
 const ROUNDING_MS = 1_000;
 
+/** When what is left is spoken for by requests on their way, one of their answers will tell more soon. */
+const LOOK_AGAIN_MS = 20;
+
+/** A window as it is known: the server's lowest count in it, and when it is over. */
+interface KnownWindow {
+  remaining: number;
+  resetAtMs: number;
+}
+
 /**
  * Keeps the requests of one account within the quota that the server reports, so that a large run never
  * provokes a 429 once it knows the quota. Quotas are per user and shared with the user's other tools, so the
  * server's own count is believed rather than ours.
  */
 export class Pacer {
-  readonly #windows = new Map<string, { remaining: number; resetAtMs: number }>();
+  readonly #windows = new Map<string, KnownWindow>();
   readonly #policies = new Map<string, QuotaPolicy>();
   #inFlight = 0;
   #heldUntilMs = 0;
@@ -70,16 +79,10 @@ export class Pacer {
    */
   tryBegin(nowMs: number): number {
     this.#renewWindows(nowMs);
-    const exhausted = [...this.#windows.values()].filter(({ remaining }) => remaining <= 0);
-    const waitMs = Math.max(
-      0,
-      this.#heldUntilMs - nowMs,
-      ...exhausted.map(({ resetAtMs }) => resetAtMs - nowMs),
-    );
-    if (waitMs > 0) return waitMs;
-    this.#inFlight += 1;
-    for (const window of this.#windows.values()) window.remaining -= 1;
-    return 0;
+    const waitsMs = [...this.#windows.values()].map((window) => this.#waitMs(window, nowMs));
+    const waitMs = Math.max(0, this.#heldUntilMs - nowMs, ...waitsMs);
+    if (waitMs === 0) this.#inFlight += 1;
+    return waitMs;
   }
 
   /** Counts the end of a request, and learns from its answer where there is one. */
@@ -89,7 +92,7 @@ export class Pacer {
       this.#policies.set(policy.name, policy);
     }
     for (const { name, remaining, resetSeconds } of parseRateLimit(single(headers?.ratelimit))) {
-      this.#learn(name, remaining, nowMs + resetSeconds * 1_000 + ROUNDING_MS);
+      this.#learn(name, { remaining, resetAtMs: nowMs + resetSeconds * 1_000 + ROUNDING_MS });
     }
   }
 
@@ -98,22 +101,29 @@ export class Pacer {
     this.#heldUntilMs = Math.max(this.#heldUntilMs, untilMs);
   }
 
-  /** The server may not have counted what is in flight yet, so that much is taken off; within a window the count only falls. */
-  #learn(name: string, remaining: number, resetAtMs: number): void {
+  /** The server may not have counted what is in flight yet, so that much is kept back until its answers are there. */
+  #waitMs({ remaining, resetAtMs }: KnownWindow, nowMs: number): number {
+    if (remaining > this.#inFlight) return 0;
+    return remaining > 0 ? LOOK_AGAIN_MS : resetAtMs - nowMs;
+  }
+
+  /** Answers overtake each other: within a window the lowest count is the latest. A later end is another window. */
+  #learn(name: string, seen: KnownWindow): void {
     const known = this.#windows.get(name);
-    const left = remaining - this.#inFlight;
-    this.#windows.set(name, { remaining: known ? Math.min(known.remaining, left) : left, resetAtMs });
+    const sameWindow = known !== undefined && seen.resetAtMs <= known.resetAtMs + 2 * ROUNDING_MS;
+    const remaining = sameWindow ? Math.min(known.remaining, seen.remaining) : seen.remaining;
+    this.#windows.set(name, { remaining, resetAtMs: seen.resetAtMs });
   }
 
   /** A renewed window is worth its whole quota until the next answer tells. */
   #renewWindows(nowMs: number): void {
-    for (const [name, window] of this.#windows) {
-      if (nowMs < window.resetAtMs) continue;
+    for (const [name, { resetAtMs }] of this.#windows) {
+      if (nowMs < resetAtMs) continue;
       const policy = this.#policies.get(name);
       if (policy === undefined) this.#windows.delete(name);
       else {
-        const resetAtMs = nowMs + policy.windowSeconds * 1_000 + ROUNDING_MS;
-        this.#windows.set(name, { remaining: policy.quota - this.#inFlight, resetAtMs });
+        const nextResetMs = nowMs + policy.windowSeconds * 1_000 + ROUNDING_MS;
+        this.#windows.set(name, { remaining: policy.quota, resetAtMs: nextResetMs });
       }
     }
   }

@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type RefresherSettings,
+  type RefreshReport,
+  type RunpodSettings,
+  SETTINGS_FILE,
+  type Target,
+} from '../../lambda/refresh-credentials/model';
+import { type EmbeddedCloud, startEmbeddedCloud } from '../../local/cloud';
+import { type Invocation, LambdaRuntime } from '../../local/lambda-runtime';
+import type { RunpodUser } from '../../local/runpod/accounts';
+import { findLeaks, type Leak } from '../support/find-leaks';
+import { ASSET_VARIABLE } from './global-setup';
+
+/** Name of the secret with the API key of the world's Runpod user. */
+export const KEY_SECRET = 'runpod/api-key';
+
+/** The repository and tag that the world's registry holds. */
+export const IMAGE = 'my-worker:1.0.0';
+
+/** A target as a test describes it; the rest is filled in. */
+export type TargetSketch = Partial<Target> & Pick<Target, 'name'>;
+
+/** The embedded cloud with a Runpod user, and the function's real bundle in a process of its own. */
+export class World {
+  readonly cloud: EmbeddedCloud;
+  readonly apiKey = `rpa_${randomBytes(20).toString('hex')}`;
+  readonly user: RunpodUser;
+  readonly #directory = mkdtempSync(join(tmpdir(), 'world-'));
+  readonly #invocations: Invocation<RefreshReport>[] = [];
+  #lambda: LambdaRuntime | undefined;
+
+  private constructor(cloud: EmbeddedCloud) {
+    this.cloud = cloud;
+    this.user = cloud.runpod.addUser(this.apiKey);
+    cloud.aws.secrets.put(KEY_SECRET, this.apiKey);
+    cloud.registry.addImage('my-worker', '1.0.0');
+  }
+
+  static async start(): Promise<World> {
+    return new World(await startEmbeddedCloud());
+  }
+
+  /** Makes a registry auth that holds an old password. @returns its id */
+  addAuth(name: string): string {
+    const auth = this.user.create({ name, username: 'AWS', password: 'old' });
+    this.user.creates = 0;
+    return auth?.id ?? '';
+  }
+
+  /** A target that writes an auth of this world. */
+  target(sketch: TargetSketch): Target {
+    const byName = sketch.registryAuthName !== undefined;
+    return {
+      ...(byName ? {} : { registryAuthId: sketch.registryAuthId ?? this.addAuth(sketch.name) }),
+      runpodApiKeySecretName: KEY_SECRET,
+      registry: { type: 'ecr', repositories: ['my-worker'] },
+      verify: 'best-effort',
+      ...sketch,
+    };
+  }
+
+  /** Puts the function in place with these targets. The next invocation is cold. */
+  async deploy(sketches: readonly TargetSketch[], runpod: Partial<RunpodSettings> = {}): Promise<void> {
+    await this.#lambda?.stop();
+    const asset = process.env[ASSET_VARIABLE] ?? '';
+    for (const file of ['index.mjs', 'index.mjs.map'])
+      copyFileSync(join(asset, file), join(this.#directory, file));
+    const settings: RefresherSettings = {
+      service: 'Test',
+      targets: sketches.map((sketch) => this.target(sketch)),
+      runpod: { ...this.cloud.runpod.settings(), ...runpod },
+    };
+    writeFileSync(join(this.#directory, SETTINGS_FILE), JSON.stringify(settings));
+    this.#lambda = new LambdaRuntime({
+      assetDirectory: this.#directory,
+      environment: this.cloud.environment(),
+    });
+  }
+
+  /** Invokes the function; a full run by default. */
+  async invoke(event: unknown = {}, timeoutMs?: number): Promise<Invocation<RefreshReport>> {
+    if (!this.#lambda) throw new Error('deploy first');
+    const invocation = await this.#lambda.invoke<RefreshReport>(event, timeoutMs);
+    this.#invocations.push(invocation);
+    return invocation;
+  }
+
+  /** What Runpod holds under a name. */
+  auth(name: string): { username: string; password: string } | undefined {
+    return this.user.auths.find((auth) => auth.name === name);
+  }
+
+  /** Whether a worker can pull with what Runpod holds under a name. */
+  async canPull(name: string): Promise<boolean> {
+    const { username, password } = this.auth(name) ?? { username: '', password: '' };
+    return (await this.cloud.registry.pull('my-worker', '1.0.0', username, password)).ok;
+  }
+
+  /** Secrets in anything that the function put out: its log, its metrics, its answers, its errors. */
+  leaks(): Leak[] {
+    const answers = JSON.stringify(this.#invocations.map(({ result, error }) => ({ result, error })));
+    const passwords = this.cloud.aws.ecr.issued.map(
+      ({ password }, index) => [`password ${index}`, password] as const,
+    );
+    const output = this.#invocations.map(({ output: text }) => text).join('\n');
+    return findLeaks(`${answers}\n${output}`, { 'api key': this.apiKey, ...Object.fromEntries(passwords) });
+  }
+
+  async stop(): Promise<void> {
+    await this.#lambda?.stop();
+    await this.cloud.close();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}

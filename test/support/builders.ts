@@ -1,0 +1,106 @@
+import type { Context } from 'aws-lambda';
+import {
+  type Credential,
+  type EcrRegistry,
+  type RefresherSettings,
+  Secret,
+  type Target,
+} from '../../lambda/refresh-credentials/model';
+import type { TargetSuccess } from '../../lambda/refresh-credentials/refresh';
+import type { HttpAnswer } from '../../lambda/refresh-credentials/transport';
+import { NOON } from './fake-clock';
+
+/** A registry as a target names it: ECR in the function's own region and account. */
+export function anEcrRegistry(differences: Partial<EcrRegistry> = {}): EcrRegistry {
+  return { type: 'ecr', region: 'us-east-1', repositories: ['worker'], ...differences };
+}
+
+/** A target that is updated by its id. */
+export function aTarget(differences: Partial<Target> = {}): Target {
+  return {
+    name: 'prod',
+    ...(differences.registryAuthName === undefined && { registryAuthId: 'auth-prod' }),
+    runpodApiKeySecretName: 'runpod/api-key',
+    registry: anEcrRegistry(),
+    verify: 'best-effort',
+    ...differences,
+  };
+}
+
+/** A credential with twelve hours to live. */
+export function aCredential(differences: Partial<Credential> = {}): Credential {
+  return {
+    username: 'AWS',
+    password: new Secret('a:password'),
+    expiresAt: new Date(NOON + 12 * 3_600_000),
+    registryUrl: 'https://123456789012.dkr.ecr.us-east-1.amazonaws.com',
+    ...differences,
+  };
+}
+
+/** Settings with Runpod's real addresses. */
+export function someSettings(differences: Partial<RefresherSettings> = {}): RefresherSettings {
+  return {
+    service: 'EcrCredentialRefresher',
+    targets: [aTarget()],
+    runpod: {
+      api: 'auto',
+      restV2Url: 'https://api.runpod.io/v2',
+      restV1Url: 'https://rest.runpod.io/v1',
+      graphqlUrl: 'https://api.runpod.io/graphql',
+    },
+    ...differences,
+  };
+}
+
+/** A target that was refreshed. */
+export function aSuccess(differences: Partial<TargetSuccess> = {}): TargetSuccess {
+  return {
+    target: 'prod',
+    registryAuthId: 'auth-prod',
+    route: 'rest-v2',
+    expiresAt: new Date(NOON + 12 * 3_600_000).toISOString(),
+    verified: true,
+    fallback: false,
+    durationMs: 120,
+    ...differences,
+  };
+}
+
+/** An answer with a JSON body, or with the text that is given. */
+export function anAnswer(status: number, body: unknown = '', headers: HttpAnswer['headers'] = {}): HttpAnswer {
+  const isText = typeof body === 'string';
+  return {
+    status,
+    headers: { 'content-type': isText ? 'text/plain' : 'application/json', ...headers },
+    body: isText ? body : JSON.stringify(body),
+  };
+}
+
+/** An error as the AWS SDK throws it for a service's answer. */
+export function anAwsError(
+  name: string,
+  status: number,
+  { message = 'the service says so', fault = status < 500 ? 'client' : 'server' } = {},
+): Error {
+  const error = new Error(message);
+  return Object.assign(error, { name, $fault: fault, $metadata: { httpStatusCode: status } });
+}
+
+/** What Lambda hands to a handler with every event. */
+export function aLambdaContext({ remainingMs = 300_000 } = {}): Context {
+  return {
+    callbackWaitsForEmptyEventLoop: true,
+    functionName: 'refresher',
+    functionVersion: '$LATEST',
+    invokedFunctionArn: 'arn:aws:lambda:us-east-1:123456789012:function:refresher',
+    memoryLimitInMB: '256',
+    awsRequestId: '11111111-2222-3333-4444-555555555555',
+    logGroupName: '/aws/lambda/refresher',
+    logStreamName: 'stream',
+    getRemainingTimeInMillis: () => remainingMs,
+    done: () => undefined,
+    fail: () => undefined,
+    succeed: () => undefined,
+  };
+}
