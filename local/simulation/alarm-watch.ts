@@ -56,8 +56,13 @@ export class AlarmWatch {
     const { alarm, metrics, createdMs } = props;
     this.#warmUpEndsMs = createdMs + (alarm.warmUp?.durationMs ?? 0);
     this.#series = metrics.watch(alarm.metric, (visibleMs) => this.#plan(visibleMs));
+  }
+
+  /** Evaluates it from its creation on. */
+  start(): void {
+    const { alarm, events, createdMs } = this.#props;
     this.#plan(createdMs);
-    if (alarm.warmUp) props.events.at(this.#warmUpEndsMs, () => this.#plan(this.#warmUpEndsMs));
+    if (alarm.warmUp) events.at(this.#warmUpEndsMs, () => this.#plan(this.#warmUpEndsMs));
   }
 
   #plan(ms: number): void {

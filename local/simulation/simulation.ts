@@ -33,7 +33,7 @@ export interface SimulationProps {
   readonly firstTickMs?: number;
   /**
    * When the alarms come into being, in the state INSUFFICIENT_DATA.
-   * @default - five minutes after the first tick, so that they find the metrics of the first run
+   * @default - half an hour after the first tick, so that they find the first run's metrics in a complete period
    */
   readonly alarmsFromMs?: number;
   /** @default - sliding windows, two extra periods, one minute for a metric and one for a notification */
@@ -85,7 +85,7 @@ export class Simulation {
     this.#deadLetterQueueIds = deadLetterQueues(wiring);
     const cloud = this.#cloud(wiring.alarms, behaviour, props.logLimit ?? 10_000);
     const firstTickMs = props.firstTickMs ?? props.startMs;
-    this.#watch(wiring.alarms, cloud, behaviour, props.alarmsFromMs ?? firstTickMs + 5 * MINUTE_MS);
+    this.#watch(wiring.alarms, cloud, behaviour, props.alarmsFromMs ?? firstTickMs + 30 * MINUTE_MS);
     this.#wire(wiring, cloud, props.invoke, firstTickMs);
   }
 
@@ -169,10 +169,9 @@ export class Simulation {
       cloud.log(transition.alarm, `${transition.from} -> ${transition.state}`);
     };
     for (const alarm of alarms) {
-      this.#alarms.set(
-        alarm.id,
-        new AlarmWatch({ alarm, events, metrics, options, createdMs, onTransition }),
-      );
+      const watch = new AlarmWatch({ alarm, events, metrics, options, createdMs, onTransition });
+      this.#alarms.set(alarm.id, watch);
+      watch.start();
     }
   }
 

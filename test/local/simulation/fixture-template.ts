@@ -43,7 +43,7 @@ const RESOURCES: Readonly<Record<string, Json>> = {
   RetryQueue: {
     Type: 'AWS::SQS::Queue',
     Properties: {
-      DelaySeconds: 900,
+      DelaySeconds: 420,
       VisibilityTimeout: 900,
       RedrivePolicy: {
         deadLetterTargetArn: { 'Fn::GetAtt': ['DeadLetterQueue', 'Arn'] },
@@ -81,17 +81,19 @@ const RESOURCES: Readonly<Record<string, Json>> = {
   RefreshSilent: own('RunSucceeded', {
     ComparisonOperator: 'LessThanThreshold',
     Period: 300,
-    EvaluationPeriods: 87,
+    EvaluationPeriods: 84,
     TreatMissingData: 'breaching',
   }),
   RefreshFailing: own('TargetsFailed', {
+    Statistic: 'Minimum',
     Period: 1200,
     EvaluationPeriods: 5,
     TreatMissingData: 'notBreaching',
   }),
   OperatorActionNeeded: own('OperatorActionNeeded', {
     Period: 60,
-    EvaluationPeriods: 1,
+    EvaluationPeriods: 5,
+    DatapointsToAlarm: 1,
     TreatMissingData: 'ignore',
   }),
   RetriesExhausted: alarm(

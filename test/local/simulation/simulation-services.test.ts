@@ -1,0 +1,171 @@
+import { fixtureTemplate } from './fixture-template';
+import { at, failsBetween, REFUSED, START_MS, SUCCESS, scenario, told } from './scenario';
+
+describe('Simulation', () => {
+  it('lets an event rest in the dead-letter queue after 24 receives, pages, and closes when it is emptied', async () => {
+    const { sim } = scenario(failsBetween(at(6), at(12, 30)));
+
+    await sim.runUntil(at(13));
+    const afterSixHours = sim.pages.filter(
+      ({ alarm, state }) => alarm === 'RetriesExhausted' && state === 'ALARM',
+    );
+    expect(sim.deadLetters).toEqual([expect.objectContaining({ queue: 'DeadLetterQueue' })]);
+    expect(afterSixHours).toHaveLength(1);
+
+    sim.queues.get('DeadLetterQueue')?.purge();
+    await sim.runUntil(at(14));
+
+    expect(sim.deadLetters).toEqual([]);
+    expect(sim.alarmStates.get('RetriesExhausted')).toBe('OK');
+  });
+
+  it('deletes what is older than the retention period, counted from its first sending', async () => {
+    const { sim } = scenario(failsBetween(at(6), at(7)), {
+      template: fixtureTemplate({
+        RetryQueue: {
+          RedrivePolicy: {
+            deadLetterTargetArn: { 'Fn::GetAtt': ['DeadLetterQueue', 'Arn'] },
+            maxReceiveCount: 1,
+          },
+        },
+        DeadLetterQueue: { MessageRetentionPeriod: 3600 },
+      }),
+    });
+
+    await sim.runUntil(at(7));
+    expect(sim.deadLetters).toHaveLength(1);
+    await sim.runUntil(at(7, 4));
+    expect(sim.deadLetters).toEqual([]);
+  });
+
+  it('fails an invocation that outlasts the time-out, without its metrics', async () => {
+    const template = fixtureTemplate({
+      RunningSlow: { Threshold: 60_000 },
+      InvokeConfig: { MaximumRetryAttempts: 0, DestinationConfig: undefined },
+      Function: { Timeout: 120 },
+    });
+    const { sim } = scenario((nowMs) => ({ ...SUCCESS, durationMs: nowMs >= at(6) ? 120_001 : 2_000 }), {
+      template,
+    });
+
+    await sim.runUntil(at(11));
+
+    expect(sim.log.map(({ what }) => what)).toContain('failed: timed out after 120000 ms');
+    expect(told(sim.warnings)).toEqual(['RunningSlow ALARM']);
+    expect(told(sim.pages)).toEqual(['RefreshSilent ALARM']);
+  });
+
+  it('sends an event that a rule may not deliver to its dead-letter queue at once, and pages', async () => {
+    const { sim, seen } = scenario(() => SUCCESS);
+    sim.faults.lambdaDelivery(at(6), at(7), 'denied');
+
+    await sim.runUntil(at(6, 10));
+
+    expect(seen).toHaveLength(1);
+    expect(sim.deadLetters).toEqual([
+      expect.objectContaining({ queue: 'ScheduleDeadLetterQueue', arrivedMs: at(6) }),
+    ]);
+    expect(told(sim.pages)).toEqual(['ScheduleBroken ALARM']);
+  });
+
+  it('delivers late what could not be delivered for a moment', async () => {
+    const { sim, seen } = scenario(() => SUCCESS);
+    sim.faults.lambdaDelivery(at(6), at(6, 1), 'unavailable');
+
+    await sim.runUntil(at(7));
+
+    expect(seen.map(({ minutes }) => minutes)).toEqual([0, 361.5]);
+    expect(sim.deadLetters).toEqual([]);
+  });
+
+  it('keeps a throttled event and runs it within its age', async () => {
+    const { sim, seen } = scenario(() => SUCCESS);
+    sim.faults.throttling(at(6), at(6, 20));
+
+    await sim.runUntil(at(7));
+
+    expect(seen).toHaveLength(2);
+    expect(seen[1]?.minutes).toBeGreaterThanOrEqual(380);
+    expect(seen[1]?.minutes).toBeLessThan(386);
+  });
+
+  it('gives up an event that is throttled for longer than its age, and the queue brings it back', async () => {
+    const { sim, seen } = scenario(() => SUCCESS, {
+      template: fixtureTemplate({ Rule: { ScheduleExpression: 'rate(1 day)' } }),
+    });
+    sim.faults.throttling(at(24), at(25, 10));
+
+    await sim.runUntil(at(26));
+
+    expect(sim.log.map(({ what }) => what)).toContain('event given up: EventAgeExceeded');
+    expect(seen.map(({ minutes }) => Math.floor(minutes))).toEqual([0, 25 * 60 + 22]);
+  });
+
+  it('rings for silence, whether nothing runs or nothing is reported, and closes after the next success', async () => {
+    for (const fault of ['scheduleSilent', 'ownMetricsLost'] as const) {
+      const { sim } = scenario(() => SUCCESS);
+      sim.faults[fault](at(1), at(11));
+
+      await sim.runUntil(at(13));
+
+      expect(told(sim.pages)).toEqual(['RefreshSilent ALARM', 'RefreshSilent OK']);
+    }
+  });
+
+  it('rings at once for an alarm on silence that is created before the first success, unless it warms up', async () => {
+    const early = { alarmsFromMs: START_MS, firstTickMs: at(1) };
+    const warm = fixtureTemplate({
+      RefreshSilent: { WarmUpConfiguration: { WarmUpPeriodDurationInMinutes: 90 } },
+    });
+    const [cold, warmed] = [
+      scenario(() => SUCCESS, early),
+      scenario(() => SUCCESS, { ...early, template: warm }),
+    ];
+
+    await Promise.all([cold.sim.runUntil(at(4)), warmed.sim.runUntil(at(4))]);
+
+    expect(told(cold.sim.pages)).toEqual(['RefreshSilent ALARM', 'RefreshSilent OK']);
+    expect(told(warmed.sim.pages)).toEqual([]);
+  });
+
+  it.each(['sliding', 'aligned'] as const)(
+    'closes every incident once and for all after the first success, windows %s',
+    async (alignment) => {
+      const { sim } = scenario(failsBetween(at(6), at(8), REFUSED), { behaviour: { alignment } });
+
+      await sim.runUntil(at(8));
+      sim.send({}, 'Function');
+      await sim.runUntil(at(20));
+
+      expect(told(sim.pages).sort()).toEqual(
+        ['OperatorActionNeeded', 'RefreshFailing', 'RefreshSilent'].flatMap((id) => [
+          `${id} ALARM`,
+          `${id} OK`,
+        ]),
+      );
+    },
+  );
+
+  it('shows that a sum over a window that holds failures and the success rings again after the mending', async () => {
+    const template = fixtureTemplate({ RefreshFailing: { Statistic: 'Sum' } });
+    const { sim } = scenario(failsBetween(at(6), at(8)), { template });
+
+    await sim.runUntil(at(20));
+
+    expect(told(sim.pages).filter((line) => line === 'RefreshFailing ALARM').length).toBeGreaterThan(1);
+  });
+
+  it('shows that one period of a minute misses what arrives late, and that one of five does not', async () => {
+    const once = fixtureTemplate({ OperatorActionNeeded: { EvaluationPeriods: 1 } });
+    const late = { behaviour: { metricDelayMs: 5 * 60_000 } };
+    const [deaf, patient] = [once, fixtureTemplate()].map((template) =>
+      scenario(failsBetween(at(6), at(6, 30), REFUSED), { ...late, template }),
+    );
+
+    await deaf?.sim.runUntil(at(8));
+    await patient?.sim.runUntil(at(8));
+
+    expect(told(deaf?.sim.pages ?? [])).toEqual([]);
+    expect(told(patient?.sim.pages ?? [])).toEqual(['OperatorActionNeeded ALARM', 'OperatorActionNeeded OK']);
+  });
+});
