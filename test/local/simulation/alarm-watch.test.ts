@@ -39,7 +39,7 @@ const readings = fc.record({
 });
 
 const values = fc.array(
-  fc.record({ second: fc.integer({ min: 0, max: 60 * 300 }), value: fc.integer({ min: 0, max: 1 }) }),
+  fc.record({ second: fc.integer({ min: 0, max: 60 * 80 }), value: fc.integer({ min: 0, max: 1 }) }),
   { maxLength: 12 },
 );
 
