@@ -72,12 +72,12 @@ export class Alarms extends Construct {
   }
 
   /**
-   * Retries begin a pause apart and report when they end, so every window as long as a pause and a run has a report.
-   * Five windows, not four: were they aligned to the clock, the first and the last could be cut short, and the
-   * three between them are an hour.
+   * A retry begins a pause after the last one and reports when it ends, so that every window as long as a pause, a
+   * run and a minute for the queue's polling has a report. Five windows, not four: were they aligned to the clock,
+   * the first and the last could be cut short, and the three between them are an hour.
    */
   #refreshFailing(routing: AlarmRouting): RefresherAlarm {
-    const period = this.#props.retryPause.plus(this.#props.timeout);
+    const period = this.#props.retryPause.plus(this.#props.timeout).plus(Duration.minutes(1));
     return new RefresherAlarm(this, 'RefreshFailing', {
       whatHappened: 'Targets have failed for more than an hour in spite of the retries.',
       whatToDo: 'See in the log which ones and why; if it is an outage, the retries will mend it.',

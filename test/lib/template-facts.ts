@@ -1,0 +1,123 @@
+/** The figures of a synthesised template that decide when somebody is paged. */
+
+import { z } from 'zod';
+
+/** An alarm, with times in minutes. */
+export interface AlarmFacts {
+  readonly name: string;
+  readonly metric: string;
+  readonly periodMin: number;
+  readonly periods: number;
+  readonly periodsToAlarm: number;
+  readonly missing: string;
+  /** Whether anybody hears of it who also hears that it is over: that is what makes it a page. */
+  readonly pages: boolean;
+  readonly isBreaching: (window: readonly number[]) => boolean;
+}
+
+/** What else decides, with times in minutes. */
+export interface TemplateFacts {
+  readonly intervalMin: number;
+  readonly timeoutMin: number;
+  /** How long the rule tries to hand over an event. */
+  readonly deliveryMin: number;
+  readonly asynchronousRetries: number;
+  readonly queueDelayMin: number;
+  readonly queuePauseMin: number;
+  readonly maxReceives: number;
+  readonly alarms: readonly AlarmFacts[];
+}
+
+const reference = z
+  .object({ 'Fn::GetAtt': z.tuple([z.string(), z.string()]) })
+  .transform((ref) => ref['Fn::GetAtt'][0]);
+const target = z.object({
+  Arn: reference,
+  RetryPolicy: z.object({ MaximumEventAgeInSeconds: z.number() }),
+});
+const rule = z.object({
+  ScheduleExpression: z.string(),
+  State: z.literal('ENABLED'),
+  Targets: z.tuple([target]),
+});
+const lambda = z.object({ Timeout: z.number() });
+const invokeConfig = z.object({
+  MaximumRetryAttempts: z.number(),
+  DestinationConfig: z.object({ OnFailure: z.object({ Destination: reference }) }),
+});
+const queue = z.object({
+  DelaySeconds: z.number(),
+  VisibilityTimeout: z.number(),
+  RedrivePolicy: z.object({ maxReceiveCount: z.number() }),
+});
+const alarm = z.object({
+  AlarmName: z.string(),
+  MetricName: z.string(),
+  Statistic: z.enum(['Sum', 'Maximum']),
+  Period: z.number(),
+  EvaluationPeriods: z.number(),
+  DatapointsToAlarm: z.number(),
+  Threshold: z.number(),
+  ComparisonOperator: z.enum(['GreaterThanOrEqualToThreshold', 'GreaterThanThreshold', 'LessThanThreshold']),
+  TreatMissingData: z.string(),
+  AlarmActions: z.array(z.unknown()).default([]),
+  OKActions: z.array(z.unknown()).default([]),
+});
+const templateSchema = z.object({
+  Resources: z.record(z.string(), z.object({ Type: z.string(), Properties: z.unknown().optional() })),
+});
+
+/** Reads a template. @throws ZodError where it has not the shape that this service's template has */
+export function templateFacts(template: object): TemplateFacts {
+  const { Resources } = templateSchema.parse(template);
+  const get = <Schema extends z.ZodType>(schema: Schema, id: string) =>
+    schema.parse(Resources[id]?.Properties);
+  const all = <Schema extends z.ZodType>(schema: Schema, type: string) =>
+    Object.values(Resources).flatMap((resource) =>
+      resource.Type === type ? [schema.parse(resource.Properties)] : [],
+    );
+  const { ScheduleExpression, Targets } = only(all(rule, 'AWS::Events::Rule'));
+  const [delivery] = Targets;
+  const asynchronous = only(all(invokeConfig, 'AWS::Lambda::EventInvokeConfig'));
+  const retries = get(queue, asynchronous.DestinationConfig.OnFailure.Destination);
+  return {
+    intervalMin: rateMinutes(ScheduleExpression),
+    timeoutMin: get(lambda, delivery.Arn).Timeout / 60,
+    deliveryMin: delivery.RetryPolicy.MaximumEventAgeInSeconds / 60,
+    asynchronousRetries: asynchronous.MaximumRetryAttempts,
+    queueDelayMin: retries.DelaySeconds / 60,
+    queuePauseMin: retries.VisibilityTimeout / 60,
+    maxReceives: retries.RedrivePolicy.maxReceiveCount,
+    alarms: all(alarm, 'AWS::CloudWatch::Alarm').map(alarmFacts),
+  };
+}
+
+function only<Item>(items: readonly Item[]): Item {
+  const [item, ...others] = items;
+  if (item === undefined || others.length > 0) throw new Error(`expected one, found ${items.length}`);
+  return item;
+}
+
+function rateMinutes(expression: string): number {
+  const [, count, unit] = /^rate\((\d+) (minute|hour)s?\)$/.exec(expression) ?? [];
+  if (!unit) throw new Error(`expected a rate, found ${expression}`);
+  return Number(count) * (unit === 'hour' ? 60 : 1);
+}
+
+function alarmFacts(properties: z.output<typeof alarm>): AlarmFacts {
+  const { Statistic, ComparisonOperator, Threshold, AlarmActions, OKActions } = properties;
+  return {
+    name: properties.AlarmName.replace(/^.*-/, ''),
+    metric: properties.MetricName,
+    periodMin: properties.Period / 60,
+    periods: properties.EvaluationPeriods,
+    periodsToAlarm: properties.DatapointsToAlarm,
+    missing: properties.TreatMissingData,
+    pages: AlarmActions.length > 0 && OKActions.length > 0,
+    isBreaching: (window) => {
+      const value = Statistic === 'Sum' ? window.reduce((sum, next) => sum + next, 0) : Math.max(...window);
+      if (ComparisonOperator === 'LessThanThreshold') return value < Threshold;
+      return ComparisonOperator === 'GreaterThanThreshold' ? value > Threshold : value >= Threshold;
+    },
+  };
+}
