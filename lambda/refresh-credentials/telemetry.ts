@@ -48,7 +48,11 @@ export function publishMetrics(metrics: Metrics, summary: RunSummary, nowMs: num
   if (fullRun) count('RunSucceeded', failures.length === 0 ? 1 : 0);
   count('TargetsRefreshed', successes.length);
   count('TargetsFailed', failures.length);
-  count('OperatorActionNeeded', failures.filter(({ error }) => error.kind === 'operator-must-act').length);
+  // Not sent when it is not known: a run that met an outage says nothing about the key that the last one found
+  // refused, and an alarm that it closed would open again with the next run.
+  const needingOperator = failures.filter(({ error }) => error.kind === 'operator-must-act').length;
+  if (needingOperator > 0 || (fullRun && failures.length === 0))
+    count('OperatorActionNeeded', needingOperator);
   count('FallbackRoute', successes.filter(({ fallback }) => fallback).length);
   const minutesLeft = leastMinutesLeft(successes, nowMs);
   if (minutesLeft !== undefined) metrics.addMetric('CredentialMinutesLeft', MetricUnit.NoUnit, minutesLeft);
