@@ -68,7 +68,11 @@ export function aSuccess(differences: Partial<TargetSuccess> = {}): TargetSucces
 }
 
 /** An answer with a JSON body, or with the text that is given. */
-export function anAnswer(status: number, body: unknown = '', headers: HttpAnswer['headers'] = {}): HttpAnswer {
+export function anAnswer(
+  status: number,
+  body: unknown = '',
+  headers: HttpAnswer['headers'] = {},
+): HttpAnswer {
   const isText = typeof body === 'string';
   return {
     status,
