@@ -91,9 +91,13 @@ export class Pacer {
     for (const policy of parseRateLimitPolicy(single(headers?.['ratelimit-policy']))) {
       this.#policies.set(policy.name, policy);
     }
+    const told = new Set<string>();
     for (const { name, remaining, resetSeconds } of parseRateLimit(single(headers?.ratelimit))) {
       this.#learn(name, { remaining, resetAtMs: nowMs + resetSeconds * 1_000 + ROUNDING_MS });
+      told.add(name);
     }
+    // A lost answer, or one without the header: the server may have counted the request all the same.
+    for (const [name, window] of this.#windows) if (!told.has(name)) window.remaining -= 1;
   }
 
   /** Holds every further request of the account, as a 429 with `Retry-After` asks. */
@@ -107,10 +111,15 @@ export class Pacer {
     return remaining > 0 ? LOOK_AGAIN_MS : resetAtMs - nowMs;
   }
 
-  /** Answers overtake each other: within a window the lowest count is the latest. A later end is another window. */
+  /**
+   * Answers overtake each other: within a window the lowest count is the latest. A later end is another window;
+   * an answer that took seconds makes the end of its own look later too, but never by half a window.
+   */
   #learn(name: string, seen: KnownWindow): void {
     const known = this.#windows.get(name);
-    const sameWindow = known !== undefined && seen.resetAtMs <= known.resetAtMs + 2 * ROUNDING_MS;
+    const halfWindowMs = (this.#policies.get(name)?.windowSeconds ?? 0) * 500;
+    const latestEndMs = (known?.resetAtMs ?? 0) + Math.max(2 * ROUNDING_MS, halfWindowMs);
+    const sameWindow = known !== undefined && seen.resetAtMs <= latestEndMs;
     const remaining = sameWindow ? Math.min(known.remaining, seen.remaining) : seen.remaining;
     this.#windows.set(name, { remaining, resetAtMs: seen.resetAtMs });
   }
