@@ -1,44 +1,50 @@
-import { Template } from 'aws-cdk-lib/assertions';
-import { config } from './config/builder';
 import { type PageBudget, pageBudgets, pagesOfOutage, pagesWhileHealthy } from './page-budget';
-import { stackOf } from './synthesise';
+import { templateOf } from './synthesise';
+import { templateFacts } from './template-facts';
 
 /** Four hours: time to wake up, to understand, and to mend. */
 const LEAST_LEFT = 240;
+const DAY_MIN = 24 * 60;
 const INTERVALS = [1, 2, 3, 4, 5, 6];
 
 describe('the page budget', () => {
-  const templates = new Map<number, object>();
-
-  beforeAll(() => {
-    for (const hours of INTERVALS) {
-      const stack = stackOf(config({ refreshIntervalHours: hours }));
-      templates.set(hours, Template.fromStack(stack).toJSON());
-    }
-  });
-
   afterAll(() => {
-    process.stdout.write(table(pageBudgets(templateOf(6))));
+    process.stdout.write(table(pageBudgets(jsonOf(6))));
   });
 
   it.each(INTERVALS)('leaves four hours for every kind of failure, every %i h', (hours) => {
-    expect(tooLate(templateOf(hours))).toEqual([]);
+    expect(tooLate(jsonOf(hours))).toEqual([]);
   });
 
   it.each(INTERVALS)('has a silence of its own while all is well, every %i h', (hours) => {
-    expect(pagesWhileHealthy(templateOf(hours))).toEqual([]);
+    expect(pagesWhileHealthy(jsonOf(hours))).toEqual([]);
+  });
+
+  it.each(INTERVALS)('has windows that CloudWatch takes, every %i h', (hours) => {
+    const { alarms } = templateFacts(jsonOf(hours));
+    const tooWide = alarms.filter(
+      ({ periodMin, periods }) => periodMin * periods > (periodMin < 60 ? DAY_MIN : 7 * DAY_MIN),
+    );
+
+    expect(tooWide).toEqual([]);
+  });
+
+  it.each(INTERVALS)('watches FallbackRoute for a day at least, every %i h', (hours) => {
+    const fallback = templateFacts(jsonOf(hours)).alarms.find(({ name }) => name === 'FallbackRoute');
+
+    expect((fallback?.periodMin ?? 0) * (fallback?.periods ?? 0)).toBeGreaterThanOrEqual(DAY_MIN);
   });
 
   it.each([0, 15, 30, 50, 60])('pages nobody for an outage of %i minutes', (minutes) => {
-    expect(pagesOfOutage(templateOf(6), minutes)).toEqual([]);
+    expect(pagesOfOutage(jsonOf(6), minutes)).toEqual([]);
   });
 
   it('pages for an outage of three hours', () => {
-    expect(pagesOfOutage(templateOf(6), 180)).toEqual(['RefreshSilent', 'RefreshFailing']);
+    expect(pagesOfOutage(jsonOf(6), 180)).toEqual(['RefreshSilent', 'RefreshFailing']);
   });
 
   it('pages within five minutes of the end of a run that only a person can mend', () => {
-    const [page] = pageBudgets(templateOf(6)).filter(({ alarm }) => alarm === 'OperatorActionNeeded');
+    const [page] = pageBudgets(jsonOf(6)).filter(({ alarm }) => alarm === 'OperatorActionNeeded');
 
     expect(page?.pageMin).toBeLessThanOrEqual(6 * 60 + 5 + 5);
   });
@@ -72,17 +78,17 @@ describe('the page budget', () => {
     ],
     ['retries end sooner', (json) => json.replace('"maxReceiveCount":24', '"maxReceiveCount":2')],
   ])('is overdrawn when %s', (_, change) => {
-    const original = JSON.stringify(templateOf(6));
+    const original = JSON.stringify(jsonOf(6));
     const changed = change(original);
 
     expect(changed).not.toBe(original);
     expect(tooLate(JSON.parse(changed))).not.toEqual([]);
   });
-
-  function templateOf(hours: number): object {
-    return templates.get(hours) ?? {};
-  }
 });
+
+function jsonOf(refreshIntervalHours: number): object {
+  return templateOf({ refreshIntervalHours }).toJSON();
+}
 
 function tooLate(template: object): PageBudget[] {
   return pageBudgets(template).filter(({ leftMin }) => leftMin < LEAST_LEFT);

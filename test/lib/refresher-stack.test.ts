@@ -1,17 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { type Stack, Stage } from 'aws-cdk-lib';
+import { Stage } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { ConfigError } from '../../lib/config/mistakes';
-import { config, type Json, manyTargets, targetJson } from './config/builder';
+import { config, manyTargets, targetJson } from './config/builder';
 import { permissionsOf } from './permissions';
-import { stackOf } from './synthesise';
+import { stackOf, templateOf, warningsOf } from './synthesise';
 
 const TRIGGER_ROLE = 'AWSCDKTriggerCustomResourceProviderCustomResourceProviderRoleE18FAF0A';
 const ENV = { account: '123456789012', region: 'eu-west-1' };
 
 describe('RefresherStack', () => {
-  let stack: Stack;
+  let stack: ReturnType<typeof stackOf>;
   let template: Template;
 
   beforeAll(() => {
@@ -161,7 +161,7 @@ describe('RefresherStack', () => {
     [1, 'rate(1 hour)'],
     [6, 'rate(6 hours)'],
   ])('refreshes every %i h: %s', (refreshIntervalHours, expression) => {
-    Template.fromStack(stackOf(config({ refreshIntervalHours }))).hasResourceProperties('AWS::Events::Rule', {
+    templateOf({ refreshIntervalHours }).hasResourceProperties('AWS::Events::Rule', {
       ScheduleExpression: expression,
     });
   });
@@ -179,7 +179,7 @@ describe('RefresherStack', () => {
   });
 
   it('names everything in full where account and region are known', () => {
-    const permissions = permissionsOf(templateOf({}, ENV));
+    const permissions = permissionsOf(Template.fromStack(stackOf(config(), ENV)));
 
     expect(permissions).toContain(
       'Allow ecr:BatchGetImage on arn:aws:ecr:eu-west-1:123456789012:repository/worker',
@@ -193,8 +193,10 @@ describe('RefresherStack', () => {
     ['us-gov-west-1', 'aws-us-gov'],
     ['cn-north-1', 'aws-cn'],
   ])('stays in the partition of %s', (region, partition) => {
-    expect(permissionsOf(templateOf({}, { ...ENV, region })).join('\n')).not.toContain('arn:aws:');
-    expect(permissionsOf(templateOf({}, { ...ENV, region }))).toContain(
+    expect(permissionsOf(Template.fromStack(stackOf(config(), { ...ENV, region }))).join('\n')).not.toContain(
+      'arn:aws:',
+    );
+    expect(permissionsOf(Template.fromStack(stackOf(config(), { ...ENV, region })))).toContain(
       `Allow ecr:BatchGetImage on arn:${partition}:ecr:${region}:123456789012:repository/worker`,
     );
   });
@@ -259,17 +261,6 @@ function pull(resource: string): string[] {
 
 function hasManagedPolicy() {
   return { Properties: { ManagedPolicyArns: Match.anyValue() } };
-}
-
-function templateOf(overrides: Json, env?: typeof ENV): Template {
-  return Template.fromStack(stackOf(config(overrides), env));
-}
-
-function warningsOf(stack: Stack): string[] {
-  return stack.node
-    .findAll()
-    .flatMap(({ node }) => node.metadata)
-    .flatMap(({ type, data }) => (type === 'aws:cdk:warning' ? [String(data)] : []));
 }
 
 function policySizes(template: Template): { inline: number; managed: number[] } {

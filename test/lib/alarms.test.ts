@@ -1,0 +1,197 @@
+import { Match } from 'aws-cdk-lib/assertions';
+import { config, type Json } from './config/builder';
+import { stackOf, templateOf, warningsOf } from './synthesise';
+
+const PAGES = [
+  'OperatorActionNeeded',
+  'RefreshFailing',
+  'RefreshSilent',
+  'RetriesExhausted',
+  'ScheduleBroken',
+];
+const WARNINGS = ['ApiKeyOld', 'FallbackRoute', 'RunningSlow'];
+const PAGE_TOPIC = { Ref: 'NotificationsPagesTopic98F1FAEF' };
+const WARNING_TOPIC = { Ref: 'NotificationsWarningsTopic2BD800ED' };
+const ONCALL = 'arn:aws:sns:us-east-1:123456789012:oncall';
+const CHAT = 'arn:aws:sns:us-east-1:123456789012:chat';
+
+describe('Alarms', () => {
+  const alarms = new Map<string, Json>();
+
+  beforeAll(() => {
+    const recipients = {
+      emails: ['oncall@example.com'],
+      warningEmails: ['team@example.com'],
+      apiKeyMaxAgeDays: 45,
+    };
+    for (const [name, alarm] of alarmsOf({ refreshIntervalHours: 5, alarms: recipients }))
+      alarms.set(name, alarm);
+  });
+
+  it('are these eight, named after the stack', () => {
+    expect([...alarms.keys()].sort()).toEqual([...PAGES, ...WARNINGS].sort());
+    for (const [name, { AlarmName }] of alarms) expect(AlarmName).toBe(`EcrCredentialRefresher-${name}`);
+  });
+
+  it.each([
+    ['RefreshSilent', 'Sum RunSucceeded < 1, 72 of 72 periods of 300 s, no data: breaching'],
+    ['RefreshFailing', 'Sum TargetsFailed >= 1, 5 of 5 periods of 1260 s, no data: notBreaching'],
+    ['OperatorActionNeeded', 'Sum OperatorActionNeeded >= 1, 1 of 1 periods of 60 s, no data: ignore'],
+    [
+      'RetriesExhausted',
+      'Maximum ApproximateNumberOfMessagesVisible >= 1, 1 of 1 periods of 300 s, no data: notBreaching',
+    ],
+    ['ScheduleBroken', 'Sum FailedInvocations >= 1, 1 of 72 periods of 300 s, no data: notBreaching'],
+    ['RunningSlow', 'Maximum Duration > 240000, 1 of 24 periods of 3600 s, no data: notBreaching'],
+    ['FallbackRoute', 'Sum FallbackRoute >= 1, 5 of 5 periods of 18000 s, no data: ignore'],
+    ['ApiKeyOld', 'Maximum ApiKeyAgeDays > 45, 1 of 1 periods of 3600 s, no data: ignore'],
+  ])('%s rings when %s', (name, condition) => {
+    expect(conditionOf(alarms.get(name))).toBe(condition);
+  });
+
+  it.each([
+    ['RefreshSilent', { service: 'EcrCredentialRefresher' }],
+    ['RefreshFailing', { service: 'EcrCredentialRefresher' }],
+    ['OperatorActionNeeded', { service: 'EcrCredentialRefresher' }],
+    ['RetriesExhausted', { QueueName: { 'Fn::GetAtt': ['RetriesDeadLetterQueueA7B6A13A', 'QueueName'] } }],
+    ['ScheduleBroken', { RuleName: { Ref: 'ScheduleRule322D6281' } }],
+    ['RunningSlow', { FunctionName: { Ref: 'RefresherFunction4AAAAD8B' } }],
+    ['FallbackRoute', { service: 'EcrCredentialRefresher' }],
+    ['ApiKeyOld', { service: 'EcrCredentialRefresher' }],
+  ])('%s watches its own metric', (name, dimensions) => {
+    const { Dimensions } = alarms.get(name) as { Dimensions: { Name: string; Value: unknown }[] };
+
+    expect(Object.fromEntries(Dimensions.map(({ Name, Value }) => [Name, Value]))).toEqual(dimensions);
+  });
+
+  it.each(PAGES)('%s pages, and says when it is over', (name) => {
+    expect(alarms.get(name)).toMatchObject({ AlarmActions: [PAGE_TOPIC], OKActions: [PAGE_TOPIC] });
+  });
+
+  it.each(WARNINGS)('%s warns', (name) => {
+    expect(alarms.get(name)).toMatchObject({ AlarmActions: [WARNING_TOPIC] });
+    expect(alarms.get(name)).not.toHaveProperty('OKActions');
+  });
+
+  it.each([...PAGES, ...WARNINGS])(
+    '%s says in two sentences what happened and what to do, where the runbook is, and what no data means',
+    (name) => {
+      const description = String(alarms.get(name)?.AlarmDescription);
+      const [story, runbook, missing] = description.split('\n');
+
+      expect(story).toMatch(/^[A-Z].+\. [A-Z].+\.$/);
+      expect(runbook).toBe(`Runbook: docs/runbook.md#${name.toLowerCase()}`);
+      expect(missing).toMatch(/^No data counts as (breaching|notBreaching|ignore): .+\.$/);
+      expect(description.length).toBeLessThanOrEqual(1024);
+    },
+  );
+
+  it('link to the runbook of the configuration, in the place of its own fragment', () => {
+    const own = { emails: ['oncall@example.com'], runbookUrl: 'https://wiki.example.com/refresher#top' };
+
+    const { AlarmDescription } = alarmsOf({ alarms: own }).get('ScheduleBroken') ?? {};
+
+    expect(AlarmDescription).toContain('\nRunbook: https://wiki.example.com/refresher#schedulebroken\n');
+  });
+});
+
+describe('Notifications', () => {
+  it('subscribe e-mail addresses and HTTPS endpoints to a topic of their own', () => {
+    const template = templateOf({
+      alarms: {
+        emails: ['a@example.com', 'b@example.com'],
+        httpsEndpoints: ['https://events.pagerduty.com/integration/x/enqueue'],
+        warningEmails: ['team@example.com'],
+      },
+    });
+
+    const subscriptions = Object.values(template.findResources('AWS::SNS::Subscription')).map(
+      ({ Properties: { Protocol, Endpoint, TopicArn } }) => [Protocol, Endpoint, TopicArn],
+    );
+    expect(subscriptions).toHaveLength(4);
+    expect(subscriptions).toEqual(
+      expect.arrayContaining([
+        ['email', 'a@example.com', PAGE_TOPIC],
+        ['email', 'b@example.com', PAGE_TOPIC],
+        ['https', 'https://events.pagerduty.com/integration/x/enqueue', PAGE_TOPIC],
+        ['email', 'team@example.com', WARNING_TOPIC],
+      ]),
+    );
+  });
+
+  it('use existing topics as they are, beside the own one or without it', () => {
+    const alarms = alarmsOf({
+      alarms: { emails: ['a@example.com'], topicArns: [ONCALL, CHAT], warningTopicArns: [CHAT] },
+    });
+
+    expect(alarms.get('RefreshSilent')).toMatchObject({
+      AlarmActions: [PAGE_TOPIC, ONCALL, CHAT],
+      OKActions: [PAGE_TOPIC, ONCALL, CHAT],
+    });
+    expect(alarms.get('RunningSlow')).toMatchObject({ AlarmActions: [CHAT] });
+  });
+
+  it('make no topic that nobody would hear', () => {
+    const template = templateOf({ alarms: { topicArns: [ONCALL] } });
+
+    template.resourceCountIs('AWS::SNS::Topic', 0);
+  });
+
+  it('let only alarms of this account and region publish, over TLS, to a topic that CloudWatch can publish to', () => {
+    const template = templateOf({ alarms: { emails: ['a@example.com'] } });
+
+    template.allResourcesProperties('AWS::SNS::Topic', { KmsMasterKeyId: Match.absent() });
+    const [policy] = Object.values(template.findResources('AWS::SNS::TopicPolicy'));
+    expect(policy?.Properties.PolicyDocument.Statement).toEqual([
+      expect.objectContaining({
+        Effect: 'Deny',
+        Principal: '*',
+        Action: 'sns:Publish',
+        Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+      }),
+      {
+        Sid: 'AlarmsPublish',
+        Effect: 'Allow',
+        Principal: { Service: 'cloudwatch.amazonaws.com' },
+        Action: 'sns:Publish',
+        Resource: PAGE_TOPIC,
+        Condition: {
+          StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } },
+          ArnLike: { 'aws:SourceArn': { 'Fn::Join': ['', expect.arrayContaining([':alarm:*'])] } },
+        },
+      },
+    ]);
+  });
+
+  it('warn at synth, in one sentence, when nobody is paged', () => {
+    const warnings = warningsOf(stackOf(config({ alarms: { warningEmails: ['team@example.com'] } })));
+
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /^Nobody is paged [^.]+: give alarms\.emails, [a-zA-Z. ,]+ in the configuration\./,
+      ),
+    ]);
+  });
+});
+
+/** The properties of every alarm, by its runbook heading. */
+function alarmsOf(overrides: Json): Map<string, Json> {
+  const found = templateOf(overrides).findResources('AWS::CloudWatch::Alarm');
+  return new Map(
+    Object.values(found).map(({ Properties }) => [Properties.AlarmName.replace(/^.*-/, ''), Properties]),
+  );
+}
+
+const SIGNS: Readonly<Record<string, string>> = {
+  GreaterThanThreshold: '>',
+  GreaterThanOrEqualToThreshold: '>=',
+  LessThanThreshold: '<',
+};
+
+function conditionOf(alarm: Json = {}): string {
+  const { Statistic, MetricName, ComparisonOperator, Threshold, DatapointsToAlarm, EvaluationPeriods } =
+    alarm;
+  const metric = `${Statistic} ${MetricName} ${SIGNS[String(ComparisonOperator)]} ${Threshold}`;
+  const periods = `${DatapointsToAlarm} of ${EvaluationPeriods} periods of ${alarm.Period} s`;
+  return `${metric}, ${periods}, no data: ${alarm.TreatMissingData}`;
+}

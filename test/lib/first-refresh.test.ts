@@ -1,0 +1,92 @@
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { config, targetJson } from './config/builder';
+import { stackOf, templateOf, warningsOf } from './synthesise';
+
+describe('FirstRefresh', () => {
+  it('is part of the deployment, which waits for longer than the function may take', () => {
+    const { Properties } = triggerOf(templateOf());
+
+    expect(Properties).toMatchObject({
+      InvocationType: 'RequestResponse',
+      Timeout: '330000',
+      ServiceTimeout: '600',
+    });
+    expect(Properties.HandlerArn).toEqual({ Ref: expect.stringMatching(/^RefresherFunctionCurrentVersion/) });
+  });
+
+  it('comes after all that a refresh needs: role, permissions, log group, rule, and where failures go', () => {
+    const { DependsOn } = triggerOf(templateOf());
+
+    expect(DependsOn).toEqual(
+      expect.arrayContaining([
+        'RefresherFunction4AAAAD8B',
+        'RefresherRolePermissions5C0710AB',
+        'RefresherLogGroupD7C34E22',
+        'RetriesDestinationA5038552',
+        'ScheduleRule322D6281',
+      ]),
+    );
+  });
+
+  it('comes before the retry queue is connected and before any alarm, the silent one last', () => {
+    const template = templateOf();
+    const { id } = triggerOf(template);
+
+    const alarms = template.findResources('AWS::CloudWatch::Alarm');
+    template.hasResource('AWS::Lambda::EventSourceMapping', { DependsOn: Match.arrayWith([id]) });
+    expect(Object.values(alarms).filter(({ DependsOn }) => !DependsOn?.includes(id))).toEqual([]);
+    expect(alarms.AlarmsRefreshSilent83AE791D?.DependsOn).toEqual(
+      expect.arrayContaining(['RetriesSourceBC2DBCEE']),
+    );
+  });
+
+  it('is a new resource for a new configuration, and only then', () => {
+    const { id } = triggerOf(templateOf());
+    const again = Template.fromStack(stackOf(config()));
+    const other = { targets: [targetJson({ registry: { type: 'ecr', repositories: ['another'] } })] };
+
+    expect(triggerOf(again).id).toBe(id);
+    expect(triggerOf(templateOf(other)).id).not.toBe(id);
+    expect(triggerOf(templateOf({ alarms: { emails: ['b@example.com'] } })).id).toBe(id);
+  });
+
+  it('goes on without waiting when it is only attempted, and the retry queue catches what fails', () => {
+    const template = templateOf({ firstRefresh: 'attempt' });
+
+    const { Properties } = triggerOf(template);
+    expect(Properties.InvocationType).toBe('Event');
+    template.hasResourceProperties('AWS::Lambda::EventInvokeConfig', {
+      Qualifier: { 'Fn::GetAtt': [Properties.HandlerArn.Ref, 'Version'] },
+      DestinationConfig: {
+        OnFailure: { Destination: { 'Fn::GetAtt': ['RetriesRetryQueue16BEB40E', 'Arn'] } },
+      },
+    });
+  });
+
+  it('is left to the schedule when it is off, and synth says what that means', () => {
+    const stack = stackOf(config({ firstRefresh: 'off' }));
+
+    expect(
+      stack.node.tryFindChild('AWSCDK.TriggerCustomResourceProviderCustomResourceProvider'),
+    ).toBeUndefined();
+    expect(warningsOf(stack)).toEqual([
+      expect.stringContaining('the alarm RefreshSilent rings from the deployment on until the first run'),
+    ]);
+  });
+
+  it('leaves nothing behind when the first deployment is rolled back', () => {
+    const { Resources } = templateOf().toJSON() as { Resources: Record<string, { DeletionPolicy?: string }> };
+
+    const kept = Object.entries(Resources).filter(
+      ([, { DeletionPolicy = 'Delete' }]) => DeletionPolicy !== 'Delete',
+    );
+    expect(kept).toEqual([]);
+  });
+});
+
+function triggerOf(template: Template) {
+  const [found] = Object.entries(template.findResources('Custom::Trigger'));
+  if (!found) throw new Error('there is no trigger');
+  const [id, { Properties, DependsOn }] = found;
+  return { id, Properties, DependsOn };
+}
