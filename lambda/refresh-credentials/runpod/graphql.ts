@@ -58,10 +58,11 @@ function wireCredential({ username, password }: Credential): { username: string;
   return { username, password: password.reveal() };
 }
 
-/** The `data` of an answer without `errors`. */
+/** The `data` of an answer without `errors`. A status that says enough by itself goes before their codes. */
 function readData(answer: HttpAnswer): JsonObject {
+  const codesDecide = answer.status === 400 || (answer.status >= 200 && answer.status < 300);
   const json = parseJson(answer);
-  if (isJsonObject(json) && Array.isArray(json.errors) && json.errors.length > 0)
+  if (codesDecide && isJsonObject(json) && Array.isArray(json.errors) && json.errors.length > 0)
     throw meaningOf(json.errors);
   const body = readAnswer(NAME, answer);
   if (isJsonObject(body) && isJsonObject(body.data)) return body.data;
