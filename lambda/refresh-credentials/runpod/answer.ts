@@ -74,7 +74,7 @@ export function permissionMissing(route: RouteName): OperatorMustActError {
  * @throws RouteCannotError, not definite, when it is not there: the request may have been carried out
  */
 export function readRegistryAuth(route: RouteName, value: unknown): RegistryAuth {
-  if (isJsonObject(value) && typeof value.id === 'string') {
+  if (isJsonObject(value) && typeof value.id === 'string' && value.id !== '') {
     return { id: value.id, name: typeof value.name === 'string' ? value.name : '' };
   }
   throw new RouteCannotError(`${route} answered without naming the registry auth`, { definite: false });
