@@ -36,15 +36,22 @@ export class ApiKeyOfRun {
       return await action(await used);
     } catch (error) {
       if (!(error instanceof ApiKeyRefusedError)) throw error;
+      if (used === this.#current) this.#renew(error);
     }
-    return this.#again(used, action);
+    return this.#again(action);
   }
 
-  async #again<T>(refused: Promise<Secret>, action: (apiKey: Secret) => Promise<T>): Promise<T> {
-    if (refused === this.#current && !this.#renewed) {
-      this.#renewed = true;
-      this.#current = this.#read();
+  /** @throws ApiKeyRefusedError when the refused key is the renewed one already */
+  #renew(refusal: ApiKeyRefusedError): void {
+    if (this.#renewed) {
+      this.#refusal = refusal;
+      throw refusal;
     }
+    this.#renewed = true;
+    this.#current = this.#read();
+  }
+
+  async #again<T>(action: (apiKey: Secret) => Promise<T>): Promise<T> {
     try {
       return await action(await this.#current);
     } catch (error) {
