@@ -9,7 +9,7 @@ import { OperatorMustActError, TransientError } from './errors';
 
 /** A request as it goes over the wire. */
 export interface HttpRequest {
-  readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH';
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
@@ -47,7 +47,7 @@ export const sendOverNetwork: Transport = (request, { timeoutMs, maxBytes }) => 
   return new Promise((resolve, reject) => {
     const outgoing = (secure ? requestHttps : requestHttp)(url, {
       method: request.method,
-      headers: { ...request.headers, ...bodyHeaders(request.body) },
+      headers: { ...bodyHeaders(request.body), ...request.headers },
       agent: secure ? agents['https:'] : agents['http:'],
     });
     const fail = (what: string) => {

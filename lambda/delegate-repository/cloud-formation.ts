@@ -1,0 +1,116 @@
+/** CloudFormation's side of a custom resource: what it asks, and how it is answered. */
+
+import { InvalidEventError, OperatorMustActError, TransientError } from '../refresh-credentials/errors';
+import type { SendHttp } from '../refresh-credentials/http';
+import { isJsonObject, type JsonObject } from '../refresh-credentials/runpod/answer';
+import type { DelegationProperties } from './model';
+
+/** What CloudFormation asks. Its `responseUrl` is signed and belongs in no log. */
+export interface CustomResourceRequest {
+  readonly type: 'Create' | 'Update' | 'Delete';
+  readonly responseUrl: string;
+  readonly stackId: string;
+  readonly requestId: string;
+  readonly logicalResourceId: string;
+  /** Absent only when the resource is to be created. */
+  readonly physicalResourceId?: string;
+  /** Not read yet: what is wrong with them is CloudFormation's to hear. */
+  readonly properties: unknown;
+  readonly oldProperties: unknown;
+}
+
+/** What CloudFormation hears. */
+export type Outcome =
+  | {
+      readonly status: 'SUCCESS';
+      readonly physicalResourceId: string;
+      readonly data?: Readonly<Record<string, string>>;
+    }
+  | { readonly status: 'FAILED'; readonly physicalResourceId: string; readonly reason: string };
+
+/** Reads an event. @throws InvalidEventError when it is not CloudFormation's: there is nobody to answer then */
+export function parseRequest(event: unknown): CustomResourceRequest {
+  const fields: JsonObject = isJsonObject(event) ? event : {};
+  const text = (name: string) => {
+    const value = fields[name];
+    if (typeof value === 'string' && value !== '') return value;
+    throw new InvalidEventError(
+      `the event has no ${name}; this function answers CloudFormation and nobody else`,
+    );
+  };
+  const type = text('RequestType');
+  if (type !== 'Create' && type !== 'Update' && type !== 'Delete') {
+    throw new InvalidEventError('the event has an unknown RequestType');
+  }
+  return {
+    type,
+    responseUrl: text('ResponseURL'),
+    stackId: text('StackId'),
+    requestId: text('RequestId'),
+    logicalResourceId: text('LogicalResourceId'),
+    ...(type !== 'Create' && { physicalResourceId: text('PhysicalResourceId') }),
+    properties: fields.ResourceProperties,
+    oldProperties: fields.OldResourceProperties,
+  };
+}
+
+/** Reads the properties of the resource. @throws OperatorMustActError naming the one that is wrong */
+export function readProperties(value: unknown): DelegationProperties {
+  const fields: JsonObject = isJsonObject(value) ? value : {};
+  const text = (name: string) => {
+    const found = fields[name];
+    if (typeof found === 'string' && found !== '') return found;
+    throw wrong(name, 'a text');
+  };
+  const { principalArns, name } = fields;
+  const isList = Array.isArray(principalArns) && principalArns.every((arn) => typeof arn === 'string');
+  if (!isList || principalArns.length === 0) throw wrong('principalArns', 'a list of role ARNs');
+  if (name !== undefined && typeof name !== 'string') throw wrong('name', 'a text');
+  return {
+    repositoryArn: text('repositoryArn'),
+    principalArns,
+    runpodApiKeySecretName: text('runpodApiKeySecretName'),
+    restV2Url: text('restV2Url'),
+    ...(name !== undefined && { name }),
+  };
+}
+
+function wrong(name: string, expected: string): OperatorMustActError {
+  return new OperatorMustActError(
+    'configuration-wrong',
+    `the resource's property ${name} must be ${expected}`,
+  );
+}
+
+/** An answer has at most 4,096 bytes (CloudFormation user guide, custom resource response objects). */
+const MAX_REASON_CHARACTERS = 1_000;
+
+/**
+ * Tells CloudFormation the outcome.
+ *
+ * @throws TransientError when it cannot be told: Lambda then delivers the request again
+ */
+export async function respond(
+  http: SendHttp,
+  request: CustomResourceRequest,
+  outcome: Outcome,
+  deadlineMs: number,
+): Promise<void> {
+  const body = JSON.stringify({
+    Status: outcome.status,
+    PhysicalResourceId: outcome.physicalResourceId,
+    StackId: request.stackId,
+    RequestId: request.requestId,
+    LogicalResourceId: request.logicalResourceId,
+    ...(outcome.status === 'FAILED' && { Reason: outcome.reason.slice(0, MAX_REASON_CHARACTERS) }),
+    ...(outcome.status === 'SUCCESS' && { Data: outcome.data ?? {} }),
+  });
+  // The address is signed for a request without a content type.
+  const headers = { 'content-type': '' };
+  const { status } = await http({ method: 'PUT', url: request.responseUrl, headers, body }, { deadlineMs });
+  if (status < 200 || status >= 300) {
+    throw new TransientError(
+      `CloudFormation did not take the answer (${status}); Lambda delivers the request again`,
+    );
+  }
+}

@@ -1,0 +1,130 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import type { Context } from 'aws-lambda';
+import { asRefresherError, OperatorMustActError } from '../refresh-credentials/errors';
+import type { SendHttp } from '../refresh-credentials/http';
+import {
+  type CustomResourceRequest,
+  type Outcome,
+  parseRequest,
+  readProperties,
+  respond,
+} from './cloud-formation';
+import {
+  type DelegationPorts,
+  dissolve,
+  establish,
+  leaveOldAccount,
+  NotEstablishedError,
+  RESTORE_RESERVE_MS,
+} from './delegation';
+import type { DelegationProperties } from './model';
+
+/** Time kept back to answer CloudFormation, in milliseconds. */
+const ANSWER_RESERVE_MS = 20_000;
+
+/** Follows the physical id of a creation that failed and left nothing behind, so that its rollback has nothing to do. */
+const NOTHING_LEFT = '#nothing-left';
+
+/** What the handler is made of. */
+export interface DelegationHandlerDependencies {
+  readonly ports: DelegationPorts;
+  readonly http: SendHttp;
+  readonly logger: Logger;
+}
+
+/** The function's entry, as Lambda calls it. */
+export type DelegationHandler = (event: unknown, context: Context) => Promise<void>;
+
+/**
+ * Makes the handler of the custom resource. It answers every request of CloudFormation, failed ones too, and
+ * throws only when the answer does not arrive: Lambda then delivers the request again, which does no harm.
+ */
+export function createDelegationHandler(dependencies: DelegationHandlerDependencies): DelegationHandler {
+  const { ports, http, logger } = dependencies;
+  return async (event, context) => {
+    const request = parseRequest(event);
+    const endMs = ports.clock.now() + context.getRemainingTimeInMillis();
+    const about = { request: request.type, resource: request.logicalResourceId, stackId: request.stackId };
+    const warn = (why: string) => logger.warn('left undone', { ...about, why });
+    const outcome = await carryOut(request, ports, endMs - ANSWER_RESERVE_MS - RESTORE_RESERVE_MS, warn);
+    if (outcome.status === 'SUCCESS') logger.info('delegation settled', { ...about, ...outcome });
+    else logger.error('delegation failed', { ...about, ...outcome });
+    await respond(http, request, outcome, endMs);
+  };
+}
+
+type Warn = (why: string) => void;
+
+async function carryOut(
+  request: CustomResourceRequest,
+  ports: DelegationPorts,
+  deadlineMs: number,
+  warn: Warn,
+): Promise<Outcome> {
+  try {
+    return request.type === 'Delete'
+      ? await takeBack(request, ports, deadlineMs, warn)
+      : await give(request, ports, deadlineMs, warn);
+  } catch (error) {
+    const reason = error instanceof NotEstablishedError ? error.reason : asRefresherError(error);
+    return { status: 'FAILED', physicalResourceId: idAfter(error, request), reason: reason.message };
+  }
+}
+
+async function give(
+  request: CustomResourceRequest,
+  ports: DelegationPorts,
+  deadlineMs: number,
+  warn: Warn,
+): Promise<Outcome> {
+  const properties = readProperties(request.properties);
+  const delegationId = await establish(properties, ports, deadlineMs);
+  const old = oldAccount(request, properties);
+  for (const why of old ? await leaveOldAccount(old, delegationId, ports, deadlineMs) : []) warn(why);
+  // The repository is the identity: with another one CloudFormation deletes the old resource afterwards.
+  return { status: 'SUCCESS', physicalResourceId: properties.repositoryArn, data: { delegationId } };
+}
+
+async function takeBack(
+  request: CustomResourceRequest,
+  ports: DelegationPorts,
+  deadlineMs: number,
+  warn: Warn,
+): Promise<Outcome> {
+  const { physicalResourceId = '', properties } = request;
+  if (!physicalResourceId.endsWith(NOTHING_LEFT)) {
+    for (const why of await dissolve(readProperties(properties), ports, deadlineMs)) warn(why);
+  }
+  return { status: 'SUCCESS', physicalResourceId };
+}
+
+/** A failed update keeps the id: another one would tell CloudFormation to delete what still stands. */
+function idAfter(error: unknown, request: CustomResourceRequest): string {
+  if (request.physicalResourceId !== undefined) return request.physicalResourceId;
+  const repositoryArn = tryReadProperties(request.properties)?.repositoryArn;
+  if (repositoryArn === undefined) return `${request.logicalResourceId}${NOTHING_LEFT}`;
+  const nothingLeft = error instanceof NotEstablishedError && error.nothingLeft;
+  return nothingLeft ? `${repositoryArn}${NOTHING_LEFT}` : repositoryArn;
+}
+
+/** The old properties of an update that takes the same repository to another account of Runpod, perhaps. */
+function oldAccount(
+  { type, oldProperties }: CustomResourceRequest,
+  now: DelegationProperties,
+): DelegationProperties | undefined {
+  if (type !== 'Update') return undefined;
+  const old = tryReadProperties(oldProperties);
+  const moved =
+    old?.repositoryArn === now.repositoryArn &&
+    (old.runpodApiKeySecretName !== now.runpodApiKeySecretName || old.restV2Url !== now.restV2Url);
+  return moved ? old : undefined;
+}
+
+function tryReadProperties(value: unknown): DelegationProperties | undefined {
+  try {
+    return readProperties(value);
+  } catch (error) {
+    if (error instanceof OperatorMustActError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,179 @@
+import type { Clock } from '../refresh-credentials/clock';
+import { OperatorMustActError, RouteCannotError, TransientError } from '../refresh-credentials/errors';
+import type { SendHttp } from '../refresh-credentials/http';
+import type { Secret } from '../refresh-credentials/model';
+import { isJsonObject, type JsonObject, parseJson, readAnswer } from '../refresh-credentials/runpod/answer';
+import type { HttpAnswer, HttpRequest } from '../refresh-credentials/transport';
+import { describeRepository, type Repository } from './repository';
+
+/** How to reach Runpod's delegations. */
+export interface RunpodAccess {
+  readonly apiKey: Secret;
+  readonly restV2Url: string;
+  /** Milliseconds since the epoch. */
+  readonly deadlineMs: number;
+}
+
+/** What is registered at Runpod. */
+export interface RunpodDelegations {
+  /**
+   * Registers a repository unless it is registered already. Never repeated blindly: before another try it is
+   * looked up again.
+   *
+   * @returns the delegation's id
+   * @throws UnconfirmedError when it may or may not be registered now; any other error says that it is not
+   */
+  ensure(access: RunpodAccess, repository: Repository, name?: string): Promise<string>;
+  /** Revokes what is registered for a repository. @param except - a delegation to keep */
+  revoke(access: RunpodAccess, repository: Repository, except?: string): Promise<void>;
+}
+
+/** Nobody knows whether the repository is registered. */
+export class UnconfirmedError extends TransientError {}
+
+/** REST v2 has no delegations, or has them no more. */
+export class DelegationsUnavailableError extends OperatorMustActError {
+  override readonly name = 'DelegationsUnavailableError';
+
+  constructor(status: number) {
+    super(
+      'no-route-left',
+      `Runpod's REST v2 answered ${status} to /registries/delegations, and no other of its APIs knows delegations; check runpod.restV2Url, or use a target with a password for this repository`,
+    );
+  }
+}
+
+/**
+ * Pauses before each attempt. Runpod tries the pull when a repository is registered, and AWS may take some seconds
+ * to make a new policy known everywhere, so that a refusal is tried again.
+ */
+const PAUSES_MS = [0, 1_000, 2_000, 4_000];
+
+const UNAVAILABLE = new Set([404, 405, 410, 501]);
+
+/** Speaks to `/registries/delegations` of REST v2. */
+export function createRunpodDelegations(http: SendHttp, clock: Clock): RunpodDelegations {
+  async function call(access: RunpodAccess, request: Pick<HttpRequest, 'method' | 'body'> & { id?: string }) {
+    const { method, body, id } = request;
+    const collection = `${access.restV2Url.replace(/\/+$/, '')}/registries/delegations`;
+    const headers = {
+      accept: 'application/json, application/problem+json',
+      authorization: `Bearer ${access.apiKey.reveal()}`,
+    };
+    const url = id === undefined ? collection : `${collection}/${encodeURIComponent(id)}`;
+    return http(
+      { method, url, headers, ...(body !== undefined && { body }) },
+      { deadlineMs: access.deadlineMs, repeatable: method !== 'POST' },
+    );
+  }
+
+  async function find(access: RunpodAccess, repository: Repository): Promise<string[]> {
+    const answer = await call(access, { method: 'GET' });
+    if (UNAVAILABLE.has(answer.status)) throw new DelegationsUnavailableError(answer.status);
+    const json = read(answer, 'list delegations');
+    const listed = isJsonObject(json) ? json.delegations : json;
+    if (!Array.isArray(listed)) throw new TransientError('rest-v2 answered without a list of delegations');
+    return listed.filter((one) => isFor(one, repository)).flatMap((one) => idOf(one) ?? []);
+  }
+
+  async function register(access: RunpodAccess, repository: Repository, name?: string): Promise<string> {
+    const [arn, ...others] = resourcesOf(repository);
+    let refusal: unknown;
+    for (const resource of [arn, ...others]) {
+      const body = JSON.stringify({ resource, ...(name !== undefined && { name }) });
+      try {
+        const json = read(await call(access, { method: 'POST', body }), registering(repository));
+        const id = idOf(json);
+        if (id !== undefined) return id;
+        throw new TransientError('rest-v2 answered without naming the delegation');
+      } catch (error) {
+        if (!(error instanceof RefusedError)) throw error;
+        refusal ??= error;
+      }
+    }
+    throw refusal;
+  }
+
+  async function lookThenRegister(
+    access: RunpodAccess,
+    repository: Repository,
+    name: string | undefined,
+    before: RefusedError | UnconfirmedError | undefined,
+  ): Promise<string | RefusedError | UnconfirmedError> {
+    const [known] = await find(access, repository).catch((error: unknown) => {
+      throw before instanceof UnconfirmedError ? before : error;
+    });
+    if (known !== undefined) return known;
+    try {
+      return await register(access, repository, name);
+    } catch (error) {
+      if (error instanceof RefusedError) return error;
+      if (error instanceof TransientError) return new UnconfirmedError(error.message);
+      throw error;
+    }
+  }
+
+  return {
+    async ensure(access, repository, name) {
+      let failure: RefusedError | UnconfirmedError | undefined;
+      for (const pauseMs of PAUSES_MS) {
+        if (clock.now() + pauseMs >= access.deadlineMs) break;
+        await clock.sleep(pauseMs);
+        const outcome = await lookThenRegister(access, repository, name, failure);
+        if (typeof outcome === 'string') return outcome;
+        failure = outcome;
+      }
+      throw failure ?? new TransientError(`there was no time left to ${registering(repository)}`);
+    },
+    async revoke(access, repository, except) {
+      for (const id of await find(access, repository)) {
+        if (id === except) continue;
+        const answer = await call(access, { method: 'DELETE', id });
+        const done = answer.status === 404 || (answer.status >= 200 && answer.status < 300);
+        if (!done) read(answer, `revoke the delegation of ${describeRepository(repository)}`);
+      }
+    },
+  };
+}
+
+/** Runpod said no: nothing was done. */
+class RefusedError extends OperatorMustActError {}
+
+/**
+ * An answer's JSON, or what the answer means. A web page or an answer without JSON comes from the edge in front of
+ * Runpod, so nobody knows what was done.
+ */
+function read(answer: HttpAnswer, toDo: string): unknown {
+  const said = isJsonObject(parseJson(answer));
+  try {
+    return readAnswer('rest-v2', answer);
+  } catch (error) {
+    if (!(error instanceof RouteCannotError)) throw error;
+    if (!said || !error.definite) throw new TransientError(`Runpod did not ${toDo}: ${error.message}`);
+    throw new RefusedError('configuration-wrong', `Runpod did not ${toDo}: ${error.message}`);
+  }
+}
+
+function registering(repository: Repository): string {
+  return `register ${describeRepository(repository)}`;
+}
+
+/**
+ * What may stand for a repository. The specification says its ARN; Runpod's console and one client of the API give
+ * an image's address with a tag (any tag of the repository can be pulled then).
+ */
+function resourcesOf({ arn, account, region, name }: Repository): readonly string[] {
+  return [arn, `${account}.dkr.ecr.${region}.amazonaws.com/${name}:latest`];
+}
+
+/** A delegation does not show its ARN, only what it was made from. */
+function isFor(value: unknown, { account, region, name }: Repository): boolean {
+  if (!isJsonObject(value) || value.repository !== name || value.awsRegion !== region) return false;
+  const owner = typeof value.dockerRegistryUri === 'string' ? value.dockerRegistryUri : value.awsUser;
+  return typeof owner === 'string' && new RegExp(`(^|[^0-9])${account}([^0-9]|$)`).test(owner);
+}
+
+function idOf(value: unknown): string | undefined {
+  const { id }: JsonObject = isJsonObject(value) ? value : {};
+  return typeof id === 'string' && id !== '' ? id : undefined;
+}
