@@ -35,7 +35,7 @@ export function parseEvent(event: unknown): EventRequest {
 /** A record holds what Lambda's on-failure destination wrote, or an event that a person put back by hand. */
 function parseQueued(records: readonly unknown[]): EventRequest {
   const [first, ...others] = records.map((record) => {
-    const body = isObject(record) ? parseBody(record.body) : undefined;
+    const body = parseBody(isObject(record) ? record.body : undefined);
     return parseEvent(isObject(body) && 'requestPayload' in body ? body.requestPayload : body);
   });
   if (!first || others.length > 0) {
