@@ -21,6 +21,21 @@ describe('cdk-nag', () => {
   it.each<[string, () => Stack]>([
     ['a stack for any account', () => stackOf(config({ targets }))],
     ['a stack for one account', () => stackOf(config({ targets }), ENV)],
+    ['a stack that only attempts the first refresh', () => stackOf(config({ firstRefresh: 'attempt' }))],
+    [
+      'a stack with every kind of recipient',
+      () =>
+        stackOf(
+          config({
+            alarms: {
+              emails: ['oncall@example.com'],
+              httpsEndpoints: ['https://events.example.com/key'],
+              warningEmails: ['team@example.com'],
+              warningTopicArns: ['arn:aws:sns:us-east-1:123456789012:chat'],
+            },
+          }),
+        ),
+    ],
     ['a stack with many repositories', () => stackOf(config({ targets: wide }), ENV)],
   ])('finds nothing that is not acknowledged in %s', (_, makeStack) => {
     const stack = makeStack();

@@ -246,6 +246,11 @@ describe('parseConfig', () => {
       'alarms.emails[0]: expected an e-mail address, such as oncall@example.com; found "oncall"',
     ],
     [
+      'more topics than an alarm has actions',
+      configJson({ alarms: { topicArns: Array(5).fill('arn:aws:sns:us-east-1:123456789012:oncall') } }),
+      'alarms.topicArns: expected at most 4 SNS topic ARNs; found a list of 5',
+    ],
+    [
       'a FIFO topic',
       configJson({ alarms: { topicArns: ['arn:aws:sns:us-east-1:123456789012:x.fifo'] } }),
       'alarms.topicArns[0]: expected the ARN of a standard SNS topic, such as arn:aws:sns:us-east-1:123456789012:oncall; found "arn:aws:sns:us-east-1:123456789012:x.fifo"',

@@ -1,0 +1,107 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import { Metrics } from '@aws-lambda-powertools/metrics';
+import { publishMetrics } from '../../lambda/refresh-credentials/telemetry';
+import { customMetrics, monthlyCost, total } from '../../scripts/cost-model';
+import { costTable } from '../../scripts/cost-table';
+import { type Json, manyTargets } from '../lib/config/builder';
+import { templateOf } from '../lib/synthesise';
+
+describe('monthlyCost', () => {
+  it('is at most $1.50 for one target, before any free tier', () => {
+    expect(total(costOf({}, 1))).toBeLessThanOrEqual(1.5);
+  });
+
+  it('is at most $2 for a hundred', () => {
+    expect(total(costOf({ targets: manyTargets(100) }, 100))).toBeLessThanOrEqual(2);
+  });
+
+  it.each([
+    ['another alarm', 'AlarmsApiKeyOldD0613E48', 0.1],
+    ['another queue that Lambda polls', 'RetriesSourceBC2DBCEE', 0.2628],
+  ])('rises with %s', (_, id, dollars) => {
+    const template = templateOf().toJSON();
+    const more = { Resources: { ...template.Resources, Another: template.Resources[id] } };
+
+    const rise = total(monthlyCost(more, { targets: 1 })) - total(monthlyCost(template, { targets: 1 }));
+
+    expect(rise).toBeCloseTo(dollars, 4);
+  });
+
+  it('counts a metric by the hours in which it is sent', () => {
+    expect(monthly(costOf({}, 1), 'custom metrics')).toBeCloseTo(7 * 0.3 * (4 / 24), 4);
+    expect(monthly(costOf({ refreshIntervalHours: 1 }, 1), 'custom metrics')).toBeCloseTo(7 * 0.3, 4);
+  });
+
+  it('rises with the number of secrets and targets, but little', () => {
+    const targets = manyTargets(100, (index) => ({ runpodApiKeySecretName: `runpod/team-${index}` }));
+
+    const [one, hundred] = [costOf({}, 1), costOf({ targets }, 100)];
+
+    expect(monthly(hundred, 'secret: reads')).toBeCloseTo(100 * monthly(one, 'secret: reads'), 6);
+    expect(total(hundred) - total(one)).toBeGreaterThan(0.05);
+    expect(total(hundred) - total(one)).toBeLessThan(0.25);
+  });
+});
+
+describe('customMetrics', () => {
+  it('finds every metric that the function sends', () => {
+    const sent: string[] = [];
+    const metrics = new Metrics({
+      namespace: 'RunpodEcrRefresher',
+      serviceName: 'test',
+      logger: new Logger(),
+    });
+    jest.spyOn(metrics, 'addMetric').mockImplementation((name) => {
+      sent.push(name);
+      return metrics;
+    });
+    jest.spyOn(metrics, 'publishStoredMetrics').mockReturnValue(metrics);
+
+    publishMetrics(metrics, fullRun(), 0);
+
+    expect(customMetrics(templateOf().toJSON())).toEqual(sent.sort());
+  });
+});
+
+describe('costTable', () => {
+  it('prints every line, the total, and where and from when the prices are', () => {
+    const lines = costOf({}, 1);
+
+    const table = costTable(lines, 'Stack: 1 target');
+
+    for (const { what, quantity } of lines) expect(table).toContain(`${what.padEnd(26)}${quantity}`);
+    expect(table).toMatch(/^ {2}total +\$1\.\d\d$/m);
+    expect(table).toMatch(/us-east-1 on \d{4}-\d\d-\d\d/);
+    expect(table).toContain('Source: aws.amazon.com/cloudwatch/pricing');
+  });
+});
+
+function costOf(overrides: Json, targets: number) {
+  return monthlyCost(templateOf(overrides).toJSON(), { targets });
+}
+
+function monthly(lines: ReturnType<typeof costOf>, what: string): number {
+  return lines.find((line) => line.what === what)?.monthly ?? Number.NaN;
+}
+
+/** A run that has something to say about every metric. */
+function fullRun(): Parameters<typeof publishMetrics>[1] {
+  const success = {
+    target: 'prod',
+    registryAuthId: 'id',
+    route: 'rest-v2',
+    expiresAt: new Date(1).toISOString(),
+    verified: true,
+    fallback: false,
+    durationMs: 1,
+  } as const;
+  return {
+    successes: [success],
+    failures: [],
+    resumed: 0,
+    fullRun: true,
+    dryRun: false,
+    durationMs: 1,
+    apiKeyAgeDays: 1,
+  };
+}
