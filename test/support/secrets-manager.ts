@@ -1,0 +1,60 @@
+import { SecretsProvider } from '@aws-lambda-powertools/parameters/secrets';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+
+/** What Secrets Manager answers, as it goes over the wire. */
+export interface WireAnswer {
+  readonly status: number;
+  /** The body as text, or a value to be written as JSON. */
+  readonly body: unknown;
+}
+
+/** The answer to a read of a secret with this value. */
+export function theSecret(
+  value: string | Uint8Array,
+  createdAt = new Date('2026-11-01T00:00:00Z'),
+): WireAnswer {
+  return {
+    status: 200,
+    body: {
+      Name: 'runpod/api-key',
+      CreatedDate: createdAt.getTime() / 1_000,
+      ...(typeof value === 'string'
+        ? { SecretString: value }
+        : { SecretBinary: Buffer.from(value).toString('base64') }),
+    },
+  };
+}
+
+/** AWS's refusal of a call, as the JSON protocol writes it. */
+export function anAwsRefusal(name: string, status: number, message: string): WireAnswer {
+  return { status, body: { __type: name, message } };
+}
+
+/** The real client and provider, without sockets: each read takes the next answer, and the last one stays. */
+export function aSecretsManager(...answers: readonly WireAnswer[]): {
+  readonly client: SecretsManagerClient;
+  readonly provider: SecretsProvider;
+  reads(): number;
+} {
+  let reads = 0;
+  const client = new SecretsManagerClient({
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'AKIAEXAMPLE', secretAccessKey: 'example' },
+    maxAttempts: 1,
+    requestHandler: {
+      handle: async () => {
+        const { status, body } = answers[Math.min(reads, answers.length - 1)] ?? { status: 500, body: '' };
+        reads += 1;
+        const text = typeof body === 'string' ? body : JSON.stringify(body);
+        return {
+          response: {
+            statusCode: status,
+            headers: { 'content-type': 'application/x-amz-json-1.1' },
+            body: new TextEncoder().encode(text),
+          },
+        };
+      },
+    },
+  });
+  return { client, provider: new SecretsProvider({ awsSdkV3Client: client }), reads: () => reads };
+}
