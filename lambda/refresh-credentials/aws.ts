@@ -27,6 +27,7 @@ export interface AwsCall {
 /** Runs an AWS call against the deadline. @throws OperatorMustActError or TransientError, never the SDK's own error */
 export async function callAws<T>(call: AwsCall, clock: Clock, send: () => Promise<T>): Promise<T> {
   const limitMs = Math.min(CALL_LIMIT_MS, call.deadlineMs - clock.now());
+  if (limitMs <= 0) throw new TransientError(`${call.name}: this run was out of time before it was asked`);
   let timer: NodeJS.Timeout | undefined;
   const timeUp = new Promise<never>((_, reject) => {
     timer = setTimeout(
