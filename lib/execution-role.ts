@@ -100,8 +100,8 @@ function permissions(scope: Construct, { settings, logGroup }: ExecutionRoleProp
   ];
 }
 
-/** Secrets Manager puts a hyphen and six characters behind the name that a person gave. */
-function secretArn(scope: Construct, nameOrArn: string): string {
+/** A secret as a policy names it: Secrets Manager puts a hyphen and six characters behind the name that a person gave. */
+export function secretArn(scope: Construct, nameOrArn: string): string {
   if (nameOrArn.startsWith('arn:')) return nameOrArn;
   return Stack.of(scope).formatArn({
     service: 'secretsmanager',

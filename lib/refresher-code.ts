@@ -1,4 +1,4 @@
-/** Makes the function's asset: one ES module, its source map, and the settings beside it. */
+/** Makes the functions' assets: one ES module, its source map, and for the refresher the settings beside it. */
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,33 +11,48 @@ import { cutSourceMap } from './source-map';
 
 const PROJECT_ROOT = join(__dirname, '..');
 const ENTRY = join(PROJECT_ROOT, 'lambda/refresh-credentials/index.ts');
+const DELEGATION_ENTRY = join(PROJECT_ROOT, 'lambda/delegate-repository/index.ts');
 
 /** A CommonJS dependency that calls `require` needs one; an ES module has none of its own. */
 const REQUIRE_BANNER = "import{createRequire}from'node:module';const require=createRequire(import.meta.url);";
 const REQUIRE_IS_CALLED = 'Dynamic require of';
 
-/** The function's code as an asset, bundled inside the assembly that is being synthesised. */
+/** The refresher's code as an asset, bundled inside the assembly that is being synthesised. */
 export function refresherCode(scope: Construct, settings: RefresherSettings): Code {
+  return bundledCode(scope, (directory) => bundleFunction(directory, settings));
+}
+
+/** The code that delegates repositories, in the same way. Its settings come with each request. */
+export function delegationCode(scope: Construct): Code {
+  return bundledCode(scope, (directory) => bundleFunction(directory, undefined, DELEGATION_ENTRY));
+}
+
+function bundledCode(scope: Construct, bundle: (directory: string) => void): Code {
   const directory = join(Stage.of(scope)?.outdir ?? 'cdk.out', 'bundles', Names.uniqueId(scope));
-  bundleFunction(directory, settings);
+  bundle(directory);
   return Code.fromAsset(directory);
 }
 
 /**
- * Bundles the function into a directory: `index.mjs`, `index.mjs.map` and the settings file. The same sources
+ * Bundles a function into a directory: `index.mjs`, `index.mjs.map` and the settings file. The same sources
  * give the same bytes on every machine, so that the asset's hash changes only when the function does.
  *
- * @param entry - the module that exports `handler`; by default the function's own
+ * @param settings - undefined for a function that reads none: no file then
+ * @param entry - the module that exports `handler`; by default the refresher's
  * @returns esbuild's account of what went into the bundle
  */
-export function bundleFunction(directory: string, settings: RefresherSettings, entry = ENTRY): Metafile {
+export function bundleFunction(
+  directory: string,
+  settings: RefresherSettings | undefined,
+  entry = ENTRY,
+): Metafile {
   mkdirSync(directory, { recursive: true });
   const plain = build(entry, directory);
   const built = plain.code.includes(REQUIRE_IS_CALLED) ? build(entry, directory, REQUIRE_BANNER) : plain;
   const map = cutSourceMap(JSON.parse(built.map), directory, PROJECT_ROOT);
   writeFileSync(join(directory, 'index.mjs'), built.code);
   writeFileSync(join(directory, 'index.mjs.map'), JSON.stringify(map));
-  writeFileSync(join(directory, SETTINGS_FILE), `${JSON.stringify(settings, null, 1)}\n`);
+  if (settings) writeFileSync(join(directory, SETTINGS_FILE), `${JSON.stringify(settings, null, 1)}\n`);
   return built.metafile;
 }
 

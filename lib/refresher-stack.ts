@@ -1,11 +1,12 @@
 /** The stack: composes the constructs and has no threshold, schedule or policy of its own. */
 
-import { Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { Duration, Stack, type StackProps, Token } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { Alarms } from './alarms';
 import type { RefresherConfig } from './config/schema';
 import { toSettings } from './config/settings';
 import { RefresherDashboard } from './dashboard';
+import { RunpodEcrDelegation } from './ecr-delegation';
 import { FirstRefresh } from './first-refresh';
 import { LogQueries } from './log-queries';
 import { Notifications } from './notifications';
@@ -66,6 +67,7 @@ export class RefresherStack extends Stack {
       interval,
     });
     new LogQueries(this, 'LogQueries', { logGroup: refresher.logGroup });
+    delegateRepositories(this, config);
     waitForFirstRefresh({ firstRefresh, retries, alarms });
     declareOutputs(this, { refresher, schedule, retries, dashboard });
   }
@@ -83,4 +85,16 @@ function waitForFirstRefresh(parts: {
   parts.retries.source.node.addDependency(parts.firstRefresh);
   parts.alarms.node.addDependency(parts.firstRefresh);
   parts.alarms.refreshSilent.node.addDependency(parts.retries.source);
+}
+
+function delegateRepositories(stack: Stack, config: RefresherConfig): void {
+  const { restV2Url, delegationPrincipalArns: principalArns } = config.runpod;
+  for (const {
+    runpodApiKeySecretName = config.runpodApiKeySecretName,
+    ...delegation
+  } of config.delegations) {
+    const { region = stack.region, repository } = delegation;
+    const id = `Delegation:${Token.isUnresolved(region) ? '' : region}:${repository}`;
+    new RunpodEcrDelegation(stack, id, { ...delegation, runpodApiKeySecretName, principalArns, restV2Url });
+  }
 }

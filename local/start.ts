@@ -29,10 +29,8 @@ run()
 async function run(): Promise<boolean> {
   say('\nOne refresh on the embedded cloud: no AWS account, no Runpod account, no Docker.\n');
   const cloud = await startEmbeddedCloud();
-  const config = {
-    ...readConfigFile(EXAMPLE, 'refresher.config.example.json'),
-    runpod: cloud.runpod.settings(),
-  };
+  const example = readConfigFile(EXAMPLE, 'refresher.config.example.json');
+  const config = { ...example, runpod: { ...example.runpod, ...cloud.runpod.settings() } };
   const { targets } = toSettings(config);
   const user = furnish(cloud, config, targets);
   tell('cloud', 'stand-ins for ECR, Secrets Manager, Runpod and the registry listen on 127.0.0.1');

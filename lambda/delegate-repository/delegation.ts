@@ -59,13 +59,14 @@ export async function establish(
     const repository = parseRepositoryArn(properties.repositoryArn);
     const where = describeRepository(repository);
     const statement = pullStatement(properties.principalArns);
-    const before = await ports.policies.change(
-      repository,
-      (text) => withStatement(text, statement, where),
-      deadlineMs,
+    const patience = { clock: ports.clock, deadlineMs };
+    const before = await untilPermitted(patience, () =>
+      ports.policies.change(repository, (text) => withStatement(text, statement, where), deadlineMs),
     );
+    const readApiKey: DelegationPorts['readApiKey'] = (...key) =>
+      untilPermitted(patience, () => ports.readApiKey(...key));
     try {
-      return await withRunpod(properties, ports, deadlineMs, (access) =>
+      return await withRunpod(properties, { ...ports, readApiKey }, deadlineMs, (access) =>
         ports.delegations.ensure(access, repository, properties.name),
       );
     } catch (error) {
@@ -76,6 +77,26 @@ export async function establish(
     // An outage may have swallowed the answer to a write of the policy.
     const reason = asRefresherError(error);
     throw new NotEstablishedError(reason, reason instanceof OperatorMustActError);
+  }
+}
+
+const PERMISSION_PAUSE_MS = 5_000;
+const PERMISSION_TRIES = 4;
+
+/** CloudFormation makes the permissions just before it asks, and AWS may take some seconds to heed them. */
+async function untilPermitted<T>(
+  { clock, deadlineMs }: { readonly clock: Clock; readonly deadlineMs: number },
+  action: () => Promise<T>,
+): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await action();
+    } catch (error) {
+      const mayPass = error instanceof OperatorMustActError && error.reason === 'permission-missing';
+      const noTime = clock.now() + PERMISSION_PAUSE_MS >= deadlineMs;
+      if (!mayPass || noTime || tries === PERMISSION_TRIES) throw error;
+    }
+    await clock.sleep(PERMISSION_PAUSE_MS);
   }
 }
 

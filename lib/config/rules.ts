@@ -19,6 +19,7 @@ export function brokenRules(config: unknown): Mistake[] {
     ...duplicates(targets, 'name', (target) => text(target.name), 'a name that no other target has'),
     ...sameAuth(targets, 'registryAuthId', entry(config).runpodApiKeySecretName),
     ...sameAuth(targets, 'registryAuthName', entry(config).runpodApiKeySecretName),
+    ...sameRepository(list(entry(config).delegations).map(entry)),
   ];
 }
 
@@ -69,11 +70,20 @@ function sameAuth(targets: readonly Entry[], key: string, defaultSecret: unknown
   );
 }
 
+/** A policy has one statement of ours, so the delegation that is removed first would take the other's along. */
+function sameRepository(delegations: readonly Entry[]): Mistake[] {
+  const identify = ({ region, repository }: Entry) =>
+    text(repository) === undefined ? undefined : JSON.stringify([region ?? '', repository]);
+  const expected = 'a repository that no other delegation names';
+  return duplicates(delegations, 'repository', identify, expected, 'delegations');
+}
+
 function duplicates(
   targets: readonly Entry[],
   key: string,
   identify: (target: Entry) => string | undefined,
   expected: string,
+  listName = 'targets',
 ): Mistake[] {
   const firstAt = new Map<string, number>();
   return targets.flatMap((target, index) => {
@@ -84,8 +94,8 @@ function duplicates(
       firstAt.set(id, index);
       return [];
     }
-    const path = ['targets', index, key];
-    return [{ path, expected, found: `${describeFound(target[key], path)}, as in targets[${first}]` }];
+    const path = [listName, index, key];
+    return [{ path, expected, found: `${describeFound(target[key], path)}, as in ${listName}[${first}]` }];
   });
 }
 

@@ -1,6 +1,7 @@
 /** The configuration file's schema. `refresher.schema.json` is generated from it, descriptions included. */
 
 import { z } from 'zod';
+import { RUNPOD_PRINCIPAL_ARNS } from '../../lambda/delegate-repository/model';
 import { ECR_TOKEN_LIFE_HOURS } from '../../lambda/refresh-credentials/model';
 import {
   apiUrl,
@@ -136,6 +137,27 @@ const alarms = z
   .prefault({})
   .describe('Who hears of trouble.');
 
+/** The inline policies of the delegating function's role have room for about this many. */
+const MAX_DELEGATIONS = 20;
+
+const delegation = z
+  .strictObject(
+    {
+      repository: repositoryName().describe('Name of the ECR repository that Runpod may pull.'),
+      region: region().optional().describe("The repository's region. Default: the stack's region."),
+      name: textLike(/^\S(.{0,189}\S)?$/, 'a name: 1 to 191 characters')
+        .optional()
+        .describe('Name of the delegation at Runpod, given when it is registered. Default: none.'),
+      runpodApiKeySecretName: secretId()
+        .optional()
+        .describe(
+          'Name or ARN of the secret with the API key of another Runpod account or team. Default: the top-level runpodApiKeySecretName.',
+        ),
+    },
+    'an object that describes one delegation',
+  )
+  .describe('One ECR repository of the own account that Runpod may pull without a password.');
+
 const runpod = z
   .strictObject(
     {
@@ -151,6 +173,13 @@ const runpod = z
       graphqlUrl: apiUrl()
         .default('https://api.runpod.io/graphql')
         .describe("Address of Runpod's GraphQL API."),
+      delegationPrincipalArns: z
+        .array(roleArn(), 'a list of role ARNs')
+        .min(1, 'at least one role ARN')
+        .default([...RUNPOD_PRINCIPAL_ARNS])
+        .describe(
+          'The roles with which Runpod pulls delegated repositories. They changed in 2026 and may change again.',
+        ),
     },
     "an object with Runpod's settings",
   )
@@ -190,6 +219,13 @@ export const configSchema = z.strictObject(
       .array(target, 'a list of targets')
       .min(1, 'at least one target')
       .describe('The Runpod registry auths to keep fresh.'),
+    delegations: z
+      .array(delegation, 'a list of delegations')
+      .max(MAX_DELEGATIONS, `at most ${MAX_DELEGATIONS} delegations`)
+      .default([])
+      .describe(
+        'ECR repositories that Runpod may pull by their policy, without any password. Pods only, so far.',
+      ),
     alarms,
     runpod,
   },

@@ -8,7 +8,8 @@ import type { RefresherConfig } from './schema';
  * its own region then.
  */
 export function toSettings(config: RefresherConfig): RefresherSettings {
-  const { stackName: service, runpodApiKeySecretName, runpod } = config;
+  const { stackName: service, runpodApiKeySecretName } = config;
+  const { delegationPrincipalArns: _, ...runpod } = config.runpod;
   const targets = config.targets.map((target): Target => ({ runpodApiKeySecretName, ...target }));
   return { service, targets, runpod };
 }

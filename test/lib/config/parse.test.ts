@@ -21,6 +21,7 @@ describe('parseConfig', () => {
           verify: 'best-effort',
         },
       ],
+      delegations: [],
       alarms: {
         emails: [],
         httpsEndpoints: [],
@@ -35,6 +36,10 @@ describe('parseConfig', () => {
         restV2Url: 'https://api.runpod.io/v2',
         restV1Url: 'https://rest.runpod.io/v1',
         graphqlUrl: 'https://api.runpod.io/graphql',
+        delegationPrincipalArns: [
+          'arn:aws:iam::550005742258:role/prod-us-east-1-deployment-role',
+          'arn:aws:iam::550005742258:role/prod-us-west-2-deployment-role',
+        ],
       },
     });
   });
@@ -173,7 +178,7 @@ describe('parseConfig', () => {
     [
       'an unknown key like no other',
       configJson({ zzz: 1 }),
-      'zzz: expected one of the keys $schema, stackName, runpodApiKeySecretName, refreshIntervalHours, firstRefresh, targets, alarms, runpod; found an unknown key',
+      'zzz: expected one of the keys $schema, stackName, runpodApiKeySecretName, refreshIntervalHours, firstRefresh, targets, delegations, alarms, runpod; found an unknown key',
     ],
     [
       'another registry',
