@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { type ReceivedRequest, type StandInAnswer, StandInServer } from './stand-in-server';
 
 /** Whether a registry accepts a user name and password. */
@@ -13,6 +13,13 @@ export interface PullResult {
   readonly bytes: number;
 }
 
+/** A manifest as it is kept. */
+export interface StoredManifest {
+  readonly repository: string;
+  readonly digest: string;
+  readonly text: string;
+}
+
 const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
 const MANIFEST_PATH = /^\/v2\/(.+)\/manifests\/([^/]+)$/;
 const BLOB_PATH = /^\/v2\/(.+)\/blobs\/([^/]+)$/;
@@ -24,14 +31,34 @@ export class RegistryStandIn extends StandInServer {
   readonly #authenticate: Authenticate;
   readonly #manifests = new Map<string, string>();
   readonly #blobs = new Map<string, string>();
+  readonly #signature = randomUUID();
 
   constructor(authenticate: Authenticate) {
     super();
     this.#authenticate = authenticate;
   }
 
+  /** All manifests, by `repository:tag` and by `repository:digest`. */
+  get manifests(): ReadonlyMap<string, StoredManifest> {
+    const entries = [...this.#manifests].map(([key, text]) => {
+      const repository = key.slice(0, key.indexOf(':'));
+      return [key, { repository, digest: digestOf(text), text }] as const;
+    });
+    return new Map(entries);
+  }
+
+  /** Address of a blob that needs no credential, as ECR signs one. */
+  signedBlobUrl(repository: string, digest: string): string {
+    return `${this.url}/v2/${repository}/blobs/${digest}?X-Amz-Signature=${this.#signature}`;
+  }
+
+  /** Takes an image away; its blobs stay. */
+  removeImage(repository: string, tag: string): void {
+    this.#manifests.delete(`${repository}:${tag}`);
+  }
+
   /** Makes an image of one layer. @returns its digest */
-  addImage(repository: string, tag: string): string {
+  addImage(repository: string, tag: string, architecture = 'amd64'): string {
     const blob = (content: string) => {
       const digest = digestOf(content);
       this.#blobs.set(`${repository}@${digest}`, content);
@@ -40,7 +67,7 @@ export class RegistryStandIn extends StandInServer {
     const manifest = JSON.stringify({
       schemaVersion: 2,
       mediaType: MANIFEST_TYPE,
-      config: blob(JSON.stringify({ architecture: 'amd64', os: 'linux', repository, tag })),
+      config: blob(JSON.stringify({ architecture, os: 'linux', repository, tag })),
       layers: [blob(`layer of ${repository}:${tag}\n`.repeat(1_000))],
     });
     this.#manifests.set(`${repository}:${tag}`, manifest);
@@ -70,7 +97,8 @@ export class RegistryStandIn extends StandInServer {
 
   protected answer(request: ReceivedRequest): StandInAnswer {
     const [username, password] = basicAuth(request);
-    if (!this.#authenticate(username, password)) {
+    const signed = BLOB_PATH.test(request.path) && request.query.get('X-Amz-Signature') === this.#signature;
+    if (!signed && !this.#authenticate(username, password)) {
       const headers = { 'www-authenticate': `Basic realm="${this.url}/",service="ecr.amazonaws.com"` };
       return { status: 401, headers, body: ociError('UNAUTHORIZED', 'Not Authorized') };
     }

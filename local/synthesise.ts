@@ -13,6 +13,7 @@ export interface Synthesised {
 /** As much of a template as is read here. */
 export interface CloudFormationTemplate {
   readonly Resources: Readonly<Record<string, CloudFormationResource>>;
+  readonly Outputs?: Readonly<Record<string, { readonly Value: unknown }>>;
 }
 
 /** A resource of a template. */

@@ -13,9 +13,23 @@ export interface StoredAuth {
 /** What an API key may do. */
 export type KeyScope = 'all' | 'read-only';
 
+/** What uses an image: a template, a serverless endpoint or a pod, as REST v2 lists it. */
+export interface StoredWorkload {
+  readonly id: string;
+  readonly name: string;
+  readonly image: string;
+  /** Id of the registry auth that it pulls with. */
+  registry: string | null;
+}
+
 /** A user of Runpod with registry auths. */
 export class RunpodUser {
   readonly auths: StoredAuth[] = [];
+  readonly workloads: Record<'templates' | 'serverless' | 'pods', StoredWorkload[]> = {
+    templates: [],
+    serverless: [],
+    pods: [],
+  };
   creates = 0;
   deletes = 0;
 

@@ -1,5 +1,5 @@
 import type { ReceivedRequest, StandInAnswer } from '../stand-in-server';
-import type { RunpodUser, StoredAuth } from './accounts';
+import type { RunpodUser, StoredAuth, StoredWorkload } from './accounts';
 
 /** What a request is answered with: who asks, whether they may write, and the path below the API's base. */
 export interface RestCall {
@@ -34,12 +34,31 @@ export function answerRestV2(call: RestCall, abilities: RestAbilities): StandInA
     return { status: 200, body: { registries: user.auths.map(shown) } };
   }
   if (request.method === 'GET' && id) return found(user.find(id));
+  const listed = WORKLOADS.find(({ path: at }) => request.method === 'GET' && path === at);
+  if (listed) return pageOf(user.workloads[listed.kind], listed.field, request.query);
   if (!mayWrite) return FORBIDDEN;
   if (request.method === 'POST' && path === '/registries') return createV2(request, user);
   if (request.method === 'PATCH' && id && abilities.update)
     return updateV2(request, user, decodeURIComponent(id));
   if (request.method === 'DELETE' && id) return user.delete(id) ? { status: 204 } : NOT_FOUND;
   return NOT_FOUND;
+}
+
+/** Where REST v2 lists what uses images, and under which field. */
+const WORKLOADS = [
+  { path: '/templates', kind: 'templates', field: 'templates' },
+  { path: '/serverless', kind: 'serverless', field: 'endpoints' },
+  { path: '/pods', kind: 'pods', field: 'pods' },
+] as const;
+
+const PAGE = 2;
+
+/** One page of a list; the environment of a workload holds what its owner put there, so it must not get about. */
+function pageOf(all: readonly StoredWorkload[], field: string, query: URLSearchParams): StandInAnswer {
+  const from = Number(query.get('cursor') ?? 0);
+  const items = all.slice(from, from + PAGE).map((one) => ({ ...one, env: { TOKEN: 'a-workload-secret' } }));
+  const nextCursor = from + PAGE < all.length ? String(from + PAGE) : null;
+  return { status: 200, body: { [field]: items, pagination: { nextCursor } } };
 }
 
 function createV2(request: ReceivedRequest, user: RunpodUser): StandInAnswer {

@@ -1,0 +1,99 @@
+import { type EmbeddedCloud, LOCAL_REGION, startEmbeddedCloud } from '../cloud';
+import { LambdaRuntime } from '../lambda-runtime';
+import type { CloudFormationTemplate, Synthesised } from '../synthesise';
+import { FunctionApi } from './function-api';
+import { ImagesStandIn } from './images';
+import { OperatorAws } from './operator-aws';
+
+const ACCOUNT = '123456789012';
+
+/** The embedded cloud with what a person asks of it besides: deployed stacks, logs, alarms, queues. */
+export interface OperatorCloud extends EmbeddedCloud {
+  readonly operatorAws: OperatorAws;
+  readonly functionApi: FunctionApi;
+  /** The environment in which the command line finds this cloud. */
+  operatorEnvironment(): Record<string, string>;
+  /** Puts a synthesised stack in place, without its first refresh. @returns its outputs */
+  deploy(stackName: string, synthesised: Synthesised): Promise<Readonly<Record<string, string>>>;
+}
+
+/** Starts the embedded cloud with the operator's side of it. */
+export async function startOperatorCloud(): Promise<OperatorCloud> {
+  const cloud = await startEmbeddedCloud();
+  const images = new ImagesStandIn({
+    manifests: () => cloud.registry.manifests,
+    downloadUrl: (repository, digest) => cloud.registry.signedBlobUrl(repository, digest),
+  });
+  const operatorAws = new OperatorAws(images);
+  const functionApi = new FunctionApi();
+  await Promise.all([operatorAws.listen(), functionApi.listen()]);
+  return {
+    ...cloud,
+    operatorAws,
+    functionApi,
+    operatorEnvironment: () => ({
+      AWS_REGION: LOCAL_REGION,
+      AWS_ACCESS_KEY_ID: 'AKIAOPERATOR',
+      AWS_SECRET_ACCESS_KEY: 'embedded-cloud',
+      AWS_ENDPOINT_URL: operatorAws.url,
+      AWS_ENDPOINT_URL_LAMBDA: functionApi.url,
+      AWS_ENDPOINT_URL_SECRETS_MANAGER: cloud.aws.url,
+      AWS_ENDPOINT_URL_STS: cloud.aws.url,
+    }),
+    deploy: (stackName, synthesised) => deploy({ cloud, operatorAws, functionApi }, stackName, synthesised),
+    close: async () => {
+      await Promise.all([operatorAws.close(), functionApi.close(), cloud.close()]);
+    },
+  };
+}
+
+interface Parts {
+  readonly cloud: EmbeddedCloud;
+  readonly operatorAws: OperatorAws;
+  readonly functionApi: FunctionApi;
+}
+
+async function deploy(
+  { cloud, operatorAws, functionApi }: Parts,
+  name: string,
+  { template, assetDirectory }: Synthesised,
+): Promise<Readonly<Record<string, string>>> {
+  const { observations, stacks } = operatorAws;
+  const nameOf = (id: string) => `${name}-${id}`;
+  const idsOf = (type: string) =>
+    Object.keys(template.Resources).filter((id) => template.Resources[id]?.Type === type);
+  const queueUrl = (id: string) => `${operatorAws.url}/${ACCOUNT}/${nameOf(id)}`;
+  const outputs = outputsOf(template, (id) =>
+    template.Resources[id]?.Type === 'AWS::SQS::Queue' ? queueUrl(id) : nameOf(id),
+  );
+  for (const id of idsOf('AWS::SQS::Queue')) observations.queues.set(queueUrl(id), 0);
+  for (const id of idsOf('AWS::Events::Rule')) observations.rules.set(nameOf(id), 'ENABLED');
+  for (const id of idsOf('AWS::CloudWatch::Alarm')) {
+    observations.alarms.set(String(template.Resources[id]?.Properties.AlarmName), 'OK');
+  }
+  const { FunctionName = '', LogGroupName = '' } = outputs;
+  observations.log(LogGroupName, cloud.clock.now(), '{"message":"INIT_START"}');
+  await functionApi.functions.get(FunctionName)?.runtime.stop();
+  functionApi.functions.set(FunctionName, {
+    runtime: new LambdaRuntime({ assetDirectory, environment: cloud.environment() }),
+    onInvoked: ({ output }) => {
+      for (const line of output.split('\n')) observations.log(LogGroupName, cloud.clock.now(), line);
+    },
+  });
+  stacks.stacks.set(name, {
+    name,
+    template,
+    outputs,
+    deployedAt: cloud.clock.now(),
+    status: 'CREATE_COMPLETE',
+  });
+  return outputs;
+}
+
+/** The outputs with every `Ref` resolved; one that is more than a `Ref` is left out. */
+function outputsOf(template: CloudFormationTemplate, refer: (id: string) => string): Record<string, string> {
+  const outputs = Object.entries(template.Outputs ?? {}).flatMap(([key, { Value }]) =>
+    typeof Value === 'object' && Value !== null && 'Ref' in Value ? [[key, refer(String(Value.Ref))]] : [],
+  );
+  return Object.fromEntries(outputs);
+}

@@ -1,0 +1,51 @@
+import { AwsError } from '../aws/aws-error';
+import type { CloudFormationTemplate } from '../synthesise';
+
+/** A stack that was deployed. */
+export interface DeployedStack {
+  readonly name: string;
+  /** As it was uploaded. */
+  readonly template: CloudFormationTemplate;
+  readonly outputs: Readonly<Record<string, string>>;
+  readonly deployedAt: Date;
+  status: string;
+}
+
+/** CloudFormation, as far as the command line asks it. Its answers are XML. */
+export class StacksStandIn {
+  readonly stacks = new Map<string, DeployedStack>();
+
+  /** `DescribeStacks` of one stack. */
+  describe(name: string | null): string {
+    const stack = this.#find(name);
+    const outputs = Object.entries(stack.outputs).map(
+      ([key, value]) =>
+        `<member><OutputKey>${key}</OutputKey><OutputValue>${escapeXml(value)}</OutputValue></member>`,
+    );
+    return answer(
+      'DescribeStacks',
+      `<Stacks><member><StackName>${stack.name}</StackName><StackStatus>${stack.status}</StackStatus>
+<CreationTime>${stack.deployedAt.toISOString()}</CreationTime><Outputs>${outputs.join('')}</Outputs></member></Stacks>`,
+    );
+  }
+
+  /** `GetTemplate`: the text that was uploaded. */
+  template(name: string | null): string {
+    const text = JSON.stringify(this.#find(name).template, null, 1);
+    return answer('GetTemplate', `<TemplateBody>${escapeXml(text)}</TemplateBody>`);
+  }
+
+  #find(name: string | null): DeployedStack {
+    const stack = this.stacks.get(name ?? '');
+    if (!stack) throw new AwsError('ValidationError', `Stack with id ${name} does not exist`);
+    return stack;
+  }
+}
+
+function answer(action: string, result: string): string {
+  return `<${action}Response xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><${action}Result>${result}</${action}Result></${action}Response>`;
+}
+
+function escapeXml(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
