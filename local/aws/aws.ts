@@ -1,27 +1,51 @@
 import type { StandInClock } from '../stand-in-clock';
 import { type ReceivedRequest, type StandInAnswer, StandInServer } from '../stand-in-server';
 import { AwsError } from './aws-error';
+import { type Caller, callerOf } from './caller';
+import { type DenialMatch, Denials, type PlacedDenial } from './denials';
 import { EcrStandIn } from './ecr';
-import { SecretsManagerStandIn } from './secrets-manager';
-import { principalOf, StsStandIn } from './sts';
+import { type SecretsManagerInput, SecretsManagerStandIn } from './secrets-manager';
+import { StsStandIn } from './sts';
+
+type JsonAction = (input: SecretsManagerInput, caller: Caller) => object;
+type QueryAction = (parameters: URLSearchParams, caller: Caller) => string;
 
 /** ECR, Secrets Manager and STS on one socket, as the real AWS SDK speaks to them through `AWS_ENDPOINT_URL`. */
 export class AwsStandIn extends StandInServer {
   readonly ecr: EcrStandIn;
   readonly secrets: SecretsManagerStandIn;
   readonly sts = new StsStandIn();
-  readonly #clock: StandInClock;
+  readonly #denials = new Denials();
+  readonly #jsonActions: Readonly<Record<string, JsonAction>>;
+  readonly #queryActions: Readonly<Record<string, QueryAction>>;
 
   constructor(clock: StandInClock, registryUrl: () => string) {
     super();
-    this.#clock = clock;
-    this.ecr = new EcrStandIn(clock, registryUrl);
-    this.secrets = new SecretsManagerStandIn(clock);
+    const ecr = new EcrStandIn(clock, registryUrl);
+    const secrets = new SecretsManagerStandIn(clock);
+    this.ecr = ecr;
+    this.secrets = secrets;
+    this.#jsonActions = {
+      'ecr:GetAuthorizationToken': (_, caller) => ecr.getAuthorizationToken(caller),
+      'secretsmanager:GetSecretValue': (input) => secrets.getSecretValue(input.SecretId, input),
+      'secretsmanager:CreateSecret': (input) => secrets.createSecret(input),
+      'secretsmanager:PutSecretValue': (input) => secrets.putSecretValue(input),
+      'secretsmanager:DescribeSecret': (input) => secrets.describeSecret(input),
+    };
+    this.#queryActions = {
+      'sts:AssumeRole': (parameters, caller) => this.sts.assumeRole(parameters, caller, clock.now()),
+      'sts:GetCallerIdentity': (_, caller) => this.sts.getCallerIdentity(caller),
+    };
   }
 
   /** How often an action was asked for, such as `GetAuthorizationToken`. */
   countOf(action: string): number {
     return this.requests.filter(({ operation }) => operation === action).length;
+  }
+
+  /** Lets no policy allow an action, such as `ecr:GetAuthorizationToken`, until the denial is removed. */
+  deny(action: string, match?: DenialMatch): PlacedDenial {
+    return this.#denials.add(action, match);
   }
 
   protected override operationOf({ headers, body }: ReceivedRequest): string | undefined {
@@ -34,50 +58,59 @@ export class AwsStandIn extends StandInServer {
     const isQuery = request.headers['x-amz-target'] === undefined;
     try {
       return isQuery
-        ? this.#answerSts(request)
+        ? { status: 200, headers: XML, body: this.#answerQuery(request) }
         : { status: 200, headers: JSON_1_1, body: this.#answerJson(request) };
     } catch (error) {
       if (!(error instanceof AwsError)) throw error;
-      if (isQuery) return { status: error.status, headers: XML, body: StsStandIn.errorXml(error) };
-      return {
-        status: error.status,
-        headers: { ...JSON_1_1, 'x-amzn-errortype': error.code },
-        body: { __type: error.code, message: error.message, Message: error.message },
-      };
+      return isQuery ? queryError(error) : jsonError(error);
     }
   }
 
   #answerJson(request: ReceivedRequest): object {
-    const { accessKey, region } = callerOf(request);
-    switch (request.operation) {
-      case 'GetAuthorizationToken':
-        return this.ecr.getAuthorizationToken(principalOf(accessKey), region);
-      case 'GetSecretValue':
-        return this.secrets.getSecretValue((JSON.parse(request.body) as { SecretId?: unknown }).SecretId);
-      default:
-        throw new AwsError('UnknownOperationException', `the embedded cloud has no ${request.operation}`);
-    }
+    const service = SERVICES[String(request.headers['x-amz-target']).split('.')[0] ?? ''];
+    const name = `${service}:${request.operation}`;
+    const action = this.#jsonActions[name];
+    if (!action) throw new AwsError('UnknownOperationException', `the embedded cloud has no ${name}`);
+    const caller = callerOf(request);
+    const input = inputOf(request.body);
+    this.#denials.check(name, String(input.SecretId ?? input.Name ?? '*'), caller);
+    return action(input, caller);
   }
 
-  #answerSts({ operation, body }: ReceivedRequest): StandInAnswer {
-    if (operation !== 'AssumeRole') {
-      throw new AwsError('InvalidAction', `the embedded cloud has no ${operation}`);
-    }
-    return {
-      status: 200,
-      headers: XML,
-      body: this.sts.assumeRole(new URLSearchParams(body), this.#clock.now()),
-    };
+  #answerQuery(request: ReceivedRequest): string {
+    const name = `sts:${request.operation}`;
+    const action = this.#queryActions[name];
+    if (!action) throw new AwsError('InvalidAction', `the embedded cloud has no ${name}`);
+    const caller = callerOf(request);
+    const parameters = new URLSearchParams(request.body);
+    this.#denials.check(name, parameters.get('RoleArn') ?? '*', caller);
+    return action(parameters, caller);
   }
 }
+
+const SERVICES: Readonly<Record<string, string>> = {
+  AmazonEC2ContainerRegistry_V20150921: 'ecr',
+  secretsmanager: 'secretsmanager',
+};
 
 const JSON_1_1 = { 'content-type': 'application/x-amz-json-1.1' };
 const XML = { 'content-type': 'text/xml' };
 
-/** Who asks, and for which region: both stand in the credential scope of the signature. */
-function callerOf({ headers }: ReceivedRequest): { accessKey: string; region: string } {
-  const scope = /Credential=([^/]+)\/\d+\/([^/]+)\//.exec(headers.authorization ?? '');
-  if (!scope)
-    throw new AwsError('MissingAuthenticationToken', 'Request is missing Authentication Token', 403);
-  return { accessKey: scope[1] ?? '', region: scope[2] ?? '' };
+function jsonError({ code, message, status }: AwsError): StandInAnswer {
+  const headers = { ...JSON_1_1, 'x-amzn-errortype': code };
+  return { status, headers, body: { __type: code, message, Message: message } };
+}
+
+function queryError(error: AwsError): StandInAnswer {
+  return { status: error.status, headers: XML, body: StsStandIn.errorXml(error) };
+}
+
+function inputOf(body: string): SecretsManagerInput {
+  try {
+    const input: unknown = JSON.parse(body);
+    if (typeof input === 'object' && input !== null) return { ...input };
+  } catch {
+    // Answered below, as anything else that is no object.
+  }
+  throw new AwsError('SerializationException', 'the body is not a JSON object');
 }

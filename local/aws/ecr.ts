@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { StandInClock } from '../stand-in-clock';
+import type { Caller } from './caller';
 
 const LIFE_MS = 12 * 60 * 60_000;
 
 /** A password that ECR issued: for whom, and until when. */
 export interface IssuedPassword {
   readonly password: string;
+  /** The ARN of an assumed role, or the access key of the one who asked. */
   readonly principal: string;
   readonly region: string;
   readonly expiresAt: Date;
@@ -24,6 +26,8 @@ export class EcrStandIn {
   readonly issued: IssuedPassword[] = [];
   /** Applies to every token until it is taken back. */
   override: TokenOverride = {};
+  /** Addresses of the registries of single accounts, by account id; the others share the embedded one. */
+  readonly registryUrls = new Map<string, string>();
   readonly #clock: StandInClock;
   readonly #registryUrl: () => string;
 
@@ -49,14 +53,13 @@ export class EcrStandIn {
   }
 
   /** `GetAuthorizationToken`, as it goes over the wire. */
-  getAuthorizationToken(principal: string, region: string): object {
+  getAuthorizationToken({ principal, region, accountId }: Caller): object {
     const { password, expiresAt } = this.issue(principal, region);
     const authorizationToken =
       this.override.authorizationToken ?? Buffer.from(`AWS:${password}`).toString('base64');
+    const proxyEndpoint = this.registryUrls.get(accountId) ?? this.#registryUrl();
     return {
-      authorizationData: [
-        { authorizationToken, expiresAt: expiresAt.getTime() / 1_000, proxyEndpoint: this.#registryUrl() },
-      ],
+      authorizationData: [{ authorizationToken, expiresAt: expiresAt.getTime() / 1_000, proxyEndpoint }],
     };
   }
 }

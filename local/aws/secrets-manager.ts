@@ -1,16 +1,27 @@
 import { randomUUID } from 'node:crypto';
 import type { StandInClock } from '../stand-in-clock';
 import { AwsError } from './aws-error';
+import { LOCAL_ACCOUNT } from './caller';
+
+/** A version of a secret. */
+export interface SecretVersion {
+  readonly versionId: string;
+  readonly value: string;
+  readonly createdDate: Date;
+}
 
 interface StoredSecret {
   readonly name: string;
   readonly arn: string;
-  readonly value: string;
-  readonly versionId: string;
   readonly createdDate: Date;
+  readonly current: SecretVersion;
+  readonly previous?: SecretVersion;
 }
 
-/** Keeps secrets in memory, each with its current version only. */
+/** What a request asks for, as it came over the wire. */
+export type SecretsManagerInput = Readonly<Record<string, unknown>>;
+
+/** Keeps secrets in memory, each with its current and its previous version. */
 export class SecretsManagerStandIn {
   readonly #secrets = new Map<string, StoredSecret>();
   readonly #clock: StandInClock;
@@ -21,31 +32,111 @@ export class SecretsManagerStandIn {
 
   /** Makes a secret, or gives it a new version. @param createdDate - when that version was made; now by default */
   put(name: string, value: string, createdDate = this.#clock.now()): void {
-    const arn =
-      this.#secrets.get(name)?.arn ?? `arn:aws:secretsmanager:us-east-1:123456789012:secret:${name}-AbCdEf`;
-    this.#secrets.set(name, { name, arn, value, versionId: randomUUID(), createdDate });
+    this.#put(name, { versionId: randomUUID(), value, createdDate });
+  }
+
+  /** The current version of a secret. */
+  get(name: string): SecretVersion | undefined {
+    return this.#secrets.get(name)?.current;
   }
 
   remove(name: string): void {
     this.#secrets.delete(name);
   }
 
-  /** `GetSecretValue`, as it goes over the wire. */
-  getSecretValue(id: unknown): object {
-    const secret = this.#find(id);
+  /** `CreateSecret`, as it goes over the wire. */
+  createSecret(input: SecretsManagerInput): object {
+    const name = textIn(input, 'Name');
+    if (this.#secrets.has(name)) {
+      const message = `The operation failed because the secret ${name} already exists.`;
+      throw new AwsError('ResourceExistsException', message);
+    }
+    return identityOf(this.#put(name, this.#newVersion(input)));
+  }
+
+  /** `PutSecretValue`, as it goes over the wire. */
+  putSecretValue(input: SecretsManagerInput): object {
+    const { name } = this.#find(input.SecretId);
+    const stored = this.#put(name, this.#newVersion(input));
+    return { ...identityOf(stored), VersionStages: ['AWSCURRENT'] };
+  }
+
+  /** `DescribeSecret`, as it goes over the wire. */
+  describeSecret(input: SecretsManagerInput): object {
+    const { arn, name, createdDate, current, previous } = this.#find(input.SecretId);
     return {
-      ARN: secret.arn,
-      Name: secret.name,
-      SecretString: secret.value,
-      VersionId: secret.versionId,
-      VersionStages: ['AWSCURRENT'],
-      CreatedDate: secret.createdDate.getTime() / 1_000,
+      ARN: arn,
+      Name: name,
+      CreatedDate: createdDate.getTime() / 1_000,
+      LastChangedDate: current.createdDate.getTime() / 1_000,
+      VersionIdsToStages: {
+        [current.versionId]: ['AWSCURRENT'],
+        ...(previous && { [previous.versionId]: ['AWSPREVIOUS'] }),
+      },
     };
   }
 
+  /** `GetSecretValue`, as it goes over the wire. @param version - which one; the current one by default */
+  getSecretValue(secretId: unknown, version: SecretsManagerInput = {}): object {
+    const secret = this.#find(secretId);
+    const { VersionId: id, VersionStage: stage = id === undefined ? 'AWSCURRENT' : undefined } = version;
+    const staged = [
+      { version: secret.current, label: 'AWSCURRENT' },
+      { version: secret.previous, label: 'AWSPREVIOUS' },
+    ].find(
+      (one) =>
+        (stage ?? one.label) === one.label && (id ?? one.version?.versionId) === one.version?.versionId,
+    );
+    if (!staged?.version) {
+      const wanted = id === undefined ? `staging label: ${stage}` : `VersionId: ${id}`;
+      const message = `Secrets Manager can't find the specified secret value for ${wanted}`;
+      throw new AwsError('ResourceNotFoundException', message);
+    }
+    return {
+      ARN: secret.arn,
+      Name: secret.name,
+      SecretString: staged.version.value,
+      VersionId: staged.version.versionId,
+      VersionStages: [staged.label],
+      CreatedDate: staged.version.createdDate.getTime() / 1_000,
+    };
+  }
+
+  #newVersion(input: SecretsManagerInput): SecretVersion {
+    const { ClientRequestToken: token } = input;
+    const versionId = typeof token === 'string' ? token : randomUUID();
+    return { versionId, value: textIn(input, 'SecretString'), createdDate: this.#clock.now() };
+  }
+
+  #put(name: string, current: SecretVersion): StoredSecret {
+    const before = this.#secrets.get(name);
+    const stored: StoredSecret = {
+      name,
+      arn: before?.arn ?? `arn:aws:secretsmanager:us-east-1:${LOCAL_ACCOUNT}:secret:${name}-AbCdEf`,
+      createdDate: before?.createdDate ?? current.createdDate,
+      current,
+      ...(before && { previous: before.current }),
+    };
+    this.#secrets.set(name, stored);
+    return stored;
+  }
+
+  /** By name, by ARN, or by ARN without the six characters at its end. */
   #find(id: unknown): StoredSecret {
-    const found = [...this.#secrets.values()].find(({ name, arn }) => name === id || arn === id);
+    const found = [...this.#secrets.values()].find(
+      ({ name, arn }) => name === id || arn === id || arn.slice(0, -7) === id,
+    );
     if (found) return found;
     throw new AwsError('ResourceNotFoundException', "Secrets Manager can't find the specified secret.");
   }
+}
+
+function identityOf({ arn, name, current }: StoredSecret): object {
+  return { ARN: arn, Name: name, VersionId: current.versionId };
+}
+
+function textIn(input: SecretsManagerInput, field: string): string {
+  const value = input[field];
+  if (typeof value === 'string' && value !== '') return value;
+  throw new AwsError('InvalidParameterException', `You must provide a value for ${field}.`);
 }

@@ -1,45 +1,56 @@
 import { AwsError } from './aws-error';
+import { accessKeyOf, type Caller } from './caller';
 
 const NAMESPACE = 'https://sts.amazonaws.com/doc/2011-06-15/';
+const SESSION_LIFE_MS = 3_600_000;
 
-/** Lets roles be assumed. The access key that it gives out names the role, so that ECR knows for whom it issues. */
+/** Lets roles be assumed, and tells callers who they are. Answers in XML. */
 export class StsStandIn {
   readonly #externalIds = new Map<string, string | undefined>();
 
-  /** Makes a role that the function may assume. */
+  /** Makes a role that may be assumed. */
   addRole(roleArn: string, { externalId }: { externalId?: string } = {}): void {
     this.#externalIds.set(roleArn, externalId);
   }
 
-  /** `AssumeRole`, as XML. */
-  assumeRole(parameters: URLSearchParams, now: Date): string {
+  /** `AssumeRole`. @throws AwsError - AccessDenied, where there is no such role or the external id is not its own */
+  assumeRole(parameters: URLSearchParams, { arn }: Caller, now: Date): string {
     const roleArn = parameters.get('RoleArn') ?? '';
     const expected = this.#externalIds.get(roleArn);
-    if (!this.#externalIds.has(roleArn) || (expected && expected !== parameters.get('ExternalId'))) {
-      throw new AwsError(
-        'AccessDenied',
-        `not authorized to perform: sts:AssumeRole on resource: ${roleArn}`,
-        403,
-      );
+    const given = parameters.get('ExternalId') ?? undefined;
+    if (!this.#externalIds.has(roleArn) || (expected !== undefined && expected !== given)) {
+      const message = `User: ${arn} is not authorized to perform: sts:AssumeRole on resource: ${roleArn}`;
+      throw new AwsError('AccessDenied', message, 403);
     }
-    return `<AssumeRoleResponse xmlns="${NAMESPACE}"><AssumeRoleResult><Credentials>
-<AccessKeyId>${accessKeyOf(roleArn)}</AccessKeyId><SecretAccessKey>secret</SecretAccessKey>
-<SessionToken>session</SessionToken><Expiration>${new Date(now.getTime() + 3_600_000).toISOString()}</Expiration>
-</Credentials></AssumeRoleResult></AssumeRoleResponse>`;
+    const expiration = new Date(now.getTime() + SESSION_LIFE_MS).toISOString();
+    const session = escapeXml(parameters.get('RoleSessionName') ?? '');
+    return answerXml(
+      'AssumeRole',
+      `<Credentials><AccessKeyId>${accessKeyOf(roleArn)}</AccessKeyId><SecretAccessKey>secret</SecretAccessKey>
+<SessionToken>session</SessionToken><Expiration>${expiration}</Expiration></Credentials>
+<AssumedRoleUser><AssumedRoleId>AROAEMBEDDED:${session}</AssumedRoleId>
+<Arn>${escapeXml(roleArn.replace(':iam:', ':sts:').replace(/:role\/(?:.*\/)?/, ':assumed-role/'))}/${session}</Arn></AssumedRoleUser>`,
+    );
   }
 
-  /** An error as XML. */
+  /** `GetCallerIdentity`. */
+  getCallerIdentity({ arn, accountId }: Caller): string {
+    return answerXml(
+      'GetCallerIdentity',
+      `<Arn>${escapeXml(arn)}</Arn><UserId>AROAEMBEDDED:embedded</UserId><Account>${accountId}</Account>`,
+    );
+  }
+
+  /** An error. */
   static errorXml({ code, message }: AwsError): string {
-    return `<ErrorResponse xmlns="${NAMESPACE}"><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error></ErrorResponse>`;
+    return `<ErrorResponse xmlns="${NAMESPACE}"><Error><Type>Sender</Type><Code>${code}</Code><Message>${escapeXml(message)}</Message></Error></ErrorResponse>`;
   }
 }
 
-function accessKeyOf(roleArn: string): string {
-  return `ASIA${Buffer.from(roleArn).toString('hex')}`;
+function answerXml(action: string, result: string): string {
+  return `<${action}Response xmlns="${NAMESPACE}"><${action}Result>${result}</${action}Result></${action}Response>`;
 }
 
-/** The role behind an access key that `assumeRole` gave out; the key itself where it is not one. */
-export function principalOf(accessKey: string): string {
-  const hex = /^ASIA([0-9a-f]+)$/.exec(accessKey)?.[1];
-  return hex ? Buffer.from(hex, 'hex').toString() : accessKey;
+function escapeXml(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

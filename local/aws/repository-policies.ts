@@ -1,0 +1,89 @@
+import { jsonObject } from '../runpod/rest';
+import { AwsError } from './aws-error';
+
+const MAX_CHARACTERS = 10_240;
+const PULL_ACTIONS = ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'];
+
+/** ECR repositories by ARN, each with its policy or without one. */
+export class RepositoryPoliciesStandIn {
+  /** What another writer makes of a policy right after it was set; undefined leaves it. */
+  rival: ((text: string) => string | undefined) | undefined;
+  readonly #policies = new Map<string, string | undefined>();
+
+  /** Makes a repository, or gives it a policy by another hand. */
+  put(arn: string, policyText?: string): void {
+    this.#policies.set(arn, policyText);
+  }
+
+  /** Deletes a repository. */
+  remove(arn: string): void {
+    this.#policies.delete(arn);
+  }
+
+  /** The policy that stands there; undefined where there is none. */
+  textOf(arn: string): string | undefined {
+    return this.#policies.get(arn);
+  }
+
+  /** Whether a role of another account may pull, by the policy alone. Knows allowing statements and one condition. */
+  mayPull(arn: string, principalArn: string): boolean {
+    const { Statement = [] } = jsonObject(this.#policies.get(arn) ?? '');
+    return list(Statement).some((statement) => {
+      const { Effect, Action, Principal, Condition } = jsonObject(JSON.stringify(statement));
+      const actions = list(Action);
+      return (
+        Effect === 'Allow' &&
+        PULL_ACTIONS.every((action) => actions.includes(action)) &&
+        isNamed(Principal, principalArn) &&
+        isMet(Condition, principalArn)
+      );
+    });
+  }
+
+  /** `GetRepositoryPolicy`, `SetRepositoryPolicy` and `DeleteRepositoryPolicy`, as they go over the wire. */
+  answer(operation: string, region: string, body: string): object {
+    const { registryId, repositoryName, policyText } = jsonObject(body);
+    const arn = `arn:aws:ecr:${region}:${registryId}:repository/${repositoryName}`;
+    if (!this.#policies.has(arn)) {
+      const message = `The repository with name '${repositoryName}' does not exist in the registry with id '${registryId}'`;
+      throw new AwsError('RepositoryNotFoundException', message);
+    }
+    const ids = { registryId, repositoryName };
+    if (operation === 'SetRepositoryPolicy') {
+      this.#set(arn, String(policyText));
+      return { ...ids, policyText };
+    }
+    const text = this.#policies.get(arn);
+    if (text === undefined) {
+      const message = `Repository policy does not exist for the repository with name '${repositoryName}' in the registry with id '${registryId}'`;
+      throw new AwsError('RepositoryPolicyNotFoundException', message);
+    }
+    if (operation === 'DeleteRepositoryPolicy') this.#policies.set(arn, undefined);
+    return { ...ids, policyText: text };
+  }
+
+  /** ECR keeps a policy's meaning, not its white space. */
+  #set(arn: string, text: string): void {
+    const valid = text.length <= MAX_CHARACTERS && Object.keys(jsonObject(text)).length > 0;
+    if (!valid) throw new AwsError('InvalidParameterException', "Invalid parameter at 'PolicyText'");
+    this.#policies.set(arn, JSON.stringify(JSON.parse(text), null, 2));
+    const theirs = this.rival?.(text);
+    if (theirs !== undefined) this.#policies.set(arn, theirs);
+  }
+}
+
+function isNamed(principal: unknown, principalArn: string): boolean {
+  const account = /^arn:aws:iam::(\d{12}):/.exec(principalArn)?.[1];
+  const named = typeof principal === 'string' ? [principal] : list(jsonObject(JSON.stringify(principal)).AWS);
+  return ['*', account, `arn:aws:iam::${account}:root`].some((one) => named.includes(one));
+}
+
+function isMet(condition: unknown, principalArn: string): boolean {
+  if (condition === undefined) return true;
+  const { StringEquals } = jsonObject(JSON.stringify(condition));
+  return list(jsonObject(JSON.stringify(StringEquals ?? {}))['aws:PrincipalArn']).includes(principalArn);
+}
+
+function list(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [value];
+}
