@@ -1,0 +1,61 @@
+import { Memo } from '../../lambda/refresh-credentials/memo';
+import {
+  type Credential,
+  type Registry,
+  type RouteName,
+  Secret,
+} from '../../lambda/refresh-credentials/model';
+import type { RefreshPorts } from '../../lambda/refresh-credentials/refresh';
+import type { Proof } from '../../lambda/refresh-credentials/registries/oci-proof';
+import { RunpodAccount } from '../../lambda/refresh-credentials/runpod/account';
+import type { RunpodRoute } from '../../lambda/refresh-credentials/runpod/route';
+import { aCredential } from './builders';
+import { FakeClock } from './fake-clock';
+import { aRoute } from './fake-route';
+
+/** Where a world differs from one in which everything works at once. */
+export interface WorldDifferences {
+  readonly readApiKey?: (secretName: string) => Promise<Secret>;
+  readonly issue?: (registry: Registry) => Promise<Credential>;
+  readonly prove?: (image: string | undefined) => Promise<Proof>;
+  /** The routes of every account, in the order of the settings. @default - a rest-v2 that does everything */
+  readonly routes?: Partial<Record<RouteName, Partial<Omit<RunpodRoute, 'name'>>>>;
+}
+
+/** The ports of the use case over fakes. */
+export interface FakeWorld {
+  readonly ports: RefreshPorts;
+  readonly clock: FakeClock;
+  /** Whatever was asked of the world: "read runpod/api-key", "issue us-east-1", "rest-v2 update auth-prod" … */
+  readonly calls: string[];
+  /** The calls that begin so. */
+  callsTo(beginning: string): string[];
+}
+
+/** Makes a world in which everything works, except for what the test gives. */
+export function aWorld(differences: WorldDifferences = {}): FakeWorld {
+  const { readApiKey, issue, prove, routes = { 'rest-v2': {} } } = differences;
+  const clock = new FakeClock();
+  const calls: string[] = [];
+  const accounts = new Memo<string, RunpodAccount>();
+  const names: RouteName[] = ['rest-v2', 'rest-v1', 'graphql'];
+  const wired = names.flatMap((name) => (routes[name] ? [aRoute(name, calls, routes[name])] : []));
+  const ports: RefreshPorts = {
+    clock,
+    async readApiKey(secretName) {
+      calls.push(`read ${secretName}`);
+      return readApiKey?.(secretName) ?? new Secret('key-1');
+    },
+    shareKey: ({ region, roleArn }) => `${region} ${roleArn}`,
+    async issueCredential(registry) {
+      calls.push(`issue ${registry.region}`);
+      return issue?.(registry) ?? aCredential();
+    },
+    async prove(_, image) {
+      calls.push(`prove ${image ?? 'login'}`);
+      return prove?.(image) ?? { accepted: true };
+    },
+    accountOf: (secretName) => accounts.get(secretName, () => new RunpodAccount(wired, clock)),
+  };
+  return { ports, clock, calls, callsTo: (beginning) => calls.filter((call) => call.startsWith(beginning)) };
+}
