@@ -5,7 +5,7 @@ import { asRefresherError, type FailedTarget, OperatorMustActError, TransientErr
 import { Memo } from './memo';
 import type { Credential, RefreshedTarget, Registry, RouteName, Secret, Target } from './model';
 import type { Proof, Prove } from './registries/oci-proof';
-import { type RunpodAccount, registryAuthMissing, type Written } from './runpod/account';
+import { findByName, type RunpodAccount, registryAuthMissing, type Written } from './runpod/account';
 import { ApiKeyOfRun } from './runpod/api-key-of-run';
 import type { RegistryAuth } from './runpod/route';
 
@@ -149,9 +149,13 @@ interface Listing {
   readonly route: RouteName;
 }
 
-/** What a dry run found in the place of a write. @throws OperatorMustActError when the id is not there */
-function wouldWrite({ registryAuthId, registryAuthName }: Target, { auths, route }: Listing): Written {
-  const found = auths.find(({ id, name }) => id === registryAuthId || name === registryAuthName);
-  if (!found && registryAuthId !== undefined) throw registryAuthMissing(registryAuthId);
-  return { registryAuthId: found?.id ?? 'to be created', route };
+/** What a dry run found in the place of a write. @throws OperatorMustActError where the write would */
+function wouldWrite(target: Target, { auths, route }: Listing): Written {
+  const { registryAuthId } = target;
+  if (registryAuthId === undefined) {
+    const found = findByName(auths, target.registryAuthName ?? target.name);
+    return { registryAuthId: found?.id ?? 'to be created', route };
+  }
+  if (!auths.some(({ id }) => id === registryAuthId)) throw registryAuthMissing(registryAuthId);
+  return { registryAuthId, route };
 }

@@ -183,8 +183,8 @@ function spokesman(refusals: readonly RefresherError[]): RefresherError | undefi
   return hopeful ?? forbidden ?? (unclear && new UnconfirmedError(unclear.message));
 }
 
-/** @throws OperatorMustActError when two bear the name, though Runpod keeps names unique */
-function findByName(auths: readonly RegistryAuth[], name: string): RegistryAuth | undefined {
+/** Looks for a name in a list. @throws OperatorMustActError when two bear it, though Runpod keeps names unique */
+export function findByName(auths: readonly RegistryAuth[], name: string): RegistryAuth | undefined {
   const [found, another] = auths.filter((auth) => auth.name === name);
   if (found && another) {
     throw new OperatorMustActError(
