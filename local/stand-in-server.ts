@@ -10,8 +10,8 @@ export interface ReceivedRequest {
   readonly query: URLSearchParams;
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
-  /** When its last byte was there, by the machine's clock. */
-  readonly at: Date;
+  /** When its last byte was there, by the machine's clock; absent where it came over no socket. */
+  readonly at?: Date;
   /** What an AWS or GraphQL request asks for; absent for plain HTTP. */
   readonly operation?: string | undefined;
 }
