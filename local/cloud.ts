@@ -1,3 +1,4 @@
+import { RUNPOD_PRINCIPAL_ARNS } from '../lambda/delegate-repository/model';
 import { AwsStandIn } from './aws/aws';
 import { RegistryStandIn } from './registry';
 import { RunpodStandIn } from './runpod/runpod';
@@ -24,6 +25,8 @@ export async function startEmbeddedCloud(): Promise<EmbeddedCloud> {
   const registry = new RegistryStandIn((username, password) => aws.ecr.accepts(username, password));
   const aws: AwsStandIn = new AwsStandIn(clock, () => registry.url);
   const runpod = new RunpodStandIn(clock);
+  runpod.delegationRules.canPull = (arn) =>
+    RUNPOD_PRINCIPAL_ARNS.every((role) => aws.policies.mayPull(arn, role));
   const servers = [aws, registry, runpod];
   await Promise.all(servers.map((server) => server.listen()));
   return {

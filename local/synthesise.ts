@@ -29,20 +29,29 @@ export function synthesise(config: RefresherConfig, outdir: string): Synthesised
   const stack = new RefresherStack(app, config.stackName, { config });
   const assembly = app.synth();
   const template = assembly.getStackByName(stack.stackName).template as CloudFormationTemplate;
-  return { template, assetDirectory: join(outdir, `asset.${assetHash(template)}`) };
+  return { template, assetDirectory: join(outdir, `asset.${assetHash(refresherFunction(template))}`) };
 }
 
-/** The refresher is the function with the handler of its bundle; a deployment's trigger brings a function of its own. */
+/** The refresher. A deployment's trigger and the delegations bring functions of their own. */
 export function refresherFunction(template: CloudFormationTemplate): CloudFormationResource {
-  const functions = Object.values(template.Resources).filter(({ Type }) => Type === 'AWS::Lambda::Function');
-  const refresher = functions.find(
-    ({ Properties }) => Properties.Handler === 'index.handler' && 'LoggingConfig' in Properties,
-  );
-  if (!refresher) throw new Error('the template has no refresher function');
-  return refresher;
+  return functionNamed(template, 'RefresherFunction');
 }
 
-function assetHash(template: CloudFormationTemplate): string {
-  const { S3Key } = refresherFunction(template).Properties.Code as { S3Key: string };
+/** Folder of the asset that delegates repositories. @throws Error where the configuration has no delegation */
+export function delegationAsset(template: CloudFormationTemplate, outdir: string): string {
+  return join(outdir, `asset.${assetHash(functionNamed(template, 'DelegationFunctionFunction'))}`);
+}
+
+/** Construct ids are a contract, so that a function is known by the beginning of its logical id. */
+function functionNamed(template: CloudFormationTemplate, prefix: string): CloudFormationResource {
+  const found = Object.entries(template.Resources).find(
+    ([id, { Type }]) => Type === 'AWS::Lambda::Function' && id.startsWith(prefix),
+  );
+  if (!found) throw new Error(`the template has no ${prefix}`);
+  return found[1];
+}
+
+function assetHash({ Properties }: CloudFormationResource): string {
+  const { S3Key } = Properties.Code as { S3Key: string };
   return S3Key.replace(/\.zip$/, '');
 }

@@ -4,6 +4,7 @@ import { AwsError } from './aws-error';
 import { type Caller, callerOf } from './caller';
 import { type DenialMatch, Denials, type PlacedDenial } from './denials';
 import { EcrStandIn } from './ecr';
+import { type PolicyAction, RepositoryPoliciesStandIn } from './repository-policies';
 import { type SecretsManagerInput, SecretsManagerStandIn } from './secrets-manager';
 import { StsStandIn } from './sts';
 
@@ -13,6 +14,7 @@ type QueryAction = (parameters: URLSearchParams, caller: Caller) => string;
 /** ECR, Secrets Manager and STS on one socket, as the real AWS SDK speaks to them through `AWS_ENDPOINT_URL`. */
 export class AwsStandIn extends StandInServer {
   readonly ecr: EcrStandIn;
+  readonly policies = new RepositoryPoliciesStandIn();
   readonly secrets: SecretsManagerStandIn;
   readonly sts = new StsStandIn();
   readonly #denials = new Denials();
@@ -25,8 +27,15 @@ export class AwsStandIn extends StandInServer {
     const secrets = new SecretsManagerStandIn(clock);
     this.ecr = ecr;
     this.secrets = secrets;
+    const onPolicy =
+      (action: PolicyAction): JsonAction =>
+      (input, { region }) =>
+        this.policies.answer(action, region, input);
     this.#jsonActions = {
       'ecr:GetAuthorizationToken': (_, caller) => ecr.getAuthorizationToken(caller),
+      'ecr:GetRepositoryPolicy': onPolicy('get'),
+      'ecr:SetRepositoryPolicy': onPolicy('set'),
+      'ecr:DeleteRepositoryPolicy': onPolicy('delete'),
       'secretsmanager:GetSecretValue': (input) => secrets.getSecretValue(input.SecretId, input),
       'secretsmanager:CreateSecret': (input) => secrets.createSecret(input),
       'secretsmanager:PutSecretValue': (input) => secrets.putSecretValue(input),

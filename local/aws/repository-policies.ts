@@ -4,6 +4,9 @@ import { AwsError } from './aws-error';
 const MAX_CHARACTERS = 10_240;
 const PULL_ACTIONS = ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'];
 
+/** What is done with a policy. */
+export type PolicyAction = 'get' | 'set' | 'delete';
+
 /** ECR repositories by ARN, each with its policy or without one. */
 export class RepositoryPoliciesStandIn {
   /** What another writer makes of a policy right after it was set; undefined leaves it. */
@@ -41,15 +44,15 @@ export class RepositoryPoliciesStandIn {
   }
 
   /** `GetRepositoryPolicy`, `SetRepositoryPolicy` and `DeleteRepositoryPolicy`, as they go over the wire. */
-  answer(operation: string, region: string, body: string): object {
-    const { registryId, repositoryName, policyText } = jsonObject(body);
+  answer(action: PolicyAction, region: string, input: Readonly<Record<string, unknown>>): object {
+    const { registryId, repositoryName, policyText } = input;
     const arn = `arn:aws:ecr:${region}:${registryId}:repository/${repositoryName}`;
     if (!this.#policies.has(arn)) {
       const message = `The repository with name '${repositoryName}' does not exist in the registry with id '${registryId}'`;
       throw new AwsError('RepositoryNotFoundException', message);
     }
     const ids = { registryId, repositoryName };
-    if (operation === 'SetRepositoryPolicy') {
+    if (action === 'set') {
       this.#set(arn, String(policyText));
       return { ...ids, policyText };
     }
@@ -58,7 +61,7 @@ export class RepositoryPoliciesStandIn {
       const message = `Repository policy does not exist for the repository with name '${repositoryName}' in the registry with id '${registryId}'`;
       throw new AwsError('RepositoryPolicyNotFoundException', message);
     }
-    if (operation === 'DeleteRepositoryPolicy') this.#policies.set(arn, undefined);
+    if (action === 'delete') this.#policies.set(arn, undefined);
     return { ...ids, policyText: text };
   }
 

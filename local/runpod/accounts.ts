@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { StoredDelegation } from './delegations';
 
 /** A registry auth as Runpod keeps it, credential included. */
 export interface StoredAuth {
@@ -25,6 +26,7 @@ export interface StoredWorkload {
 /** A user of Runpod with registry auths. */
 export class RunpodUser {
   readonly auths: StoredAuth[] = [];
+  readonly delegations: StoredDelegation[] = [];
   readonly workloads: Record<'templates' | 'serverless' | 'pods', StoredWorkload[]> = {
     templates: [],
     serverless: [],

@@ -2,6 +2,7 @@ import type { RouteName, RunpodSettings } from '../../lambda/refresh-credentials
 import type { StandInClock } from '../stand-in-clock';
 import { type ReceivedRequest, type StandInAnswer, StandInServer } from '../stand-in-server';
 import { type KeyScope, RunpodUser } from './accounts';
+import { answerDelegations, type DelegationRules } from './delegations';
 import { answerGraphql, graphqlError, graphqlField } from './graphql';
 import { Quota, type QuotaOptions } from './quota';
 import { answerRestV1, answerRestV2, problem, type RestAbilities, type RestCall } from './rest';
@@ -24,6 +25,8 @@ export class RunpodStandIn extends StandInServer {
     'rest-v2': { update: true },
     'rest-v1': { update: false },
   };
+  /** How repositories are registered; by default whatever is asked for. */
+  readonly delegationRules: DelegationRules = { takes: 'both', canPull: () => true };
   /** APIs that answer 410 to everything. */
   readonly retired = new Set<RouteName>();
   readonly #keys = new Map<string, ApiKey>();
@@ -86,6 +89,9 @@ export class RunpodStandIn extends StandInServer {
   #answerRoute({ route, path }: Place, { user, scope }: ApiKey, request: ReceivedRequest): StandInAnswer {
     const call: RestCall = { request, user, mayWrite: scope === 'all', path };
     if (route === 'graphql') return answerGraphql(call);
+    if (route === 'rest-v2' && /^\/registries\/delegations(\/|$)/.test(path)) {
+      return answerDelegations(call, this.delegationRules);
+    }
     return (route === 'rest-v2' ? answerRestV2 : answerRestV1)(call, this.abilities[route]);
   }
 }
