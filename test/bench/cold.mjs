@@ -1,0 +1,10 @@
+// One cold run of the function's bundle: import, one event, its answer. Prints what the benchmark reads.
+import { pathToFileURL } from 'node:url';
+
+const { handler } = await import(pathToFileURL(process.argv[2]).href);
+const context = { awsRequestId: 'bench', functionName: 'bench', getRemainingTimeInMillis: () => 300_000 };
+const { refreshed } = await handler({}, context);
+process.stdout.write(
+  `${JSON.stringify({ ok: refreshed.length > 0, peakKb: process.resourceUsage().maxRSS })}\n`,
+  () => process.exit(0),
+);

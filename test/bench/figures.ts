@@ -1,0 +1,297 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { deflateRawSync } from 'node:zlib';
+import type { RefresherSettings } from '../../lambda/refresh-credentials/model';
+import { bundleFunction } from '../../lib/refresher-code';
+import { type EmbeddedCloud, startEmbeddedCloud } from '../../local/cloud';
+import { LambdaRuntime } from '../../local/lambda-runtime';
+import type { RunpodUser } from '../../local/runpod/accounts';
+import { type Command, inTurn, type Spread, spreadOf, straightLine } from './measure';
+
+/** One measured figure beside what it should be. */
+export interface Figure {
+  readonly name: string;
+  readonly value: string;
+  readonly limit: string;
+  readonly met: boolean;
+  /** A table that goes with it. */
+  readonly details?: string;
+}
+
+const API_KEY = 'rpa_BENCHMARK';
+const ROUNDS = 15;
+
+/** Measures everything, one after the other. */
+export async function measureAll(tell: (line: string) => void): Promise<Figure[]> {
+  const bench = await Bench.start();
+  const figures: Figure[] = [];
+  const parts = [coldProcess, importAlone, assetSize, criticalPath, thousandTargets, underQuota, growth];
+  try {
+    for (const part of parts) {
+      tell(`measuring: ${part.name}`);
+      figures.push(...(await part(bench)));
+    }
+  } finally {
+    await bench.stop();
+  }
+  return figures;
+}
+
+/** The embedded cloud, and bundles of the function for so and so many targets. */
+class Bench {
+  readonly cloud: EmbeddedCloud;
+  readonly directory = mkdtempSync(join(tmpdir(), 'bench-'));
+  readonly user: RunpodUser;
+
+  private constructor(cloud: EmbeddedCloud) {
+    this.cloud = cloud;
+    this.user = cloud.runpod.addUser(API_KEY);
+    cloud.runpod.abilities['rest-v1'].update = true;
+    cloud.aws.secrets.put('runpod/api-key', API_KEY);
+  }
+
+  static async start(): Promise<Bench> {
+    return new Bench(await startEmbeddedCloud());
+  }
+
+  settings(targets: number): RefresherSettings {
+    for (let index = this.user.auths.length; index < targets; index += 1) {
+      this.user.create({ id: `auth${index}`, name: `auth${index}`, username: 'AWS', password: 'old' });
+    }
+    return {
+      service: 'Bench',
+      targets: Array.from({ length: targets }, (_, index) => ({
+        name: `target-${index}`,
+        registryAuthId: `auth${index}`,
+        runpodApiKeySecretName: 'runpod/api-key',
+        registry: { type: 'ecr', repositories: ['worker'] },
+        verify: 'best-effort',
+      })),
+      runpod: this.cloud.runpod.settings(),
+    };
+  }
+
+  /** Bundles the function for a number of targets. @returns the folder */
+  asset(targets: number): string {
+    const directory = join(this.directory, `asset-${targets}`);
+    bundleFunction(directory, this.settings(targets));
+    return directory;
+  }
+
+  command(targets: number): Command {
+    const args = [join(__dirname, 'cold.mjs'), join(this.asset(targets), 'index.mjs')];
+    return { file: process.execPath, args, env: this.cloud.environment() };
+  }
+
+  latency(ms: number): void {
+    for (const server of [this.cloud.aws, this.cloud.registry, this.cloud.runpod]) server.latencyMs = ms;
+  }
+
+  async stop(): Promise<void> {
+    await this.cloud.close();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** The interpreter itself: a version manager's shim would be measured too. */
+function pythonWithBoto3(): string | undefined {
+  try {
+    const code = 'import sys, boto3, urllib3; print(sys.executable)';
+    return execFileSync('python3', ['-c', code], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  } catch {
+    return undefined;
+  }
+}
+
+async function coldProcess(bench: Bench): Promise<Figure[]> {
+  const ours = bench.command(1);
+  const python = pythonWithBoto3();
+  const memory = (kb: number): Figure => ({
+    name: 'peak memory of one run',
+    value: `${Math.round(kb / 1_024)} MB`,
+    limit: 'at most 90 MB',
+    met: kb / 1_024 <= 90,
+  });
+  if (python === undefined) {
+    const [runs = []] = await inTurn([ours], ROUNDS);
+    const times = spreadOf(runs.map(({ ms }) => ms));
+    const name = 'cold process, start to answer (no python3 with boto3 here to compare with)';
+    return [
+      { name, value: show(times), limit: '', met: true },
+      memory(spreadOf(runs.map((run) => run.peakKb)).median),
+    ];
+  }
+  const { cloud } = bench;
+  const env = {
+    ...cloud.environment(),
+    AWS_DEFAULT_REGION: 'us-east-1',
+    RUNPOD_API_KEY: API_KEY,
+    RUNPOD_REGISTRY_AUTH_ID: 'auth0',
+    RUNPOD_REST_V1_URL: cloud.runpod.settings().restV1Url,
+  };
+  const theirs = { file: python, args: [join(__dirname, 'guide_lambda.py')], env };
+  const [a = [], b = []] = await inTurn([ours, theirs], ROUNDS);
+  const ratio = spreadOf(a.map(({ ms }, index) => ms / (b[index]?.ms ?? Number.NaN)));
+  return [
+    {
+      name: "cold process, start to answer, beside the guide's Python Lambda",
+      value: `${ratio.median.toFixed(2)} of it (${ratio.min.toFixed(2)} to ${ratio.max.toFixed(2)}): ${show(spreadOf(a.map(({ ms }) => ms)))} beside ${show(spreadOf(b.map(({ ms }) => ms)))}`,
+      limit: 'at most 0.50',
+      met: ratio.median <= 0.5,
+    },
+    memory(spreadOf(a.map(({ peakKb }) => peakKb)).median),
+  ];
+}
+
+async function importAlone(bench: Bench): Promise<Figure[]> {
+  const bundle = join(bench.asset(1), 'index.mjs');
+  const node = (code: string): Command => ({
+    file: process.execPath,
+    args: ['--input-type=module', '-e', code],
+    env: bench.cloud.environment(),
+  });
+  const commands = [
+    node(`await import(${JSON.stringify(bundle)}); process.exit(0)`),
+    node('process.exit(0)'),
+  ];
+  const [a = [], b = []] = await inTurn(commands, ROUNDS);
+  const more = spreadOf(a.map(({ ms }, index) => ms - (b[index]?.ms ?? Number.NaN)));
+  const name = 'import of the bundle alone, more than an empty Node process';
+  return [{ name, value: show(more), limit: 'at most 60 ms', met: more.median <= 60 }];
+}
+
+async function assetSize(bench: Bench): Promise<Figure[]> {
+  const directory = join(bench.directory, 'asset-size');
+  const { outputs } = bundleFunction(directory, bench.settings(1));
+  const bytes = ['index.mjs', 'index.mjs.map', 'refresher.json']
+    .map((file) => deflateRawSync(readFileSync(join(directory, file))).length + 76 + 2 * file.length)
+    .reduce((sum, size) => sum + size, 22);
+  const inputs = Object.values(outputs).find(({ entryPoint }) => entryPoint !== undefined)?.inputs ?? {};
+  const sizes = new Map<string, number>();
+  for (const [path, { bytesInOutput }] of Object.entries(inputs)) {
+    const name = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? 'our own sources';
+    sizes.set(name, (sizes.get(name) ?? 0) + bytesInOutput);
+  }
+  const rows = [...sizes].sort(([, a], [, b]) => b - a).filter(([, size]) => size >= 1_000);
+  const details = [
+    '| in the bundle, minified, before zipping | KB |',
+    '|---|---|',
+    ...rows.map(([name, size]) => `| ${name} | ${(size / 1_000).toFixed(1)} |`),
+  ].join('\n');
+  const value = `${(bytes / 1_000).toFixed(1)} KB`;
+  return [{ name: 'asset, zipped', value, limit: 'at most 150 KB', met: bytes <= 150_000, details }];
+}
+
+async function criticalPath(bench: Bench): Promise<Figure[]> {
+  const lambda = new LambdaRuntime({
+    assetDirectory: bench.asset(1),
+    environment: bench.cloud.environment(),
+  });
+  await lambda.invoke({});
+  bench.latency(150);
+  const times: number[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) times.push((await lambda.invoke({})).durationMs);
+  bench.latency(0);
+  await lambda.stop();
+  const spread = spreadOf(times);
+  return [
+    {
+      name: 'one target, warm, 150 ms injected everywhere',
+      value: `${show(spread)} = ${(spread.median / 150).toFixed(2)} × 150 ms`,
+      limit: 'at most 3.2 × 150 ms',
+      met: spread.median <= 3.2 * 150,
+    },
+  ];
+}
+
+async function thousandTargets(bench: Bench): Promise<Figure[]> {
+  const command = bench.command(1_000);
+  bench.latency(20);
+  bench.cloud.aws.requests.length = 0;
+  const [runs = []] = await inTurn([command], 5);
+  bench.latency(0);
+  const calls = (action: string) => bench.cloud.aws.countOf(action) / 6;
+  const times = spreadOf(runs.map(({ ms }) => ms));
+  const megabytes = spreadOf(runs.map(({ peakKb }) => peakKb / 1_024)).median;
+  return [
+    {
+      name: '1,000 targets, one account, one region, 20 ms latency, cold',
+      value: `${show(times)}; ${calls('GetAuthorizationToken')} ECR call, ${calls('GetSecretValue')} secret read`,
+      limit: 'at most 8 s; 1 and 1',
+      met: times.median <= 8_000 && calls('GetAuthorizationToken') === 1 && calls('GetSecretValue') === 1,
+    },
+    {
+      name: 'peak memory of 1,000 targets',
+      value: `${Math.round(megabytes)} MB`,
+      limit: 'at most 160 MB',
+      met: megabytes <= 160,
+    },
+  ];
+}
+
+/** A minute is played in a second, and an invocation's five minutes in five seconds. */
+async function underQuota(bench: Bench): Promise<Figure[]> {
+  const assetDirectory = bench.asset(1_000);
+  for (const auth of bench.user.auths) auth.updates = 0;
+  bench.cloud.runpod.limit(bench.user, { limit: 60, windowSeconds: 1 });
+  bench.cloud.runpod.requests.length = 0;
+  const lambda = new LambdaRuntime({ assetDirectory, environment: bench.cloud.environment() });
+  const event = { id: 'bench', source: 'bench', 'detail-type': 'Scheduled Event' };
+  let invocations = 0;
+  let finished = false;
+  while (!finished && invocations < 20) {
+    invocations += 1;
+    finished = (await lambda.invoke(event, 15_000)).error === undefined;
+  }
+  await lambda.stop();
+  const refused = bench.cloud.runpod.requests.length - 1_000;
+  bench.cloud.runpod.limit(bench.user, { limit: 1_000_000 });
+  const once = bench.user.auths.filter(({ updates }) => updates === 1).length;
+  return [
+    {
+      name: '1,000 targets under a quota of 60 per window (windows of 1 s, invocations of 15 s)',
+      value: `${once} written once, ${refused} refused, in ${invocations} invocations`,
+      limit: '1,000, none after the first window',
+      met: finished && once === 1_000 && refused <= 10,
+    },
+  ];
+}
+
+async function growth(bench: Bench): Promise<Figure[]> {
+  const sizes = [10, 50, 100, 250, 500, 1_000];
+  bench.latency(20);
+  const rows: { targets: number; ms: number; megabytes: number }[] = [];
+  for (const targets of sizes) {
+    const [runs = []] = await inTurn([bench.command(targets)], 5);
+    const ms = spreadOf(runs.map((run) => run.ms)).median;
+    rows.push({ targets, ms, megabytes: spreadOf(runs.map(({ peakKb }) => peakKb / 1_024)).median });
+  }
+  bench.latency(0);
+  const time = straightLine(rows.map(({ targets, ms }) => [targets, ms] as const));
+  const memory = straightLine(rows.map(({ targets, megabytes }) => [targets, megabytes] as const));
+  const details = [
+    '| targets | ms | peak MB |',
+    '|---|---|---|',
+    ...rows.map(
+      ({ targets, ms, megabytes }) => `| ${targets} | ${Math.round(ms)} | ${Math.round(megabytes)} |`,
+    ),
+  ].join('\n');
+  return [
+    {
+      name: 'growth from 10 to 1,000 targets',
+      value: `${time.slope.toFixed(2)} ms and ${(memory.slope * 1_024).toFixed(0)} KB a target; R² ${time.r2.toFixed(3)} and ${memory.r2.toFixed(3)}`,
+      limit: 'a straight line: R² of the time at least 0.98, memory at most 160 MB',
+      met: time.r2 >= 0.98 && (rows.at(-1)?.megabytes ?? 0) <= 160,
+      details,
+    },
+  ];
+}
+
+function show({ min, median, max }: Spread): string {
+  return `${Math.round(median)} ms (${Math.round(min)} to ${Math.round(max)})`;
+}
