@@ -292,6 +292,20 @@ describe('RunpodAccount.ensure', () => {
     expect(calls).toEqual(['rest-v2 create ecr-prod', 'rest-v2 list', 'rest-v2 update auth-prod']);
   });
 
+  it('looks up a creation whose answer has another name', async () => {
+    const { account, calls } = anAccount({
+      'rest-v2': {
+        create: () => Promise.resolve({ id: 'something else', name: '' }),
+        list: () => Promise.resolve(HERE),
+      },
+    });
+
+    const written = await account.ensure(CALL, 'ecr-prod', CREDENTIAL, async () => OTHERS);
+
+    expect(written.registryAuthId).toBe('auth-prod');
+    expect(calls).toEqual(['rest-v2 create ecr-prod', 'rest-v2 list', 'rest-v2 update auth-prod']);
+  });
+
   it('creates again only what a new look does not find', async () => {
     let creations = 0;
     const { account, calls, clock } = anAccount({
