@@ -9,6 +9,7 @@ import {
 } from '../errors';
 import type { Credential, RouteName } from '../model';
 import { Pacer } from '../rate-limit';
+import { expectName } from './answer';
 import type { RegistryAuth, RunpodCall, RunpodRoute } from './route';
 
 /** A registry auth that now holds the credential, and the API over which it was written. */
@@ -97,7 +98,9 @@ export class RunpodAccount {
   async #create(call: RunpodCall, name: string, credential: Credential): Promise<Written> {
     const { value, route } = await this.#overRoutes(async (candidate) => {
       try {
-        return await candidate.create(this.#paced(call), name, credential);
+        const created = await candidate.create(this.#paced(call), name, credential);
+        expectName(candidate.name, created, name);
+        return created;
       } catch (error) {
         if (error instanceof RouteCannotError && !error.definite) throw new UnconfirmedError(error.message);
         if (error instanceof TransientError) throw new UnconfirmedError(error.message);

@@ -96,3 +96,12 @@ export function expectId(route: RouteName, auth: RegistryAuth, id: string): void
     });
   }
 }
+
+/** Holds a create's answer to its word. @throws RouteCannotError, not definite, when another name comes back */
+export function expectName(route: RouteName, auth: RegistryAuth, name: string): void {
+  if (auth.name !== name) {
+    throw new RouteCannotError(`${route} answered with another name than the one asked for`, {
+      definite: false,
+    });
+  }
+}
