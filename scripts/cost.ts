@@ -16,7 +16,9 @@ const outdir = mkdtempSync(join(tmpdir(), 'cost-'));
 try {
   // As the CDK CLI writes it: -c config=PATH. A path alone does as well.
   const path = values.config?.replace(/^config=/, '');
-  const app = new App({ outdir, context: path === undefined ? {} : { config: path } });
+  const context = path === undefined ? {} : { config: path };
+  // A bill needs no check of the template, which takes most of the time.
+  const app = new App({ outdir, context, builtinCloudFormationValidation: false });
   const config = loadConfig(app.node);
   const { artifactId } = new RefresherStack(app, config.stackName, { config });
   const { template } = app.synth().getStackArtifact(artifactId);

@@ -66,8 +66,9 @@ describe('docs/runbook.md', () => {
       'operatoractionneeded',
       'schedulebroken',
     ]);
+    const budgets = pageBudgets(template.toJSON());
     for (const { heading, minutes } of promised) {
-      const left = pageBudgets(template.toJSON())
+      const left = budgets
         .filter(({ alarm }) => alarm.toLowerCase() === heading)
         .map(({ leftMin }) => leftMin);
       expect(minutes).toBeLessThanOrEqual(Math.min(...left));

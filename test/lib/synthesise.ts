@@ -8,6 +8,8 @@ import { RefresherStack } from '../../lib/refresher-stack';
 import { config, type Json } from './config/builder';
 
 const { context } = JSON.parse(readFileSync(join(__dirname, '../../cdk.json'), 'utf8'));
+/** CloudFormation's own rules take three seconds to load in every test file; bin/app.test.ts runs with them. */
+const builtinCloudFormationValidation = false;
 
 const outdir = mkdtempSync(join(tmpdir(), 'synthesise-'));
 let stacks = 0;
@@ -17,7 +19,7 @@ afterAll(() => rmSync(outdir, { recursive: true }));
 /** A stack in an app of its own, under the feature flags of cdk.json. Its assembly is removed after the tests. */
 export function stackOf(settings: RefresherConfig, env?: Environment): RefresherStack {
   stacks += 1;
-  const app = new App({ context, outdir: join(outdir, String(stacks)) });
+  const app = new App({ context, outdir: join(outdir, String(stacks)), builtinCloudFormationValidation });
   return new RefresherStack(app, settings.stackName, { config: settings, env });
 }
 
