@@ -2,37 +2,69 @@
 import { pathToFileURL } from 'node:url';
 
 const startedAt = performance.now();
-const describe = (error) => ({
-  errorType: error?.name ?? typeof error,
+const describe = (error, errorType = error?.name ?? typeof error) => ({
+  errorType,
   errorMessage: error?.message ?? String(error),
   trace: String(error?.stack ?? '').split('\n'),
 });
 
-let handler;
+const load = async () => {
+  const { handler } = await import(pathToFileURL(process.argv[2]).href);
+  if (typeof handler === 'function') return handler;
+  throw Object.assign(new Error('index.handler is undefined or not exported'), {
+    name: 'Runtime.HandlerNotFound',
+  });
+};
+
+const run = async (handler, event, context) => {
+  let result;
+  try {
+    result = await handler(event, context);
+  } catch (error) {
+    return { error: describe(error) };
+  }
+  try {
+    return { result: JSON.parse(JSON.stringify(result) ?? 'null') };
+  } catch (error) {
+    return { error: describe(error, 'Runtime.MarshalError') };
+  }
+};
+
+const traceOf = (requestId) => {
+  const id = requestId.replaceAll('-', '');
+  return `Root=1-${id.slice(0, 8)}-${id.slice(8)};Parent=${id.slice(16)};Sampled=0`;
+};
+
+const contextOf = ({ requestId, deadlineMs }) => {
+  const { AWS_LAMBDA_FUNCTION_NAME: functionName, AWS_REGION: region } = process.env;
+  return {
+    awsRequestId: requestId,
+    callbackWaitsForEmptyEventLoop: true,
+    functionName,
+    functionVersion: '$LATEST',
+    memoryLimitInMB: process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
+    logGroupName: process.env.AWS_LAMBDA_LOG_GROUP_NAME,
+    logStreamName: process.env.AWS_LAMBDA_LOG_STREAM_NAME,
+    invokedFunctionArn: `arn:aws:lambda:${region}:123456789012:function:${functionName}`,
+    getRemainingTimeInMillis: () => deadlineMs - Date.now(),
+  };
+};
+
+process.on('disconnect', () => process.exit());
 try {
-  ({ handler } = await import(pathToFileURL(process.argv[2]).href));
+  const handler = await load();
+  process.on('message', async (invocation) => {
+    process.env._X_AMZN_TRACE_ID = traceOf(invocation.requestId);
+    const outcome = await run(handler, invocation.event, contextOf(invocation));
+    // Output goes through pipes, the outcome through another channel: an end mark keeps them together.
+    const mark = `\n${invocation.endMark}\n`;
+    process.stdout.write(mark, () =>
+      process.stderr.write(mark, () =>
+        process.send({ kind: 'done', requestId: invocation.requestId, ...outcome }),
+      ),
+    );
+  });
   process.send({ kind: 'ready', importMs: performance.now() - startedAt });
 } catch (error) {
   process.send({ kind: 'init-error', error: describe(error) }, () => process.exit(1));
 }
-
-process.on('message', async ({ event, requestId, deadlineMs }) => {
-  const context = {
-    awsRequestId: requestId,
-    functionName: process.env.AWS_LAMBDA_FUNCTION_NAME,
-    functionVersion: '$LATEST',
-    memoryLimitInMB: process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
-    invokedFunctionArn: `arn:aws:lambda:us-east-1:123456789012:function:${process.env.AWS_LAMBDA_FUNCTION_NAME}`,
-    getRemainingTimeInMillis: () => deadlineMs - Date.now(),
-  };
-  let outcome;
-  try {
-    outcome = { result: (await handler(event, context)) ?? null };
-  } catch (error) {
-    outcome = { error: describe(error) };
-  }
-  // Output goes through pipes, the outcome through another channel: an end mark keeps them together.
-  process.stdout.write(`\n${requestId}\n`, () =>
-    process.stderr.write(`\n${requestId}\n`, () => process.send({ kind: 'done', requestId, ...outcome })),
-  );
-});

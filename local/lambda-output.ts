@@ -1,0 +1,107 @@
+import type { Readable } from 'node:stream';
+
+/** A line that a function printed. */
+export interface PrintedLine {
+  readonly stream: 'stdout' | 'stderr';
+  readonly text: string;
+}
+
+/** A metric as it was reported in CloudWatch's embedded metric format. */
+export interface ReportedMetric {
+  readonly namespace: string;
+  readonly name: string;
+  readonly values: readonly number[];
+  /** Value by name, for each of the metric's sets of dimensions. */
+  readonly dimensions: readonly Readonly<Record<string, string>>[];
+}
+
+type JsonLine = Readonly<Record<string, unknown>>;
+
+/** Collects what a process prints, line by line in order of arrival. */
+export class LambdaOutput {
+  readonly #lines: PrintedLine[] = [];
+  readonly #unfinished = { stdout: '', stderr: '' };
+  #endMark = '';
+  #marksToCome = 0;
+  #onEnd: () => void = () => undefined;
+
+  /** Reads a stream of the process. */
+  follow(stream: PrintedLine['stream'], readable: Readable | null): void {
+    readable?.setEncoding('utf8').on('data', (text: string) => this.#add(stream, text));
+  }
+
+  /** Resolves when both streams have brought this line. */
+  async until(endMark: string): Promise<void> {
+    this.#endMark = endMark;
+    this.#marksToCome = 2;
+    await new Promise<void>((resolve) => {
+      this.#onEnd = resolve;
+    });
+  }
+
+  /** Takes what was printed since the last time, without the AWS SDK's warning of Node 20. */
+  take(): PrintedLine[] {
+    for (const stream of ['stdout', 'stderr'] as const) this.#add(stream, '\n');
+    return withoutSdkWarning(this.#lines.splice(0)).filter(({ text }) => text !== '');
+  }
+
+  #add(stream: PrintedLine['stream'], text: string): void {
+    const lines = (this.#unfinished[stream] + text).split('\n');
+    this.#unfinished[stream] = lines.pop() ?? '';
+    for (const line of lines) {
+      if (line !== this.#endMark || line === '') this.#lines.push({ stream, text: line });
+      else this.#marksToCome -= 1;
+    }
+    if (this.#marksToCome === 0) this.#onEnd();
+  }
+}
+
+/** The warning has several lines, and a hint of Node's after the first one of a process. The function runs on Node 24 where it counts. */
+function withoutSdkWarning(lines: readonly PrintedLine[]): readonly PrintedLine[] {
+  const errors = lines.filter(({ stream }) => stream === 'stderr');
+  const first = errors.findIndex(({ text }) => text.includes('NodeVersionSupportWarning'));
+  if (first < 0) return lines;
+  const last = errors.findIndex(({ text }, index) => index > first && text.startsWith('More information'));
+  const hint = errors[last + 1]?.text.startsWith('(Use `node --trace-warnings') ? 1 : 0;
+  const noise = new Set(errors.slice(first, Math.max(first, last) + hint + 1));
+  return lines.filter((line) => !noise.has(line));
+}
+
+/** The lines that are JSON objects: log entries, and metrics apart. */
+export function readLines(lines: readonly PrintedLine[]): { logs: JsonLine[]; metrics: ReportedMetric[] } {
+  const objects = lines.flatMap(({ text }) => parsed(text));
+  return {
+    logs: objects.filter((line) => !('_aws' in line)),
+    metrics: objects.filter((line) => '_aws' in line).flatMap(metricsOf),
+  };
+}
+
+function parsed(text: string): JsonLine[] {
+  if (!text.startsWith('{')) return [];
+  try {
+    return [JSON.parse(text) as JsonLine];
+  } catch {
+    return [];
+  }
+}
+
+/** As much of the embedded metric format as is read here. */
+interface Directive {
+  readonly Namespace: string;
+  readonly Dimensions: readonly (readonly string[])[];
+  readonly Metrics: readonly { readonly Name: string }[];
+}
+
+function metricsOf(line: JsonLine): ReportedMetric[] {
+  const { CloudWatchMetrics } = line._aws as { CloudWatchMetrics: readonly Directive[] };
+  return CloudWatchMetrics.flatMap(({ Namespace, Dimensions, Metrics }) =>
+    Metrics.map(({ Name }) => ({
+      namespace: Namespace,
+      name: Name,
+      values: [line[Name]].flat().filter((value) => typeof value === 'number'),
+      dimensions: Dimensions.map((names) =>
+        Object.fromEntries(names.map((name) => [name, String(line[name])])),
+      ),
+    })),
+  );
+}
