@@ -13,6 +13,14 @@ const PROJECT_ROOT = join(__dirname, '..');
 const ENTRY = join(PROJECT_ROOT, 'lambda/refresh-credentials/index.ts');
 const DELEGATION_ENTRY = join(PROJECT_ROOT, 'lambda/delegate-repository/index.ts');
 
+/** Lambda hands over credentials in the environment; the SDK's other ways to find some would be a fifth of a bundle. */
+const CREDENTIAL_CHAIN = {
+  '@aws-sdk/credential-provider-node': join(
+    PROJECT_ROOT,
+    'lambda/refresh-credentials/environment-credentials.ts',
+  ),
+};
+
 /** A CommonJS dependency that calls `require` needs one; an ES module has none of its own. */
 const REQUIRE_BANNER = "import{createRequire}from'node:module';const require=createRequire(import.meta.url);";
 const REQUIRE_IS_CALLED = 'Dynamic require of';
@@ -66,6 +74,7 @@ function build(entry: string, directory: string, banner = '') {
     format: 'esm',
     target: 'node20',
     mainFields: ['module', 'main'],
+    alias: CREDENTIAL_CHAIN,
     minify: true,
     legalComments: 'none',
     sourcemap: 'linked',

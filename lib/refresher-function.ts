@@ -47,7 +47,6 @@ export class RefresherFunction extends Construct {
       role: this.role,
       logGroup: this.logGroup,
       loggingFormat: LoggingFormat.JSON,
-      environment: { NODE_OPTIONS: '--enable-source-maps' },
     });
     this.#acknowledgeFindings();
   }

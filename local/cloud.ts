@@ -39,7 +39,6 @@ export async function startEmbeddedCloud(): Promise<EmbeddedCloud> {
       AWS_ACCESS_KEY_ID: 'AKIAEMBEDDEDCLOUD',
       AWS_SECRET_ACCESS_KEY: 'embedded-cloud',
       AWS_ENDPOINT_URL: aws.url,
-      NODE_OPTIONS: '--enable-source-maps',
     }),
     close: async () => {
       await Promise.all(servers.map((server) => server.close()));

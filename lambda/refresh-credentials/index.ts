@@ -5,6 +5,9 @@ import { systemClock } from './clock';
 import { createHandler } from './handler';
 import { METRIC_NAMESPACE, type RefresherSettings, SETTINGS_FILE } from './model';
 import { createPorts } from './ports';
+import { nameSourcesInStackTraces } from './stack-trace';
+
+nameSourcesInStackTraces(new URL('index.mjs.map', import.meta.url));
 
 const settings = JSON.parse(
   readFileSync(new URL(SETTINGS_FILE, import.meta.url), 'utf8'),

@@ -106,7 +106,7 @@ describe('RefresherStack', () => {
       MemorySize: 256,
       Timeout: 300,
       ReservedConcurrentExecutions: Match.absent(),
-      Environment: { Variables: { NODE_OPTIONS: '--enable-source-maps' } },
+      Environment: Match.absent(),
       LoggingConfig: { LogFormat: 'JSON', LogGroup: { Ref: 'RefresherLogGroupD7C34E22' } },
     });
   });
