@@ -112,14 +112,17 @@ export class Pacer {
   }
 
   /**
-   * Answers overtake each other: within a window the lowest count is the latest. A later end is another window;
-   * an answer that took seconds makes the end of its own look later too, but never by half a window.
+   * Answers overtake each other: within a window the lowest count is the latest. A later end is another window,
+   * and a much earlier one is over: its answer comes late. An answer that took seconds makes the end of its own
+   * window look later too, but never by half a window.
    */
   #learn(name: string, seen: KnownWindow): void {
     const known = this.#windows.get(name);
-    const halfWindowMs = (this.#policies.get(name)?.windowSeconds ?? 0) * 500;
-    const latestEndMs = (known?.resetAtMs ?? 0) + Math.max(2 * ROUNDING_MS, halfWindowMs);
-    const sameWindow = known !== undefined && seen.resetAtMs <= latestEndMs;
+    const windowMs = (this.#policies.get(name)?.windowSeconds ?? 0) * 1_000;
+    const apartMs = seen.resetAtMs - (known?.resetAtMs ?? seen.resetAtMs);
+    const marginMs = Math.max(2 * ROUNDING_MS, windowMs / 2);
+    if (windowMs > 0 && apartMs < -marginMs) return;
+    const sameWindow = known !== undefined && apartMs <= marginMs;
     const remaining = sameWindow ? Math.min(known.remaining, seen.remaining) : seen.remaining;
     this.#windows.set(name, { remaining, resetAtMs: seen.resetAtMs });
   }
@@ -131,8 +134,9 @@ export class Pacer {
       const policy = this.#policies.get(name);
       if (policy === undefined) this.#windows.delete(name);
       else {
-        const nextResetMs = nowMs + policy.windowSeconds * 1_000 + ROUNDING_MS;
-        this.#windows.set(name, { remaining: policy.quota, resetAtMs: nextResetMs });
+        const windowMs = Math.max(1, policy.windowSeconds) * 1_000;
+        const renewals = Math.floor((nowMs - resetAtMs) / windowMs) + 1;
+        this.#windows.set(name, { remaining: policy.quota, resetAtMs: resetAtMs + renewals * windowMs });
       }
     }
   }
