@@ -65,10 +65,13 @@ export class RouteCannotError extends RefresherError {
    * understood, so that the request may have been carried out.
    */
   readonly definite: boolean;
+  /** A web page stood in the API's place, as one does for maintenance: later the API may be there again. */
+  readonly mayPass: boolean;
 
-  constructor(message: string, { definite }: { definite: boolean }) {
+  constructor(message: string, { definite, mayPass = false }: { definite: boolean; mayPass?: boolean }) {
     super(message);
     this.definite = definite;
+    this.mayPass = mayPass;
   }
 }
 

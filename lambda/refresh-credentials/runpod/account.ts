@@ -176,12 +176,14 @@ class NoRouteWorkedError extends OperatorMustActError {
 }
 
 /**
- * The refusal that speaks for all: where one route is only down, or gave an answer that nobody understood,
- * waiting may mend it; next comes a missing permission. Undefined where every route said plainly that it cannot.
+ * The refusal that speaks for all: where one route is only down, gave an answer that nobody understood, or a web
+ * page, waiting may mend it; next comes a missing permission. Undefined where every route said plainly that it cannot.
  */
 function spokesman(refusals: readonly RefresherError[]): RefresherError | undefined {
   const hopeful = refusals.find(({ kind }) => kind === 'transient');
-  const unclear = refusals.find((error) => error instanceof RouteCannotError && !error.definite);
+  const unclear = refusals.find(
+    (error) => error instanceof RouteCannotError && (!error.definite || error.mayPass),
+  );
   const forbidden = refusals.find(({ kind }) => kind === 'operator-must-act');
   return hopeful ?? forbidden ?? (unclear && new UnconfirmedError(unclear.message));
 }

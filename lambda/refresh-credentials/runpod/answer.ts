@@ -36,7 +36,10 @@ export function readAnswer(route: RouteName, answer: HttpAnswer): unknown {
     throw new RouteCannotError(`${route} answered 403 from the edge in front of it`, { definite: false });
   }
   if (isHtml(answer))
-    throw new RouteCannotError(`${route} answered ${status} with a web page`, { definite: true });
+    throw new RouteCannotError(`${route} answered ${status} with a web page`, {
+      definite: true,
+      mayPass: true,
+    });
   if (status === 401) throw keyRefused(route);
   if (status === 403) throw permissionMissing(route);
   if (status < 200 || status >= 300) {

@@ -168,6 +168,20 @@ describe('RunpodAccount.update', () => {
     expect(String(failure)).toContain('see the runbook, "Runpod retires an API"');
   });
 
+  it('takes a web page in the place of every API for an outage: maintenance looks like that', async () => {
+    const page = () =>
+      Promise.reject(new RouteCannotError('it answered with a web page', { definite: true, mayPass: true }));
+    const { account } = anAccount({
+      'rest-v2': { update: page, list: page },
+      'rest-v1': { update: cannot, list: cannot },
+      graphql: { update: page, list: page },
+    });
+
+    const error = await rejectionOf(account.update(CALL, 'auth-prod', CREDENTIAL));
+
+    expect(error).toBeInstanceOf(TransientError);
+  });
+
   it('begins with the route that worked the last time', async () => {
     const { account, calls, clock } = anAccount({
       'rest-v2': { update: cannot },

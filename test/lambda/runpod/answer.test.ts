@@ -9,6 +9,7 @@ import {
   readRegistryAuth,
   readRegistryAuths,
 } from '../../../lambda/refresh-credentials/runpod/answer';
+import type { HttpAnswer } from '../../../lambda/refresh-credentials/transport';
 import { anAnswer } from '../../support/builders';
 import { thrownBy } from '../../support/thrown';
 
@@ -61,6 +62,13 @@ describe('readAnswer', () => {
     ]);
 
     expect(Object.fromEntries(meanings)).toEqual(expected);
+  });
+
+  it('knows that an API may come back to where a web page stands, and not to where it says that it is gone', () => {
+    const refusal = (answer: HttpAnswer) => thrownBy(() => readAnswer('rest-v2', answer));
+
+    expect(refusal({ ...BODIES.html, status: 200 })).toMatchObject({ mayPass: true });
+    expect(refusal({ ...BODIES.json, status: 410 })).toMatchObject({ mayPass: false });
   });
 
   it('gives the parsed body of a success', () => {
