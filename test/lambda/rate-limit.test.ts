@@ -251,6 +251,7 @@ describe('Pacer', () => {
       fc.asyncProperty(
         fc.record({
           quota: fc.integer({ min: 15, max: 90 }),
+          round: fc.constantFrom(Math.ceil, Math.floor),
           windowPhaseMs: fc.integer({ min: 0, max: 59_999 }),
           latenciesMs: fc.array(fc.integer({ min: 5, max: 5_000 }), { minLength: 1, maxLength: 20 }),
         }),

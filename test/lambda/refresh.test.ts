@@ -180,8 +180,9 @@ describe('refresh', () => {
         if (name === 'gone') throw new OperatorMustActError('secret-unusable', 'no such secret');
         return new Secret('key');
       },
-      issue: async ({ region }) => {
-        if (region === 'eu-central-1') throw new TransientError('ECR is down');
+      issue: async (registry) => {
+        if ('region' in registry && registry.region === 'eu-central-1')
+          throw new TransientError('ECR is down');
         return aCredential();
       },
     });

@@ -46,9 +46,9 @@ export function aWorld(differences: WorldDifferences = {}): FakeWorld {
       calls.push(`read ${secretName}`);
       return readApiKey?.(secretName) ?? new Secret('key-1');
     },
-    shareKey: ({ region, roleArn }) => `${region} ${roleArn}`,
+    shareKey: (registry) => JSON.stringify(registry),
     async issueCredential(registry) {
-      calls.push(`issue ${registry.region}`);
+      calls.push(`issue ${placeOf(registry)}`);
       return issue?.(registry) ?? aCredential();
     },
     async prove(_, image) {
@@ -58,4 +58,9 @@ export function aWorld(differences: WorldDifferences = {}): FakeWorld {
     accountOf: (secretName) => accounts.get(secretName, () => new RunpodAccount(wired, clock)),
   };
   return { ports, clock, calls, callsTo: (beginning) => calls.filter((call) => call.startsWith(beginning)) };
+}
+
+/** A name for a registry in the list of calls: ECR's region, or the kind of another. */
+function placeOf(registry: Registry): string | undefined {
+  return 'region' in registry ? registry.region : registry.type;
 }

@@ -1,0 +1,182 @@
+import {
+  type DelegationPorts,
+  dissolve,
+  establish,
+  NotEstablishedError,
+} from '../../../lambda/delegate-repository/delegation';
+import { type DelegationProperties, RUNPOD_PRINCIPAL_ARNS } from '../../../lambda/delegate-repository/model';
+import { ownStatement } from '../../../lambda/delegate-repository/policy-text';
+import type { PolicyEdit } from '../../../lambda/delegate-repository/repository-policy';
+import { UnconfirmedError } from '../../../lambda/delegate-repository/runpod-delegations';
+import { OperatorMustActError, TransientError } from '../../../lambda/refresh-credentials/errors';
+import { Secret } from '../../../lambda/refresh-credentials/model';
+import { FakeClock, NOON } from '../../support/fake-clock';
+
+const DENIED = new OperatorMustActError('permission-missing', 'not allowed');
+const REFUSED = new OperatorMustActError('configuration-wrong', 'Runpod said no');
+const DOWN = new TransientError('no answer');
+const HOUR_MS = 3_600_000;
+
+const properties: DelegationProperties = {
+  repositoryArn: 'arn:aws:ecr:us-east-1:123456789012:repository/my-app',
+  principalArns: RUNPOD_PRINCIPAL_ARNS,
+  runpodApiKeySecretName: 'runpod/api-key',
+  restV2Url: 'https://api.runpod.io/v2',
+};
+
+describe('establish', () => {
+  it.each(['policy', 'key'] as const)('waits until AWS heeds the permission for the %s', async (what) => {
+    const world = aWorld({ [what]: [DENIED, DENIED, DENIED] });
+
+    await expect(establish(properties, world.ports, NOON + HOUR_MS)).resolves.toBe('deleg_1');
+
+    expect(world.clock.sleeps).toEqual([5_000, 5_000, 5_000]);
+  });
+
+  it.each(['policy', 'key'] as const)(
+    'does not wait for ever for the permission for the %s',
+    async (what) => {
+      const world = aWorld({ [what]: [DENIED, DENIED, DENIED, DENIED] });
+
+      const error = await failureOf(establish(properties, world.ports, NOON + HOUR_MS));
+
+      expect(error).toMatchObject({ reason: DENIED, nothingLeft: true });
+      expect(world.text()).toBeUndefined();
+    },
+  );
+
+  it('does not wait for a permission when the time is nearly over', async () => {
+    const world = aWorld({ policy: [DENIED] });
+
+    const error = await failureOf(establish(properties, world.ports, NOON + 4_000));
+
+    expect(error).toMatchObject({ reason: DENIED });
+    expect(world.clock.sleeps).toEqual([]);
+  });
+
+  it.each([
+    ['Runpod refused', { runpod: [REFUSED] }, true],
+    ['nobody knows whether it is registered', { runpod: [new UnconfirmedError('lost')] }, false],
+    ['Runpod was down before it was asked to register', { runpod: [DOWN] }, true],
+    ['the write of the policy was lost', { policy: [DOWN] }, false],
+    ['the policy was refused', { policy: [REFUSED] }, true],
+  ])('says what is left when %s', async (_, failures, nothingLeft) => {
+    const world = aWorld(failures);
+
+    const error = await failureOf(establish(properties, world.ports, NOON + HOUR_MS));
+
+    expect(error).toMatchObject({ nothingLeft });
+    expect(world.text()).toBeUndefined();
+  });
+
+  it('keeps the statement that an earlier delivery has put there, and says that it is left', async () => {
+    const world = aWorld({});
+    await establish(properties, world.ports, NOON + HOUR_MS);
+    const before = world.text();
+
+    const other = { ...properties, principalArns: ['arn:aws:iam::210987654321:role/pull'] };
+    world.fail({ runpod: [REFUSED] });
+    const error = await failureOf(establish(other, world.ports, NOON + HOUR_MS));
+
+    expect(error).toMatchObject({ nothingLeft: false });
+    expect(ownStatement(world.text(), '')).toEqual(ownStatement(before, ''));
+  });
+
+  it('tells of both failures when the policy cannot be put back', async () => {
+    const world = aWorld({ runpod: [REFUSED] });
+    world.failPolicyAfterwards(DOWN);
+
+    const error = await failureOf(establish(properties, world.ports, NOON + HOUR_MS));
+
+    expect(error.nothingLeft).toBe(false);
+    expect(error.message).toBe(
+      'Runpod said no; besides, the statement could not be taken out of the policy again: no answer',
+    );
+  });
+
+  it.each([
+    ['the ARN', { repositoryArn: 'my-app' }, 'expected the ARN of an ECR repository'],
+    ['a principal', { principalArns: ['*'] }, 'expected the ARN of a role as each principal'],
+  ])('touches nothing when %s is wrong', async (_, differences, message) => {
+    const world = aWorld({});
+
+    const error = await failureOf(establish({ ...properties, ...differences }, world.ports, NOON + HOUR_MS));
+
+    expect(error).toMatchObject({ message, nothingLeft: true });
+    expect(world.text()).toBeUndefined();
+  });
+});
+
+describe('dissolve', () => {
+  it('tells of both failures', async () => {
+    const world = aWorld({ policy: [REFUSED], revoke: [DOWN] });
+
+    await expect(dissolve(properties, world.ports, NOON + HOUR_MS)).rejects.toThrow(
+      'no answer; Runpod said no',
+    );
+  });
+});
+
+interface Failures {
+  policy?: Error[];
+  key?: Error[];
+  runpod?: Error[];
+  revoke?: Error[];
+}
+
+/** One repository in memory, and Runpod; each fails as often as it has failures left. */
+function aWorld(initial: Failures) {
+  const clock = new FakeClock();
+  let failures = initial;
+  let text: string | undefined;
+  let afterwards: Error | undefined;
+  const failIfDue = (errors: Error[] | undefined) => {
+    const error = errors?.shift();
+    if (error) throw error;
+  };
+  const ports: DelegationPorts = {
+    clock,
+    policies: {
+      async change(_, edit: PolicyEdit) {
+        failIfDue(failures.policy);
+        const before = text;
+        text = edit(text);
+        if (afterwards) failures = { ...failures, policy: [afterwards] };
+        return before;
+      },
+    },
+    delegations: {
+      async ensure() {
+        failIfDue(failures.runpod);
+        return 'deleg_1';
+      },
+      async revoke() {
+        failIfDue(failures.revoke);
+      },
+    },
+    async readApiKey() {
+      failIfDue(failures.key);
+      return new Secret('rpa_key');
+    },
+  };
+  return {
+    clock,
+    ports,
+    text: () => text,
+    fail: (next: Failures) => {
+      failures = next;
+    },
+    failPolicyAfterwards: (error: Error) => {
+      afterwards = error;
+    },
+  };
+}
+
+async function failureOf(promise: Promise<unknown>): Promise<NotEstablishedError> {
+  const thrown = await promise.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (!(thrown instanceof NotEstablishedError)) throw new Error('expected a NotEstablishedError');
+  return thrown;
+}
