@@ -39,7 +39,7 @@ export function refresherFunction(template: CloudFormationTemplate): CloudFormat
 
 /** Folder of the asset that delegates repositories. @throws Error where the configuration has no delegation */
 export function delegationAsset(template: CloudFormationTemplate, outdir: string): string {
-  return join(outdir, `asset.${assetHash(functionNamed(template, 'DelegationFunctionFunction'))}`);
+  return join(outdir, `asset.${assetHash(functionNamed(template, 'DelegationFunction'))}`);
 }
 
 /** Construct ids are a contract, so that a function is known by the beginning of its logical id. */

@@ -14,6 +14,7 @@ describe('cdk-nag', () => {
       registry: { type: 'ecr', repositories: ['theirs'], roleArn: 'arn:aws:iam::210987654321:role/pull' },
     }),
   ];
+  const delegations = [{ repository: 'my-app' }, { repository: 'theirs', region: 'us-west-2' }];
   const wide = manyTargets(300, (index) => ({
     registry: { type: 'ecr', repositories: [`worker-${index}`] },
   }));
@@ -36,6 +37,7 @@ describe('cdk-nag', () => {
           }),
         ),
     ],
+    ['a stack with delegations', () => stackOf(config({ delegations }), ENV)],
     ['a stack with many repositories', () => stackOf(config({ targets: wide }), ENV)],
   ])('finds nothing that is not acknowledged in %s', (_, makeStack) => {
     const stack = makeStack();
@@ -44,7 +46,7 @@ describe('cdk-nag', () => {
   });
 
   it('is acknowledged only where it finds something', () => {
-    const stack = stackOf(config({ targets }));
+    const stack = stackOf(config({ targets, delegations }));
     const needed = new Set<string>();
     for (const Pack of [AwsSolutionsChecks, ServerlessChecks]) {
       jest.spyOn(acknowledgementsOf(Pack.prototype), 'isAcknowledged').mockImplementation((_, id) => {
@@ -60,7 +62,7 @@ describe('cdk-nag', () => {
   });
 
   it('is acknowledged with a reason of at least one whole sentence', () => {
-    for (const { reason } of acknowledged(stackOf(config({ targets })))) {
+    for (const { reason } of acknowledged(stackOf(config({ targets, delegations })))) {
       expect(reason).toMatch(/^[A-Za-z].{60,}\.$/);
     }
   });

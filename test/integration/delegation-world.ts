@@ -1,0 +1,146 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type DelegationProperties, RUNPOD_PRINCIPAL_ARNS } from '../../lambda/delegate-repository/model';
+import { parseConfig } from '../../lib/config/parse';
+import { type EmbeddedCloud, startEmbeddedCloud } from '../../local/cloud';
+import { type Invocation, LambdaRuntime } from '../../local/lambda-runtime';
+import type { RunpodUser } from '../../local/runpod/accounts';
+import { type ReceivedRequest, type StandInAnswer, StandInServer } from '../../local/stand-in-server';
+import { delegationAsset, synthesise } from '../../local/synthesise';
+import { configJson } from '../lib/config/builder';
+import { findLeaks, type Leak } from '../support/find-leaks';
+
+/** Name of the secret with the API key of the world's Runpod user. */
+export const KEY_SECRET = 'runpod/api-key';
+
+/** The ARN of a repository in the function's account. */
+export function repositoryArn(name: string, region = 'us-east-1'): string {
+  return `arn:aws:ecr:${region}:123456789012:repository/${name}`;
+}
+
+/** What CloudFormation was told. */
+export interface CloudFormationAnswer {
+  readonly Status: 'SUCCESS' | 'FAILED';
+  readonly PhysicalResourceId: string;
+  readonly Reason?: string;
+  readonly Data?: { readonly delegationId?: string };
+}
+
+/** One request of CloudFormation. */
+export interface RequestSketch {
+  readonly properties?: Partial<DelegationProperties>;
+  readonly old?: Partial<DelegationProperties>;
+  readonly physicalResourceId?: string;
+}
+
+/** Takes the answers that are sent to the signed addresses. */
+class ResponseBucket extends StandInServer {
+  protected answer(_: ReceivedRequest): StandInAnswer {
+    return { status: 200 };
+  }
+}
+
+/** The function that delegates, synthesised once; in a process of its own, between the stand-ins and CloudFormation. */
+export class DelegationWorld {
+  readonly apiKey = `rpa_${randomBytes(20).toString('hex')}`;
+  readonly cloud: EmbeddedCloud;
+  readonly bucket = new ResponseBucket();
+  readonly user: RunpodUser;
+  readonly #lambda: LambdaRuntime;
+  readonly #signature = randomBytes(20).toString('hex');
+  readonly #invocations: Invocation<null>[] = [];
+
+  private constructor(cloud: EmbeddedCloud, assetDirectory: string) {
+    this.cloud = cloud;
+    this.user = cloud.runpod.addUser(this.apiKey);
+    cloud.aws.secrets.put(KEY_SECRET, this.apiKey);
+    this.#lambda = new LambdaRuntime({ assetDirectory, environment: cloud.environment() });
+  }
+
+  static async start(assetDirectory: string): Promise<DelegationWorld> {
+    const world = new DelegationWorld(await startEmbeddedCloud(), assetDirectory);
+    await world.bucket.listen();
+    return world;
+  }
+
+  /** The policy of a repository, parsed; undefined where there is none. */
+  policyOf(arn: string): unknown {
+    const text = this.cloud.aws.policies.textOf(arn);
+    return text === undefined ? undefined : JSON.parse(text);
+  }
+
+  /** Delivers a request as CloudFormation does. @returns what it was told, and the invocation */
+  async request(
+    type: 'Create' | 'Update' | 'Delete',
+    { properties = {}, old, physicalResourceId }: RequestSketch = {},
+  ): Promise<CloudFormationAnswer> {
+    const { error } = await this.deliver(this.event(type, { properties, old, physicalResourceId }));
+    if (error) throw new Error(`${error.errorType}: ${error.errorMessage}`);
+    return JSON.parse(this.bucket.requests.at(-1)?.body ?? '');
+  }
+
+  /** An event of CloudFormation. */
+  event(type: string, { properties = {}, old, physicalResourceId }: Partial<RequestSketch>): object {
+    return {
+      RequestType: type,
+      ServiceToken: 'arn:aws:lambda:us-east-1:123456789012:function:delegation',
+      ResponseURL: `${this.bucket.url}/response?X-Amz-Signature=${this.#signature}`,
+      StackId: 'arn:aws:cloudformation:us-east-1:123456789012:stack/Refresher/1',
+      RequestId: 'a-request',
+      LogicalResourceId: 'DelegationResource',
+      ResourceType: 'Custom::RunpodEcrDelegation',
+      ResourceProperties: this.properties(properties),
+      ...(old && { OldResourceProperties: this.properties(old) }),
+      ...(physicalResourceId !== undefined && { PhysicalResourceId: physicalResourceId }),
+    };
+  }
+
+  properties(differences: Partial<DelegationProperties>): DelegationProperties & { ServiceToken: string } {
+    return {
+      ServiceToken: 'arn:aws:lambda:us-east-1:123456789012:function:delegation',
+      repositoryArn: repositoryArn('my-app'),
+      principalArns: RUNPOD_PRINCIPAL_ARNS,
+      runpodApiKeySecretName: KEY_SECRET,
+      restV2Url: `${this.cloud.runpod.url}/v2`,
+      ...differences,
+    };
+  }
+
+  /** Invokes the function with any event. */
+  async deliver(event: object): Promise<Invocation<null>> {
+    const invocation = await this.#lambda.invoke<null>(event, 180_000);
+    this.#invocations.push(invocation);
+    return invocation;
+  }
+
+  /** Secrets in anything that the function put out: its log, its errors, its answers to CloudFormation. */
+  leaks(): Leak[] {
+    const errors = JSON.stringify(this.#invocations.map(({ result, error }) => ({ result, error })));
+    const output = this.#invocations.map(({ output: text }) => text).join('\n');
+    const answers = this.bucket.requests.map(({ body }) => body).join('\n');
+    return findLeaks(`${errors}\n${output}\n${answers}`, {
+      'api key': this.apiKey,
+      'signature of the address': this.#signature,
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#lambda.stop();
+    await Promise.all([this.cloud.close(), this.bucket.close()]);
+  }
+}
+
+/** Synthesises a stack with a delegation, as the CLI does. @returns the function's asset, and how to remove it */
+export function synthesiseDelegation(): { assetDirectory: string; remove: () => void } {
+  const outdir = mkdtempSync(join(tmpdir(), 'delegation-'));
+  const delegations = [{ repository: 'my-app' }];
+  const alarms = { emails: ['oncall@example.com'] };
+  const config = parseConfig(JSON.stringify(configJson({ alarms, delegations })), 'test');
+  const { template } = synthesise(config, outdir);
+  return {
+    assetDirectory: delegationAsset(template, outdir),
+    remove: () => rmSync(outdir, { recursive: true, force: true }),
+  };
+}

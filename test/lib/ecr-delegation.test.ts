@@ -1,0 +1,146 @@
+import { App, Stack } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { RunpodEcrDelegation } from '../../lib/ecr-delegation';
+import { config, type Json } from './config/builder';
+import { permissionsOf } from './permissions';
+import { stackOf } from './synthesise';
+
+const ENV = { account: '123456789012', region: 'eu-west-1' };
+const REPOSITORIES = 'arn:aws:ecr:eu-west-1:123456789012:repository';
+const SECRETS = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret';
+const RESOURCE = 'Custom::RunpodEcrDelegation';
+
+describe('RunpodEcrDelegation', () => {
+  const delegations = [
+    { repository: 'my-app', name: 'mine' },
+    { repository: 'my-app', region: 'us-west-2', runpodApiKeySecretName: 'runpod/team-b' },
+  ];
+  const plain = templateOf({});
+  const template = templateOf({ delegations });
+
+  it('adds exactly these permissions', () => {
+    const added = permissionsOf(template).filter((line) => !permissionsOf(plain).includes(line));
+
+    const policyActions = ['DeleteRepositoryPolicy', 'GetRepositoryPolicy', 'SetRepositoryPolicy'];
+    expect(added).toEqual(
+      [
+        ...policyActions.map((action) => `Allow ecr:${action} on ${REPOSITORIES}/my-app`),
+        ...policyActions.map(
+          (action) => `Allow ecr:${action} on arn:aws:ecr:us-west-2:123456789012:repository/my-app`,
+        ),
+        'Allow logs:CreateLogStream on <DelegationFunctionLogGroup720B27CB.Arn>',
+        'Allow logs:PutLogEvents on <DelegationFunctionLogGroup720B27CB.Arn>',
+        `Allow secretsmanager:GetSecretValue on ${SECRETS}:runpod/team-b-??????`,
+      ].sort(),
+    );
+    expect(permissionsOf(template).filter((line) => line.endsWith(':runpod/api-key-??????'))).toHaveLength(2);
+  });
+
+  it('has a role of its own, which only Lambda may take, and leaves the refresher’s alone', () => {
+    const rolesOf = (one: Template) => Object.keys(one.findResources('AWS::IAM::Role'));
+    const added = rolesOf(template).filter((role) => !rolesOf(plain).includes(role));
+
+    expect(added).toHaveLength(1);
+    template.allResourcesProperties('AWS::IAM::Role', {
+      AssumeRolePolicyDocument: {
+        Statement: [{ Action: 'sts:AssumeRole', Principal: { Service: 'lambda.amazonaws.com' } }],
+      },
+    });
+    for (const [id, policy] of Object.entries(template.findResources('AWS::IAM::Policy'))) {
+      expect(Object.keys(plain.findResources('AWS::IAM::Policy')).includes(id)).toBe(
+        policy.Properties.Roles[0].Ref !== added[0],
+      );
+    }
+  });
+
+  it('is told the repository, the principals, the key and the API', () => {
+    template.hasResourceProperties(RESOURCE, {
+      ServiceToken: { 'Fn::GetAtt': [Match.stringLikeRegexp('^DelegationFunction'), 'Arn'] },
+      ServiceTimeout: '900',
+      repositoryArn: `${REPOSITORIES}/my-app`,
+      principalArns: [
+        'arn:aws:iam::550005742258:role/prod-us-east-1-deployment-role',
+        'arn:aws:iam::550005742258:role/prod-us-west-2-deployment-role',
+      ],
+      runpodApiKeySecretName: 'runpod/api-key',
+      restV2Url: 'https://api.runpod.io/v2',
+      name: 'mine',
+    });
+    template.resourceCountIs(RESOURCE, 2);
+  });
+
+  it('runs one function for all, on Node 24 and arm64, with JSON logs kept for a month', () => {
+    const functions = Object.entries(template.findResources('AWS::Lambda::Function'));
+
+    expect(functions.filter(([id]) => id.startsWith('DelegationFunction'))).toEqual([
+      [
+        expect.any(String),
+        expect.objectContaining({
+          Properties: expect.objectContaining({
+            Runtime: 'nodejs24.x',
+            Architectures: ['arm64'],
+            Handler: 'index.handler',
+            Timeout: 180,
+            LoggingConfig: { LogFormat: 'JSON', LogGroup: { Ref: 'DelegationFunctionLogGroup720B27CB' } },
+          }),
+        }),
+      ],
+    ]);
+  });
+
+  it('keeps its permissions until it has taken everything back', () => {
+    for (const { DependsOn, Properties } of Object.values(template.findResources(RESOURCE))) {
+      const policies = template.findResources('AWS::IAM::Policy');
+      const covering = Object.keys(policies).filter((id) =>
+        JSON.stringify(policies[id]).includes(`"${Properties.repositoryArn}"`),
+      );
+
+      expect(DependsOn).toEqual(expect.arrayContaining(covering.filter((id) => id.startsWith('Delegation'))));
+      expect(covering.filter((id) => id.startsWith('Delegation'))).toHaveLength(1);
+    }
+  });
+
+  it('gets other resources for another repository, and another policy for another key', () => {
+    const ids = (props: { repository: string; runpodApiKeySecretName: string }) => {
+      const stack = new Stack(new App(), 'Stack', { env: ENV });
+      new RunpodEcrDelegation(stack, 'Delegation', props);
+      const { Resources } = Template.fromStack(stack).toJSON();
+      const of = (type: string) => Object.keys(Resources).filter((id) => Resources[id].Type === type);
+      return { resource: of(RESOURCE), policies: of('AWS::IAM::Policy') };
+    };
+    const before = ids({ repository: 'a', runpodApiKeySecretName: 'key' });
+
+    const otherRepository = ids({ repository: 'b', runpodApiKeySecretName: 'key' });
+    const otherKey = ids({ repository: 'a', runpodApiKeySecretName: 'other' });
+
+    expect(otherRepository.resource).not.toEqual(before.resource);
+    expect(otherRepository.policies).not.toEqual(before.policies);
+    expect(otherKey.resource).toEqual(before.resource);
+    expect(otherKey.policies).not.toEqual(before.policies);
+  });
+
+  it('does not move when the region of the stack is written out', () => {
+    const here = templateOf({ delegations: [{ repository: 'my-app' }] });
+    const written = templateOf({ delegations: [{ repository: 'my-app', region: 'eu-west-1' }] });
+
+    expect(Object.keys(written.findResources(RESOURCE))).toEqual(Object.keys(here.findResources(RESOURCE)));
+  });
+
+  it('tells the id at Runpod to whoever builds on it', () => {
+    const stack = new Stack(new App(), 'Stack', { env: ENV });
+
+    const delegation = new RunpodEcrDelegation(stack, 'Delegation', {
+      repository: 'my-app',
+      runpodApiKeySecretName: 'runpod/api-key',
+    });
+
+    expect(stack.resolve(delegation.delegationId)).toEqual({
+      'Fn::GetAtt': [expect.stringMatching(/^Delegation/), 'delegationId'],
+    });
+    expect(delegation.repositoryArn).toContain(':ecr:eu-west-1:123456789012:repository/my-app');
+  });
+});
+
+function templateOf(overrides: Json): Template {
+  return Template.fromStack(stackOf(config(overrides), ENV));
+}
