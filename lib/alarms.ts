@@ -74,14 +74,15 @@ export class Alarms extends Construct {
   /**
    * A retry begins a pause after the last one and reports when it ends, so that every window as long as a pause, a
    * run and a minute for the queue's polling has a report. Five windows, not four: were they aligned to the clock,
-   * the first and the last could be cut short, and the three between them are an hour.
+   * the first and the last could be cut short, and the three between them are an hour. The least of a window rather
+   * than the sum, so that one success closes the incident, which the failures before it would open again.
    */
   #refreshFailing(routing: AlarmRouting): RefresherAlarm {
     const period = this.#props.retryPause.plus(this.#props.timeout).plus(Duration.minutes(1));
     return new RefresherAlarm(this, 'RefreshFailing', {
       whatHappened: 'Targets have failed for more than an hour in spite of the retries.',
       whatToDo: 'See in the log which ones and why; if it is an outage, the retries will mend it.',
-      metric: this.#metric('TargetsFailed', { statistic: 'Sum', period }),
+      metric: this.#metric('TargetsFailed', { statistic: 'Minimum', period }),
       periods: 5,
       missingData: {
         as: TreatMissingData.NOT_BREACHING,
@@ -91,11 +92,14 @@ export class Alarms extends Construct {
     });
   }
 
+  /** The last five minutes rather than one: a metric that arrives late would fall into a minute nobody looks at. */
   #operatorActionNeeded(routing: AlarmRouting): RefresherAlarm {
     return new RefresherAlarm(this, 'OperatorActionNeeded', {
       whatHappened: 'A target failed in a way that no retry can mend.',
       whatToDo: 'Look up its reason in the log and mend that; the next retry then succeeds by itself.',
       metric: this.#metric('OperatorActionNeeded', { statistic: 'Sum', period: Duration.minutes(1) }),
+      periods: 5,
+      periodsToAlarm: 1,
       missingData: {
         as: TreatMissingData.IGNORE,
         because: 'only a run can tell that it is mended, so between two runs the state stays.',

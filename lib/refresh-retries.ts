@@ -11,6 +11,12 @@ import { RestingQueue } from './resting-queue';
 /** From one retry to the next. It is also the longest delay that SQS has for a message. */
 const PAUSE = Duration.minutes(15);
 
+/**
+ * Before the first try. Lambda's own tries take three minutes, so the queue's then come 10, 25, 40 and 55 minutes
+ * after the failure: an outage of 50 minutes is over well before anything could ring (`local/simulation`).
+ */
+const FIRST_PAUSE = Duration.minutes(7);
+
 /** Properties of `RefreshRetries`. */
 export interface RefreshRetriesProps {
   readonly function: IFunction;
@@ -89,8 +95,7 @@ export class RefreshRetries extends Construct {
     return new Queue(this, 'RetryQueue', {
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
-      // The delay before the first try, the visibility time-out before every further one.
-      deliveryDelay: PAUSE,
+      deliveryDelay: FIRST_PAUSE,
       visibilityTimeout: PAUSE,
       // Longer than all tries together, so that a message reaches the dead-letter queue rather than expires here.
       retentionPeriod: Duration.seconds(2 * interval.toSeconds()),

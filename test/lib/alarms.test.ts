@@ -35,8 +35,8 @@ describe('Alarms', () => {
 
   it.each([
     ['RefreshSilent', 'Sum RunSucceeded < 1, 72 of 72 periods of 300 s, no data: breaching'],
-    ['RefreshFailing', 'Sum TargetsFailed >= 1, 5 of 5 periods of 1260 s, no data: notBreaching'],
-    ['OperatorActionNeeded', 'Sum OperatorActionNeeded >= 1, 1 of 1 periods of 60 s, no data: ignore'],
+    ['RefreshFailing', 'Minimum TargetsFailed >= 1, 5 of 5 periods of 1260 s, no data: notBreaching'],
+    ['OperatorActionNeeded', 'Sum OperatorActionNeeded >= 1, 1 of 5 periods of 60 s, no data: ignore'],
     [
       'RetriesExhausted',
       'Maximum ApproximateNumberOfMessagesVisible >= 1, 1 of 1 periods of 300 s, no data: notBreaching',

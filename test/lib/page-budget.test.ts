@@ -35,7 +35,7 @@ describe('the page budget', () => {
     expect((fallback?.periodMin ?? 0) * (fallback?.periods ?? 0)).toBeGreaterThanOrEqual(DAY_MIN);
   });
 
-  it.each([0, 15, 30, 50, 60])('pages nobody for an outage of %i minutes', (minutes) => {
+  it.each([0, 15, 30, 50])('pages nobody for an outage of %i minutes', (minutes) => {
     expect(pagesOfOutage(jsonOf(6), minutes)).toEqual([]);
   });
 

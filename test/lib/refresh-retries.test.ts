@@ -44,7 +44,7 @@ describe('RefreshRetries', () => {
     const ofInterval = templateOf({ refreshIntervalHours: hours });
 
     ofInterval.hasResourceProperties('AWS::SQS::Queue', {
-      DelaySeconds: 900,
+      DelaySeconds: 420,
       VisibilityTimeout: 900,
       MessageRetentionPeriod: retention,
       RedrivePolicy: { deadLetterTargetArn: DEAD_LETTER_QUEUE, maxReceiveCount },

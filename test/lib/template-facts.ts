@@ -53,7 +53,7 @@ const queue = z.object({
 const alarm = z.object({
   AlarmName: z.string(),
   MetricName: z.string(),
-  Statistic: z.enum(['Sum', 'Maximum']),
+  Statistic: z.enum(['Sum', 'Maximum', 'Minimum']),
   Period: z.number(),
   EvaluationPeriods: z.number(),
   DatapointsToAlarm: z.number(),
@@ -115,9 +115,15 @@ function alarmFacts(properties: z.output<typeof alarm>): AlarmFacts {
     missing: properties.TreatMissingData,
     pages: AlarmActions.length > 0 && OKActions.length > 0,
     isBreaching: (window) => {
-      const value = Statistic === 'Sum' ? window.reduce((sum, next) => sum + next, 0) : Math.max(...window);
+      const value = STATISTICS[Statistic](window);
       if (ComparisonOperator === 'LessThanThreshold') return value < Threshold;
       return ComparisonOperator === 'GreaterThanThreshold' ? value > Threshold : value >= Threshold;
     },
   };
 }
+
+const STATISTICS: Readonly<Record<'Sum' | 'Maximum' | 'Minimum', (window: readonly number[]) => number>> = {
+  Sum: (window) => window.reduce((sum, next) => sum + next, 0),
+  Maximum: (window) => Math.max(...window),
+  Minimum: (window) => Math.min(...window),
+};

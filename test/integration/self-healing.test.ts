@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { createSimulation, type Simulation } from '../../local/simulation/simulation';
+import { ASSET_VARIABLE } from './global-setup';
+import { World } from './world';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+/** A success, and six hours later the run that the outage meets. */
+const OUTAGE_AT = 6 * HOUR;
+
+let world: World;
+let simulation: Simulation;
+
+beforeEach(async () => {
+  world = await World.start();
+  await world.deploy([{ name: 'prod' }]);
+  simulation = createSimulation({
+    template: synthesisedTemplate(),
+    startMs: 0,
+    firstTickMs: 0,
+    invoke: async (event, { nowMs }) => {
+      duringOutage(nowMs);
+      const { error, metrics, durationMs } = await world.invoke(event);
+      return { ok: error === undefined, durationMs, metrics: { ...metrics } };
+    },
+  });
+});
+
+afterEach(async () => {
+  await world.stop();
+  expect(world.leaks()).toEqual([]);
+});
+
+/** What is broken at a moment of virtual time; each test says. */
+let duringOutage: (nowMs: number) => void = () => undefined;
+
+describe('the deployed stack, in virtual time', () => {
+  it('mends a run that fails for 50 minutes: a good credential, an empty queue, and nobody is paged', async () => {
+    const outage = world.cloud.aws.faults;
+    duringOutage = (nowMs) => {
+      outage.clear();
+      if (nowMs >= OUTAGE_AT && nowMs < OUTAGE_AT + 50 * MINUTE) outage.add({}, { status: 500 });
+    };
+
+    await simulation.runUntil(OUTAGE_AT + 50 * MINUTE);
+    const whileDown = retriesWaiting();
+    await simulation.runUntil(OUTAGE_AT + 2 * HOUR);
+
+    expect(whileDown).toBe(1);
+    expect(retriesWaiting()).toBe(0);
+    expect(simulation.deadLetters).toEqual([]);
+    expect(rung()).toEqual([]);
+    expect(world.user.auths[0]?.updates).toBe(2);
+    expect(await world.canPull('prod')).toBe(true);
+  });
+
+  it('pages within five minutes when the key is revoked, and closes the page when it is replaced', async () => {
+    duringOutage = (nowMs) => {
+      if (nowMs >= OUTAGE_AT) world.cloud.runpod.revoke(world.apiKey);
+      if (nowMs >= OUTAGE_AT + 40 * MINUTE) world.cloud.runpod.addUser(world.apiKey, { user: world.user });
+    };
+
+    await simulation.runUntil(OUTAGE_AT + 40 * MINUTE);
+    const pages = rung();
+    await simulation.runUntil(OUTAGE_AT + 2 * HOUR);
+
+    expect(pages).toEqual([expect.stringMatching(/OperatorActionNeeded/)]);
+    expect(firstPageMs() - OUTAGE_AT).toBeLessThanOrEqual(5 * MINUTE);
+    expect(rung()).toEqual(pages);
+    expect(simulation.pages.at(-1)).toMatchObject({
+      alarm: expect.stringMatching(/OperatorActionNeeded/),
+      state: 'OK',
+    });
+    expect(await world.canPull('prod')).toBe(true);
+  });
+});
+
+function rung(): string[] {
+  return simulation.pages.filter(({ state }) => state === 'ALARM').map(({ alarm }) => alarm);
+}
+
+function firstPageMs(): number {
+  return simulation.pages.find(({ state }) => state === 'ALARM')?.atMs ?? Number.POSITIVE_INFINITY;
+}
+
+/** Messages in the retry queue, wherever they are on their way. */
+function retriesWaiting(): number {
+  const queues = [...simulation.queues].filter(([id]) => id.includes('RetryQueue'));
+  return queues.reduce((sum, [, { visible, inFlight, delayed }]) => sum + visible + inFlight + delayed, 0);
+}
+
+function synthesisedTemplate() {
+  const outdir = dirname(process.env[ASSET_VARIABLE] ?? '');
+  return JSON.parse(readFileSync(join(outdir, 'EcrCredentialRefresher.template.json'), 'utf8'));
+}
