@@ -1,0 +1,145 @@
+/** `init`: from nothing to a configuration that can be deployed. */
+
+import { existsSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import type { RunpodSettings } from '../../lambda/refresh-credentials/model';
+import { parseConfig } from '../../lib/config/parse';
+import { EXIT, wrongUse } from '../errors';
+import { askTarget, RUNPOD, requireFlags, type TargetAnswers } from '../init-answers';
+import { storeKey, takeKey } from '../init-key';
+import type { InitFlags } from '../init-options';
+import { type Operator, PROJECT_ROOT } from '../operator';
+import { commandLine, deployCommand } from '../options';
+import type { Output } from '../output';
+import { askYes, isInteractive } from '../prompts';
+
+const DEFAULT_SECRET = 'runpod/api-key';
+
+/** Asks first, then stores and writes, so that whoever stops half-way has changed nothing. @returns the exit code */
+export async function init(operator: Operator, output: Output, flags: InitFlags): Promise<number> {
+  if (flags.storeKey) return storeKeyOnly(operator, output, flags);
+  requireFlags(flags);
+  if (flags.authId !== undefined && flags.authName !== undefined) {
+    throw wrongUse('Give --auth-id or --auth-name, not both.');
+  }
+  await mayWrite(operator, flags);
+  const region = await operator.region();
+  const { arn } = await output.during('asking AWS who you are', () => operator.identity());
+  output.line(`${output.mark('ok')} ${arn} in ${region}`);
+  const secretName = flags.secret ?? DEFAULT_SECRET;
+  const runpod = runpodOf(flags);
+  const key = await takeKey(operator, output, flags, { secretName, runpod });
+  output.line(
+    `${output.mark('ok')} Runpod accepts the key${key.store === 'keep' ? ` in ${secretName}` : ''}`,
+  );
+  const answers = await askTarget(operator, output, flags, key.auths);
+  const text = configText({ answers, secretName, region, runpod });
+  parseConfig(text, operator.configLabel);
+  await withoutInterruption(async () => {
+    await storeKey(operator, secretName, key);
+    writeWhole(operator.configPath, text);
+  });
+  if (key.store !== 'keep') output.line(`${output.mark('ok')} stored the key in ${secretName}`);
+  output.line(`${output.mark('ok')} wrote ${operator.configLabel}`);
+  output.data({ config: operator.configPath, secret: secretName, key: key.store });
+  sayNext(operator, output);
+  return EXIT.well;
+}
+
+async function storeKeyOnly(operator: Operator, output: Output, flags: InitFlags): Promise<number> {
+  const configured = existsSync(operator.configPath) ? operator.config() : undefined;
+  const secretName = flags.secret ?? configured?.runpodApiKeySecretName ?? DEFAULT_SECRET;
+  const runpod = { ...(configured?.runpod ?? RUNPOD), ...urlsOf(flags) };
+  const key = await takeKey(operator, output, flags, { secretName, runpod });
+  await withoutInterruption(() => storeKey(operator, secretName, key));
+  output.data({ secret: secretName, key: key.store });
+  output.line(
+    key.store === 'keep'
+      ? `${output.mark('ok')} ${secretName} is as it was, and Runpod accepts its key`
+      : `${output.mark('ok')} stored the key in ${secretName}, and Runpod accepts it`,
+  );
+  return EXIT.well;
+}
+
+/** A file is never overwritten unasked. */
+async function mayWrite(operator: Operator, flags: InitFlags): Promise<void> {
+  if (flags.force || !existsSync(operator.configPath)) return;
+  if (isInteractive() && (await askYes(`${operator.configLabel} is there already. Overwrite it?`))) return;
+  throw wrongUse(
+    `${operator.configLabel} is there already. Say --force to overwrite it, or --config to write another.`,
+  );
+}
+
+function runpodOf(flags: InitFlags): RunpodSettings {
+  return { ...RUNPOD, ...urlsOf(flags) };
+}
+
+function urlsOf({ restV2Url, restV1Url, graphqlUrl }: InitFlags): Partial<RunpodSettings> {
+  return {
+    ...(restV2Url && { restV2Url }),
+    ...(restV1Url && { restV1Url }),
+    ...(graphqlUrl && { graphqlUrl }),
+  };
+}
+
+interface ConfigParts {
+  readonly answers: TargetAnswers;
+  readonly secretName: string;
+  readonly region: string;
+  readonly runpod: RunpodSettings;
+}
+
+function configText({ answers, secretName, region, runpod }: ConfigParts): string {
+  const { name, repositories, auth, verifyImage, emails } = answers;
+  const changed = Object.entries(runpod).filter(([key, value]) =>
+    Object.entries(RUNPOD).every(([other, usual]) => other !== key || usual !== value),
+  );
+  const config = {
+    $schema: './refresher.schema.json',
+    runpodApiKeySecretName: secretName,
+    targets: [
+      {
+        name,
+        ...auth,
+        registry: { type: 'ecr', region, repositories },
+        ...(verifyImage && { verifyImage }),
+      },
+    ],
+    alarms: { emails },
+    ...(changed.length > 0 && { runpod: Object.fromEntries(changed) }),
+  };
+  return `${JSON.stringify(config, null, 2)}\n`;
+}
+
+/** The file is there whole or not at all. */
+function writeWhole(path: string, text: string): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  writeFileSync(temporary, text);
+  renameSync(temporary, path);
+}
+
+/** What has been begun is finished before Ctrl-C counts: two short steps. */
+async function withoutInterruption(action: () => Promise<void>): Promise<void> {
+  const listeners = process.rawListeners('SIGINT');
+  const later = () => undefined;
+  process.removeAllListeners('SIGINT').on('SIGINT', later);
+  try {
+    await action();
+  } finally {
+    process.off('SIGINT', later);
+    for (const listener of listeners) process.on('SIGINT', () => Reflect.apply(listener, process, []));
+  }
+}
+
+function sayNext(operator: Operator, output: Output): void {
+  const { options } = operator;
+  const inRoot = dirname(operator.configPath) === PROJECT_ROOT;
+  const where = inRoot || options.config ? '' : ` (in ${relative(process.cwd(), join(PROJECT_ROOT)) || '.'})`;
+  output.line();
+  output.line(`Next${where}:`);
+  output.line(
+    `  npx cdk bootstrap${options.profile ? ` --profile ${options.profile}` : ''}   once per account and region`,
+  );
+  output.line(`  ${deployCommand(options)}`);
+  output.line(`  ${commandLine('doctor', options)}`);
+}

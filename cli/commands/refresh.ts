@@ -1,0 +1,164 @@
+/** `refresh`: runs the deployed function now and tells its story. */
+
+import { type LogLine, readHistory } from '../deployment/history';
+import { type InvocationOutcome, invokeFunction } from '../deployment/invoke';
+import { requireStack } from '../deployment/stack';
+import { CliError, describeAwsError, EXIT, wrongUse } from '../errors';
+import type { Operator } from '../operator';
+import { commandLine } from '../options';
+import type { Output } from '../output';
+import { minutesText, timeText } from '../times';
+
+/** What `refresh` is asked. */
+export interface RefreshOptions {
+  /** Names of targets. @default - all of them */
+  readonly target?: readonly string[];
+  readonly dryRun?: boolean;
+}
+
+/** How often the log is looked at while the function runs. */
+const LOOK_EVERY_MS = 2_000;
+
+/** Invokes the function and waits. @returns the exit code */
+export async function refresh(operator: Operator, output: Output, options: RefreshOptions): Promise<number> {
+  const names = options.target;
+  const known = operator.settings().targets.map(({ name }) => name);
+  const stranger = names?.find((name) => !known.includes(name));
+  if (stranger !== undefined) {
+    throw wrongUse(`No target is named ${stranger}. There are ${known.slice(0, 20).join(', ')}.`);
+  }
+  const stack = await requireStack(operator);
+  const functionName = stack.output('FunctionName');
+  const story = new Story(output);
+  output.line(
+    `${output.colors.dim('invoking')} ${functionName}${options.dryRun ? ' (dry run: nothing is written)' : ''}`,
+  );
+  const startedMs = Date.now();
+  const outcome = await output
+    .during('the function is at work', () =>
+      tellWhile(
+        invokeFunction(functionName, {
+          ...(names && { targets: names }),
+          ...(options.dryRun && { dryRun: true }),
+        }),
+        async () =>
+          story.tell(await readHistory(operator, stack.output('LogGroupName'), new Date(startedMs))),
+      ),
+    )
+    .catch((cause: unknown) => {
+      throw new CliError(
+        `The function could not be invoked: ${describeAwsError(cause)}. See what is broken: ${commandLine('doctor', operator.options)}`,
+        { cause },
+      );
+    });
+  story.tell(outcome.lines);
+  return conclude(operator, output, outcome, { story, elapsedMs: Date.now() - startedMs });
+}
+
+function conclude(
+  operator: Operator,
+  output: Output,
+  { report, error }: InvocationOutcome,
+  { story, elapsedMs }: { story: Story; elapsedMs: number },
+): number {
+  const seconds = (elapsedMs / 1_000).toFixed(1);
+  if (report) {
+    // A short log holds every target already; of a long one the answer tells the rest.
+    story.tellRest(report.refreshed);
+    output.data(report);
+    const done = report.dryRun ? 'would be refreshed' : 'refreshed';
+    output.line(output.colors.green(`${report.refreshed.length} ${done}, none failed, in ${seconds} s`));
+    return EXIT.well;
+  }
+  output.data({ refreshed: story.refreshed, error });
+  if (error?.type === 'InvalidEventError') {
+    throw wrongUse(
+      `The deployed function does not understand it: ${error.message}. Deploy the configuration first.`,
+    );
+  }
+  if (!story.toldFailures) output.line(`${output.mark('broken')} ${error?.type}: ${error?.message}`);
+  output.complain(
+    output.colors.red(
+      `Failed after ${seconds} s. What is broken, and what mends it: ${commandLine('doctor', operator.options)}`,
+    ),
+  );
+  return EXIT.broken;
+}
+
+/** Tells each line of the log once, whichever way it comes. */
+class Story {
+  readonly refreshed: string[] = [];
+  toldFailures = false;
+  readonly #output: Output;
+  readonly #told = new Set<string>();
+
+  constructor(output: Output) {
+    this.#output = output;
+  }
+
+  tell(lines: readonly LogLine[]): void {
+    for (const line of lines) {
+      if (line.message !== 'run finished') this.#tellOnce(line);
+    }
+  }
+
+  tellRest(
+    refreshed: readonly {
+      readonly target: string;
+      readonly route: string;
+      readonly expiresAt?: string;
+      readonly verified: boolean;
+    }[],
+  ): void {
+    for (const fields of refreshed) {
+      this.#tellOnce({ at: new Date(), message: 'target refreshed', requestId: '', fields: { ...fields } });
+    }
+  }
+
+  #tellOnce({ message, fields }: LogLine): void {
+    const target = String(fields.target);
+    if (this.#told.has(target)) return;
+    this.#told.add(target);
+    const output = this.#output;
+    if (message === 'target failed') {
+      this.toldFailures = true;
+      output.line(`${output.mark('broken')} ${output.colors.bold(target)}  ${fields.why}`);
+      return;
+    }
+    this.refreshed.push(target);
+    const proof = fields.verified === true ? 'proved' : 'not proved';
+    const took = typeof fields.durationMs === 'number' ? `  ${fields.durationMs} ms` : '';
+    output.line(
+      `${output.mark(fields.verified === true ? 'ok' : 'warning')} ${output.colors.bold(target)}  over ${fields.route}, ${proof}${lifeOf(fields.expiresAt)}${output.colors.dim(took)}`,
+    );
+  }
+}
+
+function lifeOf(expiresAt: unknown): string {
+  if (typeof expiresAt !== 'string') return '';
+  const date = new Date(expiresAt);
+  return `, good until ${timeText(date)} (${minutesText(date.getTime() - Date.now())})`;
+}
+
+/** Does something again and again until the work has ended. That it fails ends nothing: the work's answer counts. */
+async function tellWhile<T>(work: Promise<T>, tell: () => Promise<void>): Promise<T> {
+  let ended = false;
+  const end = work.then(
+    () => {
+      ended = true;
+    },
+    () => {
+      ended = true;
+    },
+  );
+  while (!ended) {
+    let timer: NodeJS.Timeout | undefined;
+    const pause = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, LOOK_EVERY_MS);
+    });
+    await Promise.race([end, pause]);
+    clearTimeout(timer);
+    if (!ended) await tell().catch(() => undefined);
+  }
+  return work;
+}

@@ -1,0 +1,54 @@
+/** What this configuration and this code would deploy, compared with what is deployed. */
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { App } from 'aws-cdk-lib';
+import { isJsonObject, type JsonObject } from '../../lambda/refresh-credentials/runpod/answer';
+import type { RefresherConfig } from '../../lib/config/schema';
+import { RefresherStack } from '../../lib/refresher-stack';
+import { PROJECT_ROOT } from '../operator';
+
+/** Where the stack would be deployed. */
+export interface StackPlace {
+  readonly account: string;
+  readonly region: string;
+}
+
+/** Synthesises the stack as `npx cdk deploy` does, and throws the assembly away. */
+export function expectedTemplate(config: RefresherConfig, place: StackPlace): unknown {
+  const { context } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'cdk.json'), 'utf8')) as { context: object };
+  const outdir = mkdtempSync(join(tmpdir(), 'runpod-ecr-'));
+  try {
+    const app = new App({ context, outdir, autoSynth: false });
+    const stack = new RefresherStack(app, config.stackName, { config, env: { ...place } });
+    return app.synth().getStackByName(stack.stackName).template;
+  } finally {
+    rmSync(outdir, { recursive: true, force: true });
+  }
+}
+
+/** Logical ids of the resources that differ, sorted. What the CDK CLI adds for itself does not count. */
+export function differingResources(expected: unknown, deployed: unknown): string[] {
+  const [wanted, there] = [resourcesOf(expected), resourcesOf(deployed)];
+  const ids = new Set([...Object.keys(wanted), ...Object.keys(there)]);
+  return [...ids].filter((id) => !isDeepStrictEqual(wanted[id], there[id])).sort();
+}
+
+function resourcesOf(template: unknown): JsonObject {
+  const resources = isJsonObject(template) ? template.Resources : undefined;
+  const entries = Object.entries(isJsonObject(resources) ? resources : {});
+  const own = entries.filter(([, resource]) => typeOf(resource) !== 'AWS::CDK::Metadata');
+  return Object.fromEntries(own.map(([id, resource]) => [id, withoutMetadata(resource)]));
+}
+
+function typeOf(resource: unknown): unknown {
+  return isJsonObject(resource) ? resource.Type : undefined;
+}
+
+function withoutMetadata(resource: unknown): unknown {
+  if (!isJsonObject(resource)) return resource;
+  const { Metadata: _, ...rest } = resource;
+  return rest;
+}

@@ -1,0 +1,41 @@
+/** The flags of `init`: one for every question. */
+
+import type { Command } from 'commander';
+
+/** What was answered on the command line. */
+export interface InitFlags {
+  readonly keyStdin?: boolean;
+  readonly secret?: string;
+  readonly replaceKey?: boolean;
+  readonly storeKey?: boolean;
+  readonly targetName?: string;
+  readonly repository?: readonly string[];
+  readonly image?: string;
+  readonly authId?: string;
+  readonly authName?: string;
+  readonly email?: readonly string[];
+  readonly force?: boolean;
+  readonly restV2Url?: string;
+  readonly restV1Url?: string;
+  readonly graphqlUrl?: string;
+}
+
+/** Adds a flag for every question. The key has none: an argument shows in the process list. */
+export function addInitOptions(command: Command): Command {
+  const collect = (value: string, previous: readonly string[] = []) => [...previous, value];
+  return command
+    .option('--key-stdin', 'read the Runpod key from standard input')
+    .option('--secret <name>', 'secret that holds the key (default: runpod/api-key)')
+    .option('--replace-key', 'overwrite a key that is stored already')
+    .option('--store-key', 'store the key and do nothing else')
+    .option('--target-name <name>', 'name of the target (default: prod)')
+    .option('--repository <name>', 'ECR repository that may be pulled (repeat it for more)', collect)
+    .option('--image <repository:tag>', 'prove before each write that this image can be pulled')
+    .option('--auth-id <id>', 'Runpod registry auth to keep fresh')
+    .option('--auth-name <name>', 'or its name; it is created where it is missing')
+    .option('--email <address>', 'who is paged (repeat it for more)', collect)
+    .option('--force', 'overwrite the configuration file')
+    .option('--rest-v2-url <url>', "address of Runpod's REST API v2, if not Runpod's own")
+    .option('--rest-v1-url <url>', "address of Runpod's REST API v1, if not Runpod's own")
+    .option('--graphql-url <url>', "address of Runpod's GraphQL API, if not Runpod's own");
+}

@@ -1,0 +1,73 @@
+/** What a Runpod API key may do, on each of Runpod's APIs. */
+
+import {
+  ApiKeyRefusedError,
+  OperatorMustActError,
+  RouteCannotError,
+} from '../../lambda/refresh-credentials/errors';
+import { type RouteName, type RunpodSettings, Secret } from '../../lambda/refresh-credentials/model';
+import { Pacer } from '../../lambda/refresh-credentials/rate-limit';
+import type { RegistryAuth, RouteCall, RunpodRoute } from '../../lambda/refresh-credentials/runpod/route';
+import { createRoutes } from '../../lambda/refresh-credentials/runpod/routes';
+import type { Operator } from '../operator';
+
+/** How a key fares on one route. */
+export interface RouteAccess {
+  readonly route: RouteName;
+  /**
+   * `works`: accepted and allowed; `refused`: the key is not accepted; `forbidden`: it may not write registry auths;
+   * `cannot`: the API does not answer as one that can; `down`: no answer.
+   */
+  readonly state: 'works' | 'refused' | 'forbidden' | 'cannot' | 'down';
+  /** All registry auths of the account; none where they could not be listed. */
+  readonly auths: readonly RegistryAuth[];
+  /** Why it does not work; empty where it does. */
+  readonly why: string;
+}
+
+/** Names no registry auth: an update of it asks for the permission to write, and can change nothing. */
+const NOBODY = 'runpod-ecr-asks-whether-it-may-write';
+
+/** Asks every route that the settings allow, side by side; in the order in which the function tries them. */
+export function probeRoutes(
+  operator: Operator,
+  settings: RunpodSettings,
+  apiKey: Secret,
+): Promise<RouteAccess[]> {
+  return Promise.all(
+    createRoutes(operator.http, settings).map((route) =>
+      probe(route, { apiKey, pacer: new Pacer(), deadlineMs: operator.deadlineMs() }),
+    ),
+  );
+}
+
+async function probe(route: RunpodRoute, call: RouteCall): Promise<RouteAccess> {
+  try {
+    const auths = await route.list(call);
+    const { state, why } = await askToWrite(route, call);
+    return { route: route.name, state, auths, why };
+  } catch (error) {
+    return { route: route.name, auths: [], ...meaningOf(error) };
+  }
+}
+
+async function askToWrite(
+  route: RunpodRoute,
+  call: RouteCall,
+): Promise<{ state: RouteAccess['state']; why: string }> {
+  try {
+    await route.update(call, NOBODY, { username: 'AWS', password: new Secret('none'), registryUrl: '' });
+  } catch (error) {
+    // Not found is the answer of an API that would have let the key write.
+    if (!(error instanceof RouteCannotError)) return meaningOf(error);
+  }
+  return { state: 'works', why: '' };
+}
+
+function meaningOf(error: unknown): { state: RouteAccess['state']; why: string } {
+  const why = error instanceof Error ? error.message : String(error);
+  if (error instanceof ApiKeyRefusedError) return { state: 'refused', why };
+  if (error instanceof OperatorMustActError) return { state: 'forbidden', why };
+  if (error instanceof RouteCannotError) return { state: 'cannot', why };
+  return { state: 'down', why };
+}
