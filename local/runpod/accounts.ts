@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { RouteName } from '../../lambda/refresh-credentials/model';
 import type { StoredDelegation } from './delegations';
 
 /** A registry auth as Runpod keeps it, credential included. */
@@ -9,9 +10,18 @@ export interface StoredAuth {
   password: string;
   /** How often it was written after its creation. */
   updates: number;
+  /** When it was written, by the cloud's clock. */
+  updatedAt: Date;
 }
 
-/** What an API key may do. */
+/** A write of a registry auth that one of the APIs has done. */
+export interface AuthWrite {
+  readonly kind: 'create' | 'update' | 'delete';
+  readonly route: RouteName;
+  readonly id: string;
+}
+
+/** What an API key may do: everything, or everything but `secrets:write`. */
 export type KeyScope = 'all' | 'read-only';
 
 /** What uses an image: a template, a serverless endpoint or a pod, as REST v2 lists it. */
@@ -34,11 +44,31 @@ export class RunpodUser {
   };
   creates = 0;
   deletes = 0;
+  /** What the APIs have written, in order. */
+  readonly writes: AuthWrite[] = [];
+  readonly #now: () => Date;
+
+  constructor(now: () => Date = () => new Date()) {
+    this.#now = now;
+  }
+
+  /** How many writes of a kind came over a route, or over all of them. */
+  countOf(kind: AuthWrite['kind'], route?: RouteName): number {
+    return this.writes.filter((write) => write.kind === kind && (route ?? write.route) === write.route)
+      .length;
+  }
 
   /** @returns undefined when the name is taken: names are unique per account */
   create({ name, username, password, id }: NewAuth): StoredAuth | undefined {
     if (this.auths.some((auth) => auth.name === name)) return undefined;
-    const auth = { id: id ?? `reg${randomBytes(6).toString('hex')}`, name, username, password, updates: 0 };
+    const auth: StoredAuth = {
+      id: id ?? `reg${randomBytes(6).toString('hex')}`,
+      name,
+      username,
+      password,
+      updates: 0,
+      updatedAt: this.#now(),
+    };
     this.auths.push(auth);
     this.creates += 1;
     return auth;
@@ -47,16 +77,25 @@ export class RunpodUser {
   /** @returns undefined when there is no such id */
   update(id: string, username: string, password: string): StoredAuth | undefined {
     const auth = this.find(id);
-    if (auth) Object.assign(auth, { username, password, updates: auth.updates + 1 });
+    if (auth) Object.assign(auth, { username, password, updates: auth.updates + 1, updatedAt: this.#now() });
     return auth;
   }
 
+  /** Like Runpod, it takes the auth silently from the templates that name it. @returns false when there is no such id */
   delete(id: string): boolean {
     const index = this.auths.findIndex((auth) => auth.id === id);
     if (index < 0) return false;
     this.auths.splice(index, 1);
     this.deletes += 1;
+    for (const template of this.workloads.templates) {
+      if (template.registry === id) template.registry = null;
+    }
     return true;
+  }
+
+  /** Whether a pod pulls with it, so that it cannot be deleted. */
+  isInUse(id: string): boolean {
+    return this.workloads.pods.some(({ registry }) => registry === id);
   }
 
   find(id: string): StoredAuth | undefined {

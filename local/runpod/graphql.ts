@@ -1,5 +1,34 @@
 import type { StandInAnswer } from '../stand-in-server';
-import { jsonObject, type RestCall, shown } from './rest';
+import type { RunpodUser } from './accounts';
+import { jsonObject, parsedObject, type RestCall, shown, written } from './rest';
+
+type Variables = Readonly<Record<string, unknown>>;
+
+/** Each mutation, with the field's name as key; undefined where the variables are not what the schema says. */
+const MUTATIONS: Readonly<Record<string, (variables: Variables, user: RunpodUser) => StandInAnswer>> = {
+  saveRegistryAuth(variables, user) {
+    const input = inputOf(variables, ['name', 'username', 'password']);
+    if (!input) return graphqlError('BAD_USER_INPUT');
+    const { name = '', username = '', password = '' } = input;
+    const auth = written(user, 'create', 'graphql', user.create({ name, username, password }));
+    return auth ? data({ saveRegistryAuth: auth }) : graphqlError('BAD_USER_INPUT');
+  },
+  updateRegistryAuth(variables, user) {
+    const input = inputOf(variables, ['id', 'username', 'password']);
+    if (!input) return graphqlError('BAD_USER_INPUT');
+    const { id = '', username = '', password = '' } = input;
+    const auth = written(user, 'update', 'graphql', user.update(id, username, password));
+    return auth ? data({ updateRegistryAuth: auth }) : graphqlError('INTERNAL_SERVER_ERROR');
+  },
+  deleteRegistryAuth({ registryAuthId: id }, user) {
+    if (typeof id !== 'string') return graphqlError('BAD_USER_INPUT');
+    const auth = user.find(id);
+    if (!auth || user.isInUse(id)) return graphqlError('INTERNAL_SERVER_ERROR');
+    user.delete(id);
+    written(user, 'delete', 'graphql', auth);
+    return data({ deleteRegistryAuth: true });
+  },
+};
 
 /** The operation's field in a GraphQL request, such as `updateRegistryAuth`. */
 export function graphqlField(body: string): string | undefined {
@@ -10,23 +39,23 @@ export function graphqlField(body: string): string | undefined {
 
 /** GraphQL, recognised by the operation's field: failures come with status 200 and `errors`. */
 export function answerGraphql({ request, user, mayWrite }: RestCall): StandInAnswer {
-  const { variables } = jsonObject(request.body);
-  const { input } = jsonObject(JSON.stringify(variables ?? {}));
-  const { id, name, username, password } = jsonObject(JSON.stringify(input ?? {}));
+  if (request.method !== 'POST') return { status: 405, headers: { allow: 'POST' }, body: '' };
+  const body = parsedObject(request.body);
+  if (typeof body?.query !== 'string') return { ...graphqlError('BAD_REQUEST'), status: 400 };
   const field = graphqlField(request.body);
-  if (field === 'myself') {
-    return data({ myself: { containerRegistryCreds: user.auths.map(shown) } });
-  }
+  if (field === 'myself') return data({ myself: { containerRegistryCreds: user.auths.map(shown) } });
+  const mutation = MUTATIONS[field ?? ''];
+  if (!mutation) return graphqlError('GRAPHQL_VALIDATION_FAILED');
   if (!mayWrite) return graphqlError('FORBIDDEN');
-  if (field === 'updateRegistryAuth') {
-    const auth = user.update(String(id), String(username), String(password));
-    return auth ? data({ [field]: shown(auth) }) : graphqlError('INTERNAL_SERVER_ERROR');
-  }
-  if (field === 'saveRegistryAuth') {
-    const auth = user.create({ name: String(name), username: String(username), password: String(password) });
-    return auth ? data({ [field]: shown(auth) }) : graphqlError('BAD_USER_INPUT');
-  }
-  return graphqlError('GRAPHQL_VALIDATION_FAILED');
+  return mutation(jsonObject(JSON.stringify(body.variables ?? {})), user);
+}
+
+/** The variable `input` if it has exactly these fields, all of them texts. */
+function inputOf({ input }: Variables, names: readonly string[]): Record<string, string> | undefined {
+  const entries = Object.entries(jsonObject(JSON.stringify(input ?? {})));
+  const isExact = entries.length === names.length && entries.every(([name]) => names.includes(name));
+  const texts = entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+  return isExact && texts.length === names.length ? Object.fromEntries(texts) : undefined;
 }
 
 function data(value: object): StandInAnswer {

@@ -1,35 +1,3 @@
-/** A quota of requests in fixed windows, reported in every answer as Runpod does. */
-export class Quota {
-  readonly #name: string;
-  readonly #limit: number;
-  readonly #windowMs: number;
-  #startMs = 0;
-  #used = 0;
-
-  constructor({ name = 'minute', limit, windowSeconds = 60 }: QuotaOptions) {
-    this.#name = name;
-    this.#limit = limit;
-    this.#windowMs = windowSeconds * 1_000;
-  }
-
-  /** Counts a request. @returns whether it was within the quota, and the headers to answer with */
-  count(nowMs: number): { allowed: boolean; headers: Record<string, string> } {
-    if (nowMs >= this.#startMs + this.#windowMs) {
-      this.#startMs = nowMs;
-      this.#used = 0;
-    }
-    const allowed = this.#used < this.#limit;
-    if (allowed) this.#used += 1;
-    const resetSeconds = Math.ceil((this.#startMs + this.#windowMs - nowMs) / 1_000);
-    const headers = {
-      ratelimit: `"${this.#name}";r=${this.#limit - this.#used};t=${resetSeconds}`,
-      'ratelimit-policy': `"${this.#name}";q=${this.#limit};w=${this.#windowMs / 1_000}`,
-      ...(!allowed && { 'retry-after': String(resetSeconds) }),
-    };
-    return { allowed, headers };
-  }
-}
-
 /** How many requests per window. */
 export interface QuotaOptions {
   /** @default 'minute' */
@@ -37,4 +5,61 @@ export interface QuotaOptions {
   readonly limit: number;
   /** @default 60 */
   readonly windowSeconds?: number;
+}
+
+/** What became of a request that was counted. */
+export interface Counted {
+  /** Name of the window whose quota it exceeds; undefined where it is within all of them. */
+  readonly exceeded: string | undefined;
+  /** To be added to whatever is answered. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Quotas of requests in fixed windows, reported in every answer as Runpod does. */
+export class Quota {
+  readonly #windows: readonly QuotaWindow[];
+
+  constructor(...windows: readonly QuotaOptions[]) {
+    this.#windows = windows.map((options) => new QuotaWindow(options));
+  }
+
+  /** Counts a request in every window, unless one of them is exhausted. */
+  count(nowMs: number): Counted {
+    for (const window of this.#windows) window.turn(nowMs);
+    const exceeded = this.#windows.find(({ left }) => left <= 0);
+    if (!exceeded) for (const window of this.#windows) window.left -= 1;
+    const inAll = (part: (window: QuotaWindow) => string) => this.#windows.map(part).join(', ');
+    const headers = {
+      ratelimit: inAll((window) => `"${window.name}";r=${window.left};t=${window.resetSeconds(nowMs)}`),
+      'ratelimit-policy': inAll(({ name, limit, seconds }) => `"${name}";q=${limit};w=${seconds}`),
+      ...(exceeded && { 'retry-after': String(exceeded.resetSeconds(nowMs)) }),
+    };
+    return { exceeded: exceeded?.name, headers };
+  }
+}
+
+class QuotaWindow {
+  readonly name: string;
+  readonly limit: number;
+  readonly seconds: number;
+  left: number;
+  #endMs = 0;
+
+  constructor({ name = 'minute', limit, windowSeconds = 60 }: QuotaOptions) {
+    this.name = name;
+    this.limit = limit;
+    this.seconds = windowSeconds;
+    this.left = limit;
+  }
+
+  /** Begins anew when the window is over; a window begins with its first request. */
+  turn(nowMs: number): void {
+    if (nowMs < this.#endMs) return;
+    this.#endMs = nowMs + this.seconds * 1_000;
+    this.left = this.limit;
+  }
+
+  resetSeconds(nowMs: number): number {
+    return Math.ceil((this.#endMs - nowMs) / 1_000);
+  }
 }

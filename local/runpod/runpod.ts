@@ -5,7 +5,9 @@ import { type KeyScope, RunpodUser } from './accounts';
 import { answerDelegations, type DelegationRules } from './delegations';
 import { answerGraphql, graphqlError, graphqlField } from './graphql';
 import { Quota, type QuotaOptions } from './quota';
-import { answerRestV1, answerRestV2, problem, type RestAbilities, type RestCall } from './rest';
+import { problem, type RestAbilities, type RestCall } from './rest';
+import { answerRestV1 } from './rest-v1';
+import { answerRestV2 } from './rest-v2';
 
 interface ApiKey {
   readonly user: RunpodUser;
@@ -39,7 +41,7 @@ export class RunpodStandIn extends StandInServer {
   }
 
   /** Makes a user with an API key, or gives an existing user a further key. */
-  addUser(apiKey: string, { user = new RunpodUser(), scope = 'all' as KeyScope } = {}): RunpodUser {
+  addUser(apiKey: string, { user = this.#newUser(), scope = 'all' as KeyScope } = {}): RunpodUser {
     this.#keys.set(apiKey, { user, scope });
     return user;
   }
@@ -48,9 +50,10 @@ export class RunpodStandIn extends StandInServer {
     this.#keys.delete(apiKey);
   }
 
-  /** Limits a user's requests, over all three APIs. */
-  limit(user: RunpodUser, options: QuotaOptions): void {
-    this.#quotas.set(user, new Quota(options));
+  /** Limits a user's requests, over all three APIs, in one window or several; with none it lifts the limit. */
+  limit(user: RunpodUser, ...windows: readonly QuotaOptions[]): void {
+    if (windows.length > 0) this.#quotas.set(user, new Quota(...windows));
+    else this.#quotas.delete(user);
   }
 
   /** The part of the function's settings that points here. */
@@ -82,8 +85,14 @@ export class RunpodStandIn extends StandInServer {
     const key = this.#keys.get(/^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '');
     if (!key) return unauthorized(place.route);
     const quota = this.#quotas.get(key.user)?.count(this.#clock.now().getTime());
-    const answer = quota && !quota.allowed ? TOO_MANY : this.#answerRoute(place, key, request);
+    const exceeded = quota?.exceeded;
+    const answer =
+      exceeded === undefined ? this.#answerRoute(place, key, request) : tooMany(place.route, exceeded);
     return { ...answer, headers: { ...answer.headers, ...quota?.headers } };
+  }
+
+  #newUser(): RunpodUser {
+    return new RunpodUser(() => this.#clock.now());
   }
 
   #answerRoute({ route, path }: Place, { user, scope }: ApiKey, request: ReceivedRequest): StandInAnswer {
@@ -117,10 +126,14 @@ const EDGE_BLOCK: StandInAnswer = {
   body: '<html><title>Access denied</title>error code: 1010</html>',
 };
 
-const TOO_MANY = problem(429, 'Too Many Requests', 'rate limit exceeded for the minute window');
+function tooMany(route: RouteName, window: string): StandInAnswer {
+  const detail = `rate limit exceeded for the ${window} window`;
+  if (route === 'rest-v2') return problem(429, 'Too Many Requests', detail);
+  return { status: 429, body: { error: detail, status: 429 } };
+}
 
 function unauthorized(route: RouteName): StandInAnswer {
   if (route === 'graphql') return graphqlError('UNAUTHENTICATED');
   if (route === 'rest-v1') return { status: 401, body: { error: 'unauthorized', status: 401 } };
-  return problem(401, 'Unauthorized', 'invalid bearer token');
+  return problem(401, 'Unauthorized', 'missing or invalid bearer token');
 }

@@ -1,0 +1,103 @@
+import type { StandInAnswer } from '../stand-in-server';
+import type { RunpodUser, StoredAuth, StoredWorkload } from './accounts';
+import { idBelow, parsedObject, problem, type RestAbilities, type RestCall, shown, written } from './rest';
+
+const NOT_FOUND = problem(404, 'Not Found', 'resource not found');
+const FORBIDDEN = problem(403, 'Forbidden', 'access denied');
+const IN_USE = problem(400, 'Bad Request', 'registry credential is in use by a pod');
+const NAME_TAKEN = problem(400, 'Bad Request', 'a registry with this name exists');
+const NOT_JSON = problem(400, 'Bad Request', 'request body is not a JSON object');
+
+/** REST v2: strict bodies, problem documents, and the update in place. */
+export function answerRestV2(call: RestCall, abilities: RestAbilities): StandInAnswer {
+  const { request, user, mayWrite, path } = call;
+  const { method } = request;
+  const id = idBelow('/registries', path);
+  if (method === 'GET' && path === '/registries') {
+    return { status: 200, body: { registries: user.auths.map(shown) } };
+  }
+  if (method === 'GET' && id) return found(user.find(id));
+  const listed = WORKLOADS.find(({ path: at }) => method === 'GET' && path === at);
+  if (listed) return pageOf(user.workloads[listed.kind], listed.field, request.query);
+  if (method === 'PATCH' && !abilities.update) return NOT_FOUND;
+  if (!mayWrite) return FORBIDDEN;
+  if (method === 'POST' && path === '/registries') return create(request.body, user);
+  if (method === 'PATCH' && id) return update(request.body, user, id);
+  if (method === 'DELETE' && id) return remove(user, id);
+  return NOT_FOUND;
+}
+
+/** Where REST v2 lists what uses images, and under which field. */
+const WORKLOADS = [
+  { path: '/templates', kind: 'templates', field: 'templates' },
+  { path: '/serverless', kind: 'serverless', field: 'endpoints' },
+  { path: '/pods', kind: 'pods', field: 'pods' },
+] as const;
+
+const PAGE = 2;
+
+/** One page of a list; the environment of a workload holds what its owner put there, so it must not get about. */
+function pageOf(all: readonly StoredWorkload[], field: string, query: URLSearchParams): StandInAnswer {
+  const from = Number(query.get('cursor') ?? 0);
+  const items = all.slice(from, from + PAGE).map((one) => ({ ...one, env: { TOKEN: 'a-workload-secret' } }));
+  const nextCursor = from + PAGE < all.length ? String(from + PAGE) : null;
+  return { status: 200, body: { [field]: items, pagination: { nextCursor } } };
+}
+
+function create(text: string, user: RunpodUser): StandInAnswer {
+  const body = readBody(text, ['name', 'username', 'password']);
+  if ('status' in body) return body;
+  const { name = '', username = '', password = '' } = body.fields;
+  const auth = written(user, 'create', 'rest-v2', user.create({ name, username, password }));
+  return auth ? { status: 201, body: auth } : NAME_TAKEN;
+}
+
+function update(text: string, user: RunpodUser, id: string): StandInAnswer {
+  const body = readBody(text, ['username', 'password']);
+  if ('status' in body) return body;
+  const { username = '', password = '' } = body.fields;
+  const auth = written(user, 'update', 'rest-v2', user.update(id, username, password));
+  return auth ? { status: 200, body: auth } : NOT_FOUND;
+}
+
+function remove(user: RunpodUser, id: string): StandInAnswer {
+  const auth = user.find(id);
+  if (!auth) return NOT_FOUND;
+  if (user.isInUse(id)) return IN_USE;
+  user.delete(id);
+  written(user, 'delete', 'rest-v2', auth);
+  return { status: 204 };
+}
+
+const LONGEST: Readonly<Record<string, number>> = { name: 191, username: 191, password: 16_384 };
+
+/** A body's fields, or the answer to a body that does not have exactly these, each a text within its limits. */
+function readBody(
+  text: string,
+  names: readonly string[],
+): { readonly fields: Readonly<Record<string, string>> } | StandInAnswer {
+  const body = parsedObject(text);
+  if (!body) return NOT_JSON;
+  const errors = [
+    ...Object.keys(body)
+      .filter((key) => !names.includes(key))
+      .map((key) => `$: additional properties '${key}' not allowed`),
+    ...names.flatMap((name) => faultOf(name, body[name])),
+  ];
+  if (errors.length > 0) return problem(422, 'Unprocessable Entity', 'Request validation failed.', errors);
+  return { fields: Object.fromEntries(names.map((name) => [name, String(body[name])])) };
+}
+
+/** What is wrong with a field. The value is not repeated. */
+function faultOf(name: string, value: unknown): string[] {
+  const longest = LONGEST[name] ?? 0;
+  if (value === undefined) return [`$: missing property '${name}'`];
+  if (typeof value !== 'string') return [`$.${name}: value must be a string`];
+  if (value.length < 1) return [`$.${name}: length must be at least 1`];
+  if (value.length > longest) return [`$.${name}: length must be at most ${longest}`];
+  return [];
+}
+
+function found(auth: StoredAuth | undefined): StandInAnswer {
+  return auth ? { status: 200, body: shown(auth) } : NOT_FOUND;
+}
