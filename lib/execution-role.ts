@@ -7,7 +7,7 @@ import { Annotations, ArnFormat, Stack, Validations } from 'aws-cdk-lib';
 import { ManagedPolicy, Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
-import type { RefresherSettings, Target } from '../lambda/refresh-credentials/model';
+import type { EcrRegistry, RefresherSettings, Registry } from '../lambda/refresh-credentials/model';
 import { ConfigError } from './config/mistakes';
 import { type Permission, type PolicyRoom, packPermissions } from './policy-packing';
 
@@ -50,7 +50,7 @@ export class ExecutionRole extends Role {
     Validations.of(this).acknowledge({
       id: 'AwsSolutions-IAM5[Resource::*]',
       reason:
-        'ecr:GetAuthorizationToken knows no resource (Service Authorization Reference). What the token may pull is decided by the statement PullRepositories, which names each repository.',
+        'ecr:GetAuthorizationToken, and for ECR Public ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken, know no resource (Service Authorization Reference). What the token may pull is decided by the statement PullRepositories, which names each repository.',
     });
   }
 
@@ -70,7 +70,9 @@ export class ExecutionRole extends Role {
 }
 
 function permissions(scope: Construct, { settings, logGroup }: ExecutionRoleProps): Permission[] {
-  const ownRoleTargets = settings.targets.filter(({ registry }) => registry.roleArn === undefined);
+  const registries = settings.targets.map(({ registry }) => registry);
+  const ecr = registries.filter(isEcr);
+  const ownRoleEcr = ecr.filter(({ roleArn }) => roleArn === undefined);
   return [
     {
       sid: 'WriteOwnLogs',
@@ -83,19 +85,31 @@ function permissions(scope: Construct, { settings, logGroup }: ExecutionRoleProp
       resources: settings.targets.map((target) => secretArn(scope, target.runpodApiKeySecretName)),
     },
     {
+      sid: 'ReadRegistryCredentials',
+      actions: ['secretsmanager:GetSecretValue'],
+      resources: registries.flatMap((registry) =>
+        'credentialSecretName' in registry ? [secretArn(scope, registry.credentialSecretName)] : [],
+      ),
+    },
+    {
       sid: 'IssueEcrCredential',
       actions: ['ecr:GetAuthorizationToken'],
-      resources: ownRoleTargets.length > 0 ? ['*'] : [],
+      resources: ownRoleEcr.length > 0 ? ['*'] : [],
+    },
+    {
+      sid: 'IssueEcrPublicCredential',
+      actions: ['ecr-public:GetAuthorizationToken', 'sts:GetServiceBearerToken'],
+      resources: registries.some(({ type }) => type === 'ecr-public') ? ['*'] : [],
     },
     {
       sid: 'AssumePullRoles',
       actions: ['sts:AssumeRole'],
-      resources: settings.targets.flatMap(({ registry }) => registry.roleArn ?? []),
+      resources: ecr.flatMap(({ roleArn }) => roleArn ?? []),
     },
     {
       sid: 'PullRepositories',
       actions: ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
-      resources: ownRoleTargets.flatMap((target) => repositoryArns(scope, target)),
+      resources: ownRoleEcr.flatMap((registry) => repositoryArns(scope, registry)),
     },
   ];
 }
@@ -111,7 +125,11 @@ export function secretArn(scope: Construct, nameOrArn: string): string {
   });
 }
 
-function repositoryArns(scope: Construct, { registry }: Target): string[] {
+function isEcr(registry: Registry): registry is EcrRegistry {
+  return registry.type === 'ecr';
+}
+
+function repositoryArns(scope: Construct, registry: EcrRegistry): string[] {
   const stack = Stack.of(scope);
   return registry.repositories.map((resourceName) =>
     stack.formatArn({

@@ -110,7 +110,11 @@ function tellRefresh({ result, error, coldStartMs = 0, durationMs }: Invocation<
 }
 
 function imageOf({ verifyImage, registry }: Target): [repository: string, tag: string] {
-  const [repository = '', tag = 'latest'] = (verifyImage ?? registry.repositories[0] ?? '').split(':');
+  const [repository = '', tag = 'latest'] = (
+    verifyImage ??
+    (registry.type === 'ecr' ? registry.repositories[0] : undefined) ??
+    ''
+  ).split(':');
   return [repository, tag];
 }
 

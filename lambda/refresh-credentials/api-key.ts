@@ -1,24 +1,17 @@
 import type { SecretsProvider } from '@aws-lambda-powertools/parameters/secrets';
-import { type AwsCall, callAws } from './aws';
 import type { Clock } from './clock';
 import { OperatorMustActError } from './errors';
 import { Secret } from './model';
+import { createSecretReader } from './secret-value';
 
 /** Reads a Runpod API key. Never from a cache: a run reads each key once, and reads it again when Runpod refuses it. */
 export type ReadApiKey = (secretName: string, deadlineMs: number) => Promise<Secret>;
 
 /** Reads Runpod API keys from Secrets Manager. */
 export function createApiKeyReader(provider: SecretsProvider, clock: Clock): ReadApiKey {
-  return async (secretName, deadlineMs) => {
-    const call: AwsCall = {
-      name: `secretsmanager:GetSecretValue ${secretName}`,
-      deadlineMs,
-      reason: 'secret-unusable',
-      mends: { ResourceNotFoundException: howToMake(secretName) },
-    };
-    const value = await callAws(call, clock, () => provider.get(secretName, { forceFetch: true }));
-    return parseApiKey(secretName, value);
-  };
+  const read = createSecretReader(provider, clock);
+  return async (secretName, deadlineMs) =>
+    parseApiKey(secretName, await read(secretName, deadlineMs, 'the key'));
 }
 
 /**
@@ -34,11 +27,6 @@ export function parseApiKey(secretName: string, value: unknown): Secret {
   if (!/^[\x21-\x7e]+$/.test(key))
     throw unusable(secretName, 'a value that is empty or has spaces or line breaks in it');
   return new Secret(key);
-}
-
-/** Reads the key from standard input: an argument would end in the shell's history and in the process list. */
-function howToMake(secretName: string): string {
-  return `Make it with: aws secretsmanager create-secret --name ${secretName} --secret-string file:///dev/stdin (then paste the key and press Ctrl-D twice)`;
 }
 
 function apiKeyField(secretName: string, text: string): string {

@@ -37,7 +37,17 @@ export interface Credential {
   readonly expiresAt?: Date;
   /** Base address of the registry that accepts it, as that registry's owner names it (`https://…`, no trailing slash). */
   readonly registryUrl: string;
+  /**
+   * The registry takes Basic auth, and need not be asked first which login it wants.
+   * @default false - it is asked, and gets no password before it has answered
+   */
+  readonly basicAtOnce?: boolean;
+  /** What a person looks at when the registry rejects it. @default - the repository's policy and the role's permissions */
+  readonly origin?: string;
 }
+
+/** Runpod's limits of a registry auth, in characters (REST v2, `PATCH /registries/{id}`). */
+export const MAX_CREDENTIAL_LENGTH = { username: 191, password: 16_384 } as const;
 
 /** Amazon ECR: a password that AWS issues and that dies after 12 hours. */
 export interface EcrRegistry {
@@ -52,8 +62,48 @@ export interface EcrRegistry {
   readonly externalId?: string;
 }
 
+/** Amazon ECR Public: authenticated pulls from `public.ecr.aws`, with a password that dies after 12 hours. */
+export interface EcrPublicRegistry {
+  readonly type: 'ecr-public';
+  readonly url: string;
+}
+
+/** What the registries have in common whose user name and password stand in a secret. They have no time of expiry. */
+interface StoredLoginRegistry {
+  /** Secrets Manager name or ARN; the value is JSON, `{"username": "…", "password": "…"}`. */
+  readonly credentialSecretName: string;
+  /** Base address of its distribution API (`https://…`). */
+  readonly url: string;
+}
+
+/** Docker Hub. */
+export interface DockerHubRegistry extends StoredLoginRegistry {
+  readonly type: 'docker-hub';
+}
+
+/** GitHub's container registry. */
+export interface GhcrRegistry extends StoredLoginRegistry {
+  readonly type: 'ghcr';
+}
+
+/** Google Artifact Registry. Its secret is a service account's key file as it is; the user name is `_json_key`. */
+export interface GoogleArtifactRegistry extends StoredLoginRegistry {
+  readonly type: 'google-artifact-registry';
+}
+
+/** Any other registry that speaks the OCI distribution API. */
+export interface SelfHostedRegistry extends StoredLoginRegistry {
+  readonly type: 'self-hosted';
+}
+
 /** Where a target's credential comes from. */
-export type Registry = EcrRegistry;
+export type Registry =
+  | EcrRegistry
+  | EcrPublicRegistry
+  | DockerHubRegistry
+  | GhcrRegistry
+  | GoogleArtifactRegistry
+  | SelfHostedRegistry;
 
 /**
  * What happens when a registry cannot be asked whether it accepts the new credential. A registry that answers
@@ -106,7 +156,7 @@ export const SETTINGS_FILE = 'refresher.json';
 /** Namespace of the function's metrics. */
 export const METRIC_NAMESPACE = 'RunpodEcrRefresher';
 
-/** How long an ECR authorization token lives, in hours (Amazon ECR API reference, GetAuthorizationToken). */
+/** How long an ECR authorization token lives, in hours (Amazon ECR API reference, GetAuthorizationToken; ECR Public alike). */
 export const ECR_TOKEN_LIFE_HOURS = 12;
 
 /** A target that was refreshed, as the function returns it. */

@@ -8,11 +8,12 @@ import { createHttp } from './http';
 import { Memo } from './memo';
 import type { RefresherSettings } from './model';
 import type { RefreshPorts } from './refresh';
-import { createEcr } from './registries/ecr';
 import { createProof } from './registries/oci-proof';
+import { createRegistries } from './registries/registries';
 import { DEFAULT_RETRY_POLICY } from './retry';
 import { RunpodAccount } from './runpod/account';
 import { createRoutes } from './runpod/routes';
+import { createSecretReader } from './secret-value';
 import { sendOverNetwork } from './transport';
 
 /** The use case's ports, and what is learnt in passing by the clients behind them. */
@@ -27,16 +28,21 @@ export function createPorts({ runpod }: Pick<RefresherSettings, 'runpod'>, clock
   const secretsManager = new SecretsManagerClient(AWS_CLIENT_DEFAULTS);
   const apiKeyAges = watchApiKeyAges(secretsManager);
   const secrets = new SecretsProvider({ awsSdkV3Client: secretsManager });
-  const ecr = createEcr(clock);
+  const registries = createRegistries(clock, createSecretReader(registrySecrets(), clock));
   const accounts = new Memo<string, RunpodAccount>();
   const ports: RefreshPorts = {
     clock,
     readApiKey: createApiKeyReader(secrets, clock),
-    shareKey: ecr.shareKey,
-    issueCredential: ecr.issue,
+    shareKey: registries.shareKey,
+    issueCredential: registries.issue,
     prove: createProof(http),
     accountOf: (secretName) =>
       accounts.get(secretName, () => new RunpodAccount(createRoutes(http, runpod), clock)),
   };
   return { ports, apiKeyAges };
+}
+
+/** A client of their own: the age of a registry's secret must not pass for the age of a Runpod key. */
+function registrySecrets(): SecretsProvider {
+  return new SecretsProvider({ awsSdkV3Client: new SecretsManagerClient(AWS_CLIENT_DEFAULTS) });
 }

@@ -66,6 +66,13 @@ export const apiUrl = () =>
     'an https: address without user, query or fragment (http: only for a loopback host)',
   );
 
+/** A registry's base address: the distribution API knows no path before its own. */
+export const registryUrl = () =>
+  textLike(
+    /^(https:\/\/([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])|http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\]))(:\d{1,5})?\/?$/,
+    'an https: address of host and port only, such as https://registry.example.com (http: only for a loopback host)',
+  );
+
 /** A page that people open. */
 export const pageUrl = () =>
   textLike(

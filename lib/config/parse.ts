@@ -26,7 +26,7 @@ export function parseConfig(text: string, file: string): RefresherConfig {
 
 function describeIssue(issue: z.core.$ZodIssue, input: unknown): Mistake[] {
   if (issue.code === 'unrecognized_keys')
-    return unknownKeyMistakes(issue, knownKeysAt(configSchema, issue.path));
+    return unknownKeyMistakes(issue, knownKeysAt(configSchema, issue.path, input));
   const { path, message } = issue;
   return [{ path, expected: message, found: describeFound(valueAt(input, path), path) }];
 }
@@ -48,16 +48,25 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
   );
 }
 
-/** The keys that the schema knows for the object at this path. */
-function knownKeysAt(schema: unknown, path: readonly PropertyKey[]): readonly string[] {
+/** The keys that the schema knows for the object at this path; of a union's options, those of the one that is meant. */
+function knownKeysAt(schema: unknown, path: readonly PropertyKey[], input: unknown): readonly string[] {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) {
-    return knownKeysAt(schema.unwrap(), path);
+    return knownKeysAt(schema.unwrap(), path, input);
   }
   if (schema instanceof z.ZodDiscriminatedUnion) {
-    return schema.options.flatMap((option) => knownKeysAt(option, path));
+    const meant = schema.options.find((option) => hasType(option, valueAt(input, ['type'])));
+    return knownKeysAt(meant, path, input);
   }
   const [step, ...rest] = path;
-  if (schema instanceof z.ZodArray) return knownKeysAt(schema.element, rest);
+  const value = step === undefined ? undefined : valueAt(input, [step]);
+  if (schema instanceof z.ZodArray) return knownKeysAt(schema.element, rest, value);
   if (!(schema instanceof z.ZodObject)) return [];
-  return step === undefined ? Object.keys(schema.shape) : knownKeysAt(schema.shape[String(step)], rest);
+  return step === undefined
+    ? Object.keys(schema.shape)
+    : knownKeysAt(schema.shape[String(step)], rest, value);
+}
+
+function hasType(option: unknown, type: unknown): boolean {
+  const literal = option instanceof z.ZodObject ? option.shape.type : undefined;
+  return literal instanceof z.ZodLiteral && literal.value === type;
 }

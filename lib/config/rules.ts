@@ -1,6 +1,7 @@
 /** What must hold between values. The input may be anything: these rules run beside the schema, not after it. */
 
 import { describeFound, looksLikeRunpodKey, type Mistake } from './mistakes';
+import { IMAGE_GRAMMARS } from './registries';
 
 type Path = readonly PropertyKey[];
 type Entry = Readonly<Record<string, unknown>>;
@@ -14,7 +15,7 @@ export function brokenRules(config: unknown): Mistake[] {
     ...targets.flatMap((target, index) => [
       ...(isEntry(listed[index]) ? exactlyOneAuth(target, ['targets', index]) : []),
       ...externalIdNeedsRole(entry(target.registry), ['targets', index, 'registry']),
-      ...imageIsListed(target, ['targets', index, 'verifyImage']),
+      ...imageFitsRegistry(target, ['targets', index, 'verifyImage']),
     ]),
     ...duplicates(targets, 'name', (target) => text(target.name), 'a name that no other target has'),
     ...sameAuth(targets, 'registryAuthId', entry(config).runpodApiKeySecretName),
@@ -47,13 +48,25 @@ function externalIdNeedsRole(registry: Entry, path: Path): Mistake[] {
   return [{ path: [...path, 'externalId'], expected, found: 'no roleArn' }];
 }
 
-function imageIsListed(target: Entry, path: Path): Mistake[] {
+/** The schema checks the grammar that all images share; this is what the kind of registry adds. */
+function imageFitsRegistry(target: Entry, path: Path): Mistake[] {
   const image = text(target.verifyImage);
-  const repositories = list(entry(target.registry).repositories);
-  if (image === undefined || repositories.includes(image.replace(/[:@].*$/s, ''))) return [];
+  const { type, repositories } = entry(target.registry);
   const expected =
-    'an image of one of the repositories of this target, as repository:tag or repository@digest';
-  return [{ path, expected, found: describeFound(image, path) }];
+    type === 'ecr' ? unlessListed(image, list(repositories)) : unlessCalledSo(image, text(type));
+  return image === undefined || expected === undefined
+    ? []
+    : [{ path, expected, found: describeFound(image, path) }];
+}
+
+function unlessListed(image = '', repositories: readonly unknown[]): string | undefined {
+  if (repositories.includes(image.replace(/[:@].*$/s, ''))) return undefined;
+  return 'an image of one of the repositories of this target, as repository:tag or repository@digest';
+}
+
+function unlessCalledSo(image = '', type: string | undefined): string | undefined {
+  const grammar = Object.entries(IMAGE_GRAMMARS).find(([name]) => name === type)?.[1];
+  return grammar?.pattern.test(image) === false ? grammar.expected : undefined;
 }
 
 function sameAuth(targets: readonly Entry[], key: string, defaultSecret: unknown): Mistake[] {

@@ -6,7 +6,6 @@ import { ECR_TOKEN_LIFE_HOURS } from '../../lambda/refresh-credentials/model';
 import {
   apiUrl,
   email,
-  externalId,
   httpsEndpoint,
   imageReference,
   pageUrl,
@@ -17,6 +16,7 @@ import {
   textLike,
   topicArn,
 } from './grammar';
+import { registry } from './registries';
 
 const MAX_INTERVAL_HOURS = ECR_TOKEN_LIFE_HOURS / 2;
 const INTERVAL = `a whole number of hours from 1 to ${MAX_INTERVAL_HOURS} (half of an ECR credential's ${ECR_TOKEN_LIFE_HOURS} hours)`;
@@ -35,30 +35,6 @@ const topicArns = () =>
     .array(topicArn(), 'a list of SNS topic ARNs')
     .max(MAX_TOPICS, `at most ${MAX_TOPICS} SNS topic ARNs`)
     .default([]);
-
-const ecrRegistry = z
-  .strictObject(
-    {
-      type: z.literal('ecr', '"ecr"').describe('Amazon ECR, private repositories.'),
-      region: region().optional().describe("The repositories' region. Default: the stack's region."),
-      repositories: z
-        .array(repositoryName(), 'a list of ECR repository names')
-        .min(1, 'at least one repository name')
-        .describe(
-          'What the credential may pull: names of repositories, at least one. The credential at Runpod can pull these and nothing else.',
-        ),
-      roleArn: roleArn()
-        .optional()
-        .describe(
-          'A role to assume for the credential, for repositories in another account. It then decides what can be pulled.',
-        ),
-      externalId: externalId()
-        .optional()
-        .describe("The external id that the role's trust policy asks for. Only with roleArn."),
-    },
-    'an object that describes the registry',
-  )
-  .describe('Where the credential comes from.');
 
 const target = z
   .strictObject(
@@ -85,11 +61,7 @@ const target = z
         .describe(
           'Name or ARN of the secret with the API key of another Runpod account or team. Default: the top-level runpodApiKeySecretName.',
         ),
-      registry: z
-        .discriminatedUnion('type', [ecrRegistry], {
-          error: (issue) => (issue.code === 'invalid_union' ? '"ecr"' : 'an object whose type is "ecr"'),
-        })
-        .describe('Where the credential comes from.'),
+      registry,
       verify: oneOf(['required', 'best-effort', 'off'])
         .default('best-effort')
         .describe(

@@ -1,6 +1,7 @@
 /** From the configuration to what the function is told. */
 
 import type { RefresherSettings, Target } from '../../lambda/refresh-credentials/model';
+import { imageWithin, toRegistry } from './registries';
 import type { RefresherConfig } from './schema';
 
 /**
@@ -10,6 +11,13 @@ import type { RefresherConfig } from './schema';
 export function toSettings(config: RefresherConfig): RefresherSettings {
   const { stackName: service, runpodApiKeySecretName } = config;
   const { delegationPrincipalArns: _, ...runpod } = config.runpod;
-  const targets = config.targets.map((target): Target => ({ runpodApiKeySecretName, ...target }));
+  const targets = config.targets.map(
+    ({ registry, verifyImage, ...target }): Target => ({
+      runpodApiKeySecretName,
+      ...target,
+      registry: toRegistry(registry),
+      ...(verifyImage !== undefined && { verifyImage: imageWithin(registry.type, verifyImage) }),
+    }),
+  );
   return { service, targets, runpod };
 }

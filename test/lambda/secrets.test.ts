@@ -100,10 +100,8 @@ async function outputOf(path: Path): Promise<{ output: string; failed: boolean; 
           deadlineMs,
           reason: 'configuration-wrong',
         } as const;
-        return decodeAuthorizationToken(
-          await callAws(call, clock, path.ecr ?? (async () => TOKEN_DATA)),
-          clock.now(),
-        );
+        const data = await callAws(call, clock, path.ecr ?? (async () => TOKEN_DATA));
+        return { ...decodeAuthorizationToken(data, clock.now()), basicAtOnce: true };
       },
       prove: createProof(http),
       accountOf: () => account,

@@ -34,6 +34,7 @@ export function aCredential(differences: Partial<Credential> = {}): Credential {
     password: new Secret('a:password'),
     expiresAt: new Date(NOON + 12 * 3_600_000),
     registryUrl: 'https://123456789012.dkr.ecr.us-east-1.amazonaws.com',
+    basicAtOnce: true,
     ...differences,
   };
 }

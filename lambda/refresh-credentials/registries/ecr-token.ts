@@ -13,9 +13,16 @@ export interface AuthorizationData {
  * may hold colons itself (Amazon ECR API reference, AuthorizationData).
  *
  * @param nowMs - milliseconds since the epoch
+ * @param action - the AWS action that answered, for the message
  * @throws TransientError when any part is missing, malformed or expired, saying which but never what stood there
  */
-export function decodeAuthorizationToken(data: AuthorizationData | undefined, nowMs: number): Credential {
+export function decodeAuthorizationToken(
+  data: AuthorizationData | undefined,
+  nowMs: number,
+  action = 'ecr:GetAuthorizationToken',
+): Credential {
+  const refused = (found: string) =>
+    new TransientError(`${action} answered with ${found}; nothing was sent to Runpod`);
   const token = data?.authorizationToken;
   if (!token) throw refused('no token');
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(token) || token.length % 4 === 1)
@@ -28,17 +35,17 @@ export function decodeAuthorizationToken(data: AuthorizationData | undefined, no
   const username = pair.slice(0, colon);
   const password = pair.slice(colon + 1);
   if (!username || !password) throw refused(`a token without a ${username ? 'password' : 'user name'}`);
-  return { username, password: new Secret(password), ...validity(data, nowMs) };
+  return { username, password: new Secret(password), ...validity(data, nowMs, refused) };
 }
 
-function validity(data: AuthorizationData, nowMs: number): Pick<Credential, 'expiresAt' | 'registryUrl'> {
+function validity(
+  data: AuthorizationData,
+  nowMs: number,
+  refused: (found: string) => TransientError,
+): Pick<Credential, 'expiresAt' | 'registryUrl'> {
   const { expiresAt, proxyEndpoint } = data;
   if (!expiresAt || Number.isNaN(expiresAt.getTime())) throw refused('no time of expiry');
   if (expiresAt.getTime() <= nowMs) throw refused(`a token that expired at ${expiresAt.toISOString()}`);
   if (!proxyEndpoint) throw refused('no registry address');
   return { expiresAt, registryUrl: proxyEndpoint.replace(/\/+$/, '') };
-}
-
-function refused(found: string): TransientError {
-  return new TransientError(`ecr:GetAuthorizationToken answered with ${found}; nothing was sent to Runpod`);
 }

@@ -25,7 +25,7 @@ export function createEcr(clock: Clock): RegistryKind<EcrRegistry> {
       const answer = await callAws({ name, deadlineMs, reason: 'configuration-wrong' }, clock, () =>
         client.send(new GetAuthorizationTokenCommand({})),
       );
-      return decodeAuthorizationToken(answer.authorizationData?.[0], clock.now());
+      return { ...decodeAuthorizationToken(answer.authorizationData?.[0], clock.now()), basicAtOnce: true };
     },
   };
 }

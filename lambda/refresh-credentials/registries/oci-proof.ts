@@ -1,7 +1,9 @@
-import { OperatorMustActError, TransientError } from '../errors';
+import { TransientError } from '../errors';
 import type { SendHttp } from '../http';
 import type { Credential } from '../model';
 import type { HttpAnswer } from '../transport';
+import { type Challenge, parseChallenges } from './challenge';
+import { basicAuth, fetchToken, rejected } from './token-service';
 
 /** What the registry said: it accepted the credential, or gave no answer to the question, and why. A "no" is thrown. */
 export type Proof =
@@ -23,53 +25,123 @@ const MANIFEST_TYPES = [
 /**
  * Proves credentials by the OCI distribution API: `GET /v2/` for the login, `HEAD` on the manifest for the
  * right to pull. Each throws OperatorMustActError `credential-rejected` when the registry says no (401, 403).
+ *
+ * A registry is first asked without the credential, as its clients do: GHCR and ECR Public reject a password that
+ * they did not ask for, and one that lets anybody in has proved nothing by letting the credential in.
  */
 export function createProof(http: SendHttp): Prove {
   return async (credential, image, deadlineMs) => {
-    const login = await ask({ credential, path: '/v2/', method: 'GET', deadlineMs });
-    if (!login.accepted || !image) return login;
-    const { repository, reference } = splitImage(image);
-    return ask({ credential, path: `/v2/${repository}/manifests/${reference}`, method: 'HEAD', deadlineMs });
-  };
-
-  async function ask(question: Question): Promise<Proof> {
+    const conversation = new Conversation(http, credential, deadlineMs);
+    const questions = image === undefined ? [LOGIN] : [LOGIN, manifestOf(image)];
     try {
-      return meaningOf(await send(question), question);
+      return credential.basicAtOnce
+        ? await conversation.ask(questions, basicAuth(credential))
+        : await conversation.askAsChallenged(questions);
     } catch (error) {
       if (error instanceof TransientError) return { accepted: false, because: error.message, lasting: false };
       throw error;
     }
-  }
-
-  function send({ credential, path, method, deadlineMs }: Question): Promise<HttpAnswer> {
-    const { username, password, registryUrl } = credential;
-    const basic = Buffer.from(`${username}:${password.reveal()}`).toString('base64');
-    const headers = { accept: method === 'HEAD' ? MANIFEST_TYPES : '*/*', authorization: `Basic ${basic}` };
-    return http({ method, url: `${registryUrl}${path}`, headers }, { deadlineMs });
-  }
+  };
 }
 
 interface Question {
-  readonly credential: Credential;
-  readonly path: string;
   readonly method: 'GET' | 'HEAD';
-  readonly deadlineMs: number;
+  readonly path: string;
+  /** What a token must allow for it. @default - nothing but the login */
+  readonly scope?: string;
 }
 
-function meaningOf({ status }: HttpAnswer, { credential, path }: Question): Proof {
-  if (status === 200) return { accepted: true };
-  const asked = `${new URL(credential.registryUrl).host}${path}`;
-  if (status === 401 || status === 403) {
-    throw new OperatorMustActError(
-      'credential-rejected',
-      `${asked} rejected the new credential (${status}); nothing was sent to Runpod; check the repository's policy and the role's permissions`,
-    );
-  }
-  return { accepted: false, because: `${asked} answered ${status}`, lasting: true };
-}
+const LOGIN: Question = { method: 'GET', path: '/v2/' };
 
-/** Splits `repository:tag` or `repository@digest`; a repository's name may hold slashes but no colon. */
-function splitImage(image: string): { repository: string; reference: string } {
+/** `repository:tag` or `repository@digest`; a repository's name may hold slashes but no colon. */
+function manifestOf(image: string): Question {
   const at = image.includes('@') ? image.indexOf('@') : image.indexOf(':');
-  return { repository: image.slice(0, at), reference: image.slice(at + 1) };
+  const repository = image.slice(0, at);
+  return {
+    method: 'HEAD',
+    path: `/v2/${repository}/manifests/${image.slice(at + 1)}`,
+    scope: `repository:${repository}:pull`,
+  };
+}
+
+/** One credential's questions to its registry. */
+class Conversation {
+  readonly #http: SendHttp;
+  readonly #credential: Credential;
+  readonly #deadlineMs: number;
+
+  constructor(http: SendHttp, credential: Credential, deadlineMs: number) {
+    this.#http = http;
+    this.#credential = credential;
+    this.#deadlineMs = deadlineMs;
+  }
+
+  /** Asks one after the other, until an answer is not 200. */
+  async ask(questions: readonly Question[], authorization: string): Promise<Proof> {
+    for (const question of questions) {
+      const { status } = await this.#send(question, authorization);
+      if (status === 401 || status === 403) throw rejected(this.#name(question), status, this.#credential);
+      if (status !== 200) return unproved(`${this.#name(question)} answered ${status}`);
+    }
+    return { accepted: true };
+  }
+
+  /** Finds out which login the registry wants, then asks with it. */
+  async askAsChallenged(questions: readonly Question[]): Promise<Proof> {
+    const challenged = await this.#challenge(questions);
+    if ('accepted' in challenged) return challenged;
+    const { scheme, parameters } = challenged;
+    if (scheme === 'basic') return this.ask(questions, basicAuth(this.#credential));
+    // A token is for one scope: the last question has the widest.
+    const last = questions.slice(-1);
+    const [credential, deadlineMs] = [this.#credential, this.#deadlineMs];
+    const answer = await fetchToken(this.#http, {
+      credential,
+      parameters,
+      scope: last[0]?.scope,
+      deadlineMs,
+    });
+    return 'token' in answer ? this.ask(last, `Bearer ${answer.token.reveal()}`) : unproved(answer.because);
+  }
+
+  /** The login that the registry asks for, at the latest for the image. */
+  async #challenge(questions: readonly Question[]): Promise<Challenge | Proof> {
+    for (const question of questions) {
+      const { status, headers } = await this.#send(question);
+      if (status === 401)
+        return (
+          preferred(headers) ??
+          unproved(`${this.#name(question)} asks for a login that is neither Basic nor a token`)
+        );
+      if (status !== 200)
+        return unproved(`${this.#name(question)} answered ${status} without asking for a login`);
+    }
+    return unproved(`${this.#host} lets anybody in, so it says nothing of the credential`);
+  }
+
+  #send({ method, path }: Question, authorization?: string): Promise<HttpAnswer> {
+    const accept = method === 'HEAD' ? MANIFEST_TYPES : '*/*';
+    const headers = { accept, ...(authorization !== undefined && { authorization }) };
+    const url = `${this.#credential.registryUrl}${path}`;
+    return this.#http({ method, url, headers }, { deadlineMs: this.#deadlineMs });
+  }
+
+  #name({ path }: Question): string {
+    return `${this.#host}${path}`;
+  }
+
+  get #host(): string {
+    return new URL(this.#credential.registryUrl).host;
+  }
+}
+
+function unproved(because: string): Proof {
+  return { accepted: false, because, lasting: true };
+}
+
+/** A token service rather than Basic where a registry offers both, as its clients choose. */
+function preferred(headers: HttpAnswer['headers']): Challenge | undefined {
+  const challenges = parseChallenges(headers['www-authenticate'] ?? '');
+  const offered = (scheme: string) => challenges.find((challenge) => challenge.scheme === scheme);
+  return offered('bearer') ?? offered('basic');
 }

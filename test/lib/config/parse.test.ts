@@ -183,12 +183,12 @@ describe('parseConfig', () => {
     [
       'another registry',
       withRegistry({ type: 'gcr' }),
-      'targets[0].registry.type: expected "ecr"; found "gcr"',
+      'targets[0].registry.type: expected one of "ecr", "ecr-public", "docker-hub", "ghcr", "google-artifact-registry", "self-hosted"; found "gcr"',
     ],
     [
       'no registry',
       withTarget({ registry: undefined }),
-      'targets[0].registry: expected an object whose type is "ecr"; found nothing',
+      'targets[0].registry: expected an object whose type is one of "ecr", "ecr-public", "docker-hub", "ghcr", "google-artifact-registry", "self-hosted"; found nothing',
     ],
     [
       'no repositories',

@@ -1,0 +1,47 @@
+/** What a registry asks for, by one challenge of its `WWW-Authenticate` header (RFC 9110, section 11.6.1). */
+export interface Challenge {
+  /** In lower case: `basic`, `bearer`. */
+  readonly scheme: string;
+  /** By name in lower case. */
+  readonly parameters: ReadonlyMap<string, string>;
+}
+
+const SEPARATORS = /[ \t,]*/y;
+const PARAMETER =
+  /([\w!#$%&'*+.^`|~-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([\w!#$%&'*+.^`|~-]+))(?=[ \t]*(?:,|$))/sy;
+const SCHEME = /([\w!#$%&'*+.^`|~-]+)(?=[ \t,]|$)/y;
+/** What some schemes have in the place of parameters. */
+const TOKEN68 = /[ \t]+[\w.~+/-]+=*(?=[ \t]*(?:,|$))/y;
+
+/**
+ * Reads the challenges of a `WWW-Authenticate` header, several in one header included.
+ *
+ * @returns none where the header is malformed, or where a parameter stands twice: its meaning would be a guess
+ */
+export function parseChallenges(header: string): readonly Challenge[] {
+  const challenges: { scheme: string; parameters: Map<string, string> }[] = [];
+  for (let at = skip(SEPARATORS, header, 0); at < header.length; at = skip(SEPARATORS, header, at)) {
+    const current = challenges.at(-1);
+    const parameter = current && match(PARAMETER, header, at);
+    const scheme = parameter ? undefined : match(SCHEME, header, at);
+    if (parameter) {
+      const [text, name = '', quoted, token = ''] = parameter;
+      if (current.parameters.has(name.toLowerCase())) return [];
+      current.parameters.set(name.toLowerCase(), quoted?.replace(/\\(.)/gs, '$1') ?? token);
+      at += text.length;
+    } else if (scheme) {
+      challenges.push({ scheme: scheme[0].toLowerCase(), parameters: new Map() });
+      at = skip(TOKEN68, header, at + scheme[0].length);
+    } else return [];
+  }
+  return challenges;
+}
+
+function match(pattern: RegExp, text: string, at: number): RegExpExecArray | null {
+  pattern.lastIndex = at;
+  return pattern.exec(text);
+}
+
+function skip(pattern: RegExp, text: string, at: number): number {
+  return at + (match(pattern, text, at)?.[0].length ?? 0);
+}

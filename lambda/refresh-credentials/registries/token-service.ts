@@ -1,0 +1,91 @@
+import { OperatorMustActError } from '../errors';
+import type { SendHttp } from '../http';
+import { type Credential, Secret } from '../model';
+import type { HttpAnswer } from '../transport';
+import { parseObject } from './stored-login';
+
+/** What is asked of the token service that a registry named. */
+export interface TokenQuestion {
+  readonly credential: Credential;
+  /** The parameters of the registry's challenge. */
+  readonly parameters: ReadonlyMap<string, string>;
+  /** Such as `repository:team/worker:pull`. @default - a login without any right */
+  readonly scope: string | undefined;
+  readonly deadlineMs: number;
+}
+
+/** A token, or why there is none although the service did not reject the credential. */
+export type TokenAnswer = { readonly token: Secret } | { readonly because: string };
+
+/**
+ * Exchanges a credential for a registry's token (distribution, token authentication specification).
+ *
+ * The scope is ours, not the challenge's: before the question is known a registry names a placeholder there
+ * (ghcr.io: `repository:user/image:pull`).
+ *
+ * @throws OperatorMustActError `credential-rejected` for 401 and 403, `configuration-wrong` where the credential
+ *   would go to an address that cannot be trusted with it
+ * @throws TransientError where the service gives no answer
+ */
+export async function fetchToken(http: SendHttp, question: TokenQuestion): Promise<TokenAnswer> {
+  const { credential, parameters, scope, deadlineMs } = question;
+  const url = tokenServiceUrl(parameters.get('realm'), credential.registryUrl);
+  const service = parameters.get('service');
+  if (service !== undefined) url.searchParams.set('service', service);
+  if (scope !== undefined) url.searchParams.set('scope', scope);
+  const headers = { accept: 'application/json', authorization: basicAuth(credential) };
+  const answer = await http({ method: 'GET', url: url.href, headers }, { deadlineMs });
+  return meaningOf(answer, url.host, credential);
+}
+
+/** The header that carries user name and password (RFC 7617). */
+export function basicAuth({ username, password }: Credential): string {
+  return `Basic ${Buffer.from(`${username}:${password.reveal()}`).toString('base64')}`;
+}
+
+/** What a registry's or its token service's "no" means for a credential. */
+export function rejected(asked: string, status: number, { origin }: Credential): OperatorMustActError {
+  return new OperatorMustActError(
+    'credential-rejected',
+    `${asked} rejected the new credential (${status}); nothing was sent to Runpod; check ${origin ?? "the repository's policy and the role's permissions"}`,
+  );
+}
+
+/**
+ * The token service may be on another host, but only over https: plain http is for a registry that is itself on
+ * the loopback interface, so that no registry can direct a credential at what listens beside the function.
+ */
+function tokenServiceUrl(realm: string | undefined, registryUrl: string): URL {
+  const registry = new URL(registryUrl);
+  if (realm === undefined || !URL.canParse(realm)) throw untrusted(registry, 'no address');
+  const url = new URL(realm);
+  if (url.username !== '' || url.password !== '') throw untrusted(registry, 'an address with a user in it');
+  const bothLoopback =
+    url.protocol === 'http:' && registry.protocol === 'http:' && isLoopback(url) && isLoopback(registry);
+  if (url.protocol !== 'https:' && !bothLoopback) throw untrusted(registry, 'an address that is not https');
+  url.hash = '';
+  return url;
+}
+
+function isLoopback({ hostname }: URL): boolean {
+  return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+}
+
+/** Nothing of the realm is quoted: it is the registry's text. */
+function untrusted(registry: URL, found: string): OperatorMustActError {
+  return new OperatorMustActError(
+    'configuration-wrong',
+    `${registry.host} sends whoever logs in to a token service, with ${found} as its realm; no credential was sent there, and nothing to Runpod; check the address of the registry`,
+  );
+}
+
+function meaningOf({ status, body }: HttpAnswer, host: string, credential: Credential): TokenAnswer {
+  const asked = `${host}, the token service of ${new URL(credential.registryUrl).host},`;
+  if (status === 401 || status === 403) throw rejected(asked, status, credential);
+  if (status !== 200) return { because: `${asked} answered ${status}` };
+  const { token, access_token: accessToken } = parseObject(body) ?? {};
+  const value = token || accessToken;
+  // What may stand in an HTTP header without being quoted.
+  const usable = typeof value === 'string' && /^[\x21-\x7e]+$/.test(value);
+  return usable ? { token: new Secret(value) } : { because: `${asked} answered without a token` };
+}

@@ -1,0 +1,156 @@
+/** The kinds of registry: what each is told in the configuration, and how its images are called. */
+
+import { z } from 'zod';
+import type { Registry } from '../../lambda/refresh-credentials/model';
+import { externalId, region, registryUrl, repositoryName, roleArn, secretId, textLike } from './grammar';
+
+/** What the name of an image must look like behind a kind of registry; the general grammar holds as well. */
+interface ImageGrammar {
+  readonly pattern: RegExp;
+  readonly expected: string;
+}
+
+const SHAPE = 'an object that describes the registry';
+const DESCRIPTION = 'Where the credential comes from.';
+
+const credentialSecretName = (holds = 'JSON, {"username": "…", "password": "…"}') =>
+  secretId().describe(`Name or ARN of the secret with the credential: ${holds}.`);
+
+const addressOf = (address: string, otherwise: string) =>
+  registryUrl()
+    .default(address)
+    .describe(`Base address of the registry. Other than the default only for ${otherwise}.`);
+
+const ecr = z
+  .strictObject(
+    {
+      type: z.literal('ecr').describe('Amazon ECR, private repositories.'),
+      region: region().optional().describe("The repositories' region. Default: the stack's region."),
+      repositories: z
+        .array(repositoryName(), 'a list of ECR repository names')
+        .min(1, 'at least one repository name')
+        .describe(
+          'What the credential may pull: names of repositories, at least one. The credential at Runpod can pull these and nothing else.',
+        ),
+      roleArn: roleArn()
+        .optional()
+        .describe(
+          'A role to assume for the credential, for repositories in another account. It then decides what can be pulled.',
+        ),
+      externalId: externalId()
+        .optional()
+        .describe("The external id that the role's trust policy asks for. Only with roleArn."),
+    },
+    SHAPE,
+  )
+  .describe(DESCRIPTION);
+
+const ecrPublic = z
+  .strictObject(
+    {
+      type: z.literal('ecr-public').describe('Amazon ECR Public: authenticated pulls.'),
+      url: addressOf('https://public.ecr.aws', 'a proxy in front of it'),
+    },
+    SHAPE,
+  )
+  .describe(DESCRIPTION);
+
+const dockerHub = z
+  .strictObject(
+    {
+      type: z.literal('docker-hub').describe('Docker Hub.'),
+      credentialSecretName: credentialSecretName(),
+      url: addressOf('https://registry-1.docker.io', 'a proxy in front of it'),
+    },
+    SHAPE,
+  )
+  .describe(DESCRIPTION);
+
+const ghcr = z
+  .strictObject(
+    {
+      type: z.literal('ghcr').describe("GitHub's container registry."),
+      credentialSecretName: credentialSecretName(),
+      url: addressOf('https://ghcr.io', 'GitHub Enterprise, such as https://containers.example.ghe.com'),
+    },
+    SHAPE,
+  )
+  .describe(DESCRIPTION);
+
+const googleArtifactRegistry = z
+  .strictObject(
+    {
+      type: z.literal('google-artifact-registry').describe('Google Artifact Registry.'),
+      credentialSecretName: credentialSecretName("a service account's key file as it is"),
+      location: textLike(
+        /^[a-z]+(-[a-z]+\d{1,2})?$/,
+        'a location of Artifact Registry, such as europe-west3 or us',
+      ).describe("The repositories' region, such as europe-west3, or multi-region: us, europe, asia."),
+      url: registryUrl()
+        .optional()
+        .describe(
+          'Base address of the registry. Default: https://LOCATION-docker.pkg.dev; another one for gcr.io names, such as https://eu.gcr.io.',
+        ),
+    },
+    SHAPE,
+  )
+  .describe(DESCRIPTION);
+
+const selfHosted = z
+  .strictObject(
+    {
+      type: z.literal('self-hosted').describe('Any registry that speaks the OCI distribution API.'),
+      credentialSecretName: credentialSecretName(),
+      url: registryUrl().describe('Base address of the registry, such as https://registry.example.com:5000.'),
+    },
+    SHAPE,
+  )
+  .describe(DESCRIPTION);
+
+const OPTIONS = [ecr, ecrPublic, dockerHub, ghcr, googleArtifactRegistry, selfHosted] as const;
+
+const TYPES = OPTIONS.map(({ shape }) => `"${shape.type.value}"`).join(', ');
+
+/** `targets[].registry`. */
+export const registry = z
+  .discriminatedUnion('type', OPTIONS, {
+    error: ({ code }) =>
+      code === 'invalid_union' ? `one of ${TYPES}` : `an object whose type is one of ${TYPES}`,
+  })
+  .describe(DESCRIPTION);
+
+/** A registry with every default filled in that does not depend on another key. */
+export type RegistryConfig = z.output<typeof registry>;
+
+/** Where each kind's images are called otherwise than `repository:tag`. The name never begins with the host. */
+export const IMAGE_GRAMMARS: { readonly [Type in Registry['type']]?: ImageGrammar } = {
+  'ecr-public': {
+    pattern: /^(?!public\.ecr\.aws\/)[^/]+\//,
+    expected: 'an image as alias/repository:tag, as it is called behind public.ecr.aws/',
+  },
+  'docker-hub': {
+    pattern: /^([a-z0-9_-]+\/)?[^/]+$/,
+    expected:
+      'an image as namespace/repository:tag, or repository:tag for an official one, without docker.io/',
+  },
+  ghcr: {
+    pattern: /^[a-z0-9-]+\//,
+    expected: 'an image as owner/name:tag, as it is called behind ghcr.io/',
+  },
+  'google-artifact-registry': {
+    pattern: /^(?![^/]*-docker\.pkg\.dev\/|([a-z]+\.)?gcr\.io\/)[^/]+\//,
+    expected: 'an image as project/repository/name:tag, as it is called behind LOCATION-docker.pkg.dev/',
+  },
+};
+
+/** What the function is told of a registry. */
+export function toRegistry(config: RegistryConfig): Registry {
+  if (config.type !== 'google-artifact-registry') return config;
+  const { location, url = `https://${location}-docker.pkg.dev`, ...rest } = config;
+  return { ...rest, url };
+}
+
+/** Docker Hub keeps its official images in a namespace that people leave out. */
+export function imageWithin(type: Registry['type'], image: string): string {
+  return type === 'docker-hub' && !image.includes('/') ? `library/${image}` : image;
+}
