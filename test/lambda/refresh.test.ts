@@ -200,6 +200,14 @@ describe('refresh', () => {
     ]);
   });
 
+  it('keeps of a defect the class only', async () => {
+    const world = aWorld({ issue: () => Promise.reject(new TypeError('a message that may quote anything')) });
+
+    const outcomes = await run(world, [aTarget()]);
+
+    expect(summary(outcomes)).toEqual([['prod', 'unexpected TypeError; the stack trace is in the log']]);
+  });
+
   it('asks nothing of the registry and of Runpod when a key cannot be read', async () => {
     const world = aWorld({ readApiKey: () => Promise.reject(new TransientError('no answer')) });
 

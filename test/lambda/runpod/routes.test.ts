@@ -165,6 +165,7 @@ describe('the route graphql', () => {
     [{ data: { updateRegistryAuth: { id: 'a' } }, errors: [{ message: 'half done' }] }],
     [{ errors: [{ message: 'boom', extensions: { code: 'INTERNAL_SERVER_ERROR' } }] }],
     [{ errors: ['boom'] }],
+    [{ errors: [{ extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } }, { message: 'boom' }] }],
   ])('does not know whether an update was done that answers %j', async (body) => {
     const { route, call } = aWired('graphql', anAnswer(200, body));
 
