@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { App } from 'aws-cdk-lib';
+import { App, type Environment } from 'aws-cdk-lib';
 import type { RefresherConfig } from '../lib/config/schema';
 import { RefresherStack } from '../lib/refresher-stack';
 
@@ -22,11 +22,15 @@ export interface CloudFormationResource {
   readonly Properties: Readonly<Record<string, unknown>>;
 }
 
-/** Synthesises a configuration's stack into a directory, as the CDK CLI does, under cdk.json's feature flags. */
-export function synthesise(config: RefresherConfig, outdir: string): Synthesised {
+/**
+ * Synthesises a configuration's stack into a directory, as the CDK CLI does, under cdk.json's feature flags.
+ *
+ * @param env - where it is to be deployed; by default it may be anywhere
+ */
+export function synthesise(config: RefresherConfig, outdir: string, env?: Environment): Synthesised {
   const { context } = JSON.parse(readFileSync(join(__dirname, '../cdk.json'), 'utf8')) as { context: object };
   const app = new App({ context, outdir });
-  const stack = new RefresherStack(app, config.stackName, { config });
+  const stack = new RefresherStack(app, config.stackName, { config, ...(env && { env }) });
   const assembly = app.synth();
   const template = assembly.getStackByName(stack.stackName).template as CloudFormationTemplate;
   return { template, assetDirectory: join(outdir, `asset.${assetHash(refresherFunction(template))}`) };

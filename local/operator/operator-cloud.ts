@@ -7,6 +7,9 @@ import { OperatorAws } from './operator-aws';
 
 const ACCOUNT = '123456789012';
 
+/** Where the command line finds itself. */
+export const OPERATOR_PLACE = { account: ACCOUNT, region: LOCAL_REGION };
+
 /** The embedded cloud with what a person asks of it besides: deployed stacks, logs, alarms, queues. */
 export interface OperatorCloud extends EmbeddedCloud {
   readonly operatorAws: OperatorAws;
