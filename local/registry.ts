@@ -1,16 +1,21 @@
 import { createHash, randomUUID } from 'node:crypto';
+import {
+  type Authenticate,
+  basicAuthentication,
+  ociError,
+  type RegistryAuthentication,
+} from './registry-authentication';
 import { type ReceivedRequest, type StandInAnswer, StandInServer } from './stand-in-server';
-
-/** Whether a registry accepts a user name and password. */
-export type Authenticate = (username: string, password: string) => boolean;
 
 /** What became of a worker's pull. */
 export interface PullResult {
   readonly ok: boolean;
-  /** Status of the request that ended it. */
+  /** Status of the request that ended it; 0 where there was no answer. */
   readonly status: number;
   /** Bytes of manifest, configuration and layers. */
   readonly bytes: number;
+  /** What the registry said to a pull that failed. */
+  readonly message?: string;
 }
 
 /** A manifest as it is kept. */
@@ -28,14 +33,16 @@ const BLOB_PATH = /^\/v2\/(.+)\/blobs\/([^/]+)$/;
 export class RegistryStandIn extends StandInServer {
   /** Repositories that the credential may not pull. */
   readonly denied = new Set<string>();
-  readonly #authenticate: Authenticate;
+  readonly #authentication: RegistryAuthentication;
   readonly #manifests = new Map<string, string>();
   readonly #blobs = new Map<string, string>();
   readonly #signature = randomUUID();
 
-  constructor(authenticate: Authenticate) {
+  /** @param authentication - a function checks the user name and password of Basic authentication */
+  constructor(authentication: Authenticate | RegistryAuthentication) {
     super();
-    this.#authenticate = authenticate;
+    this.#authentication =
+      typeof authentication === 'function' ? basicAuthentication(authentication) : authentication;
   }
 
   /** All manifests, by `repository:tag` and by `repository:digest`. */
@@ -77,30 +84,45 @@ export class RegistryStandIn extends StandInServer {
 
   /** Pulls over the real socket as a worker does: login, manifest, configuration, layers. */
   async pull(repository: string, reference: string, username: string, password: string): Promise<PullResult> {
+    try {
+      return await this.#pull(repository, reference, username, password);
+    } catch (error) {
+      return { ok: false, status: 0, bytes: 0, message: String(error) };
+    }
+  }
+
+  async #pull(
+    repository: string,
+    reference: string,
+    username: string,
+    password: string,
+  ): Promise<PullResult> {
     const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
     const get = (path: string) => fetch(`${this.url}${path}`, { headers: { authorization } });
     const login = await get('/v2/');
-    if (!login.ok) return { ok: false, status: login.status, bytes: 0 };
+    if (!login.ok) return failedPull(login, 0);
     const answer = await get(`/v2/${repository}/manifests/${reference}`);
-    if (!answer.ok) return { ok: false, status: answer.status, bytes: 0 };
+    if (!answer.ok) return failedPull(answer, 0);
     const text = await answer.text();
     const manifest = JSON.parse(text) as { config: { digest: string }; layers: { digest: string }[] };
     let bytes = text.length;
     for (const { digest } of [manifest.config, ...manifest.layers]) {
       const blob = await get(`/v2/${repository}/blobs/${digest}`);
+      if (!blob.ok) return failedPull(blob, bytes);
       const content = await blob.text();
-      if (!blob.ok || digestOf(content) !== digest) return { ok: false, status: blob.status, bytes };
+      if (digestOf(content) !== digest)
+        return { ok: false, status: blob.status, bytes, message: 'digest differs' };
       bytes += content.length;
     }
     return { ok: true, status: 200, bytes };
   }
 
   protected answer(request: ReceivedRequest): StandInAnswer {
-    const [username, password] = basicAuth(request);
     const signed = BLOB_PATH.test(request.path) && request.query.get('X-Amz-Signature') === this.#signature;
-    if (!signed && !this.#authenticate(username, password)) {
-      const headers = { 'www-authenticate': `Basic realm="${this.url}/",service="ecr.amazonaws.com"` };
-      return { status: 401, headers, body: ociError('UNAUTHORIZED', 'Not Authorized') };
+    const refusal = signed ? undefined : this.#authentication.refusalOf(request, this.url);
+    if (refusal) return refusal;
+    if (!['GET', 'HEAD'].includes(request.method)) {
+      return { status: 405, body: ociError('UNSUPPORTED', 'The operation is unsupported') };
     }
     if (request.path === '/v2/') return { status: 200, body: {} };
     const manifest = MANIFEST_PATH.exec(request.path);
@@ -125,17 +147,11 @@ export class RegistryStandIn extends StandInServer {
   }
 }
 
-function basicAuth({ headers }: ReceivedRequest): [string, string] {
-  const encoded = /^Basic (.+)$/.exec(headers.authorization ?? '')?.[1] ?? '';
-  const pair = Buffer.from(encoded, 'base64').toString('utf8');
-  const colon = pair.indexOf(':');
-  return [pair.slice(0, Math.max(colon, 0)), pair.slice(colon + 1)];
-}
-
 function digestOf(content: string): string {
   return `sha256:${createHash('sha256').update(content).digest('hex')}`;
 }
 
-function ociError(code: string, message: string): object {
-  return { errors: [{ code, message }] };
+async function failedPull(answer: Response, bytes: number): Promise<PullResult> {
+  const message = await answer.text();
+  return { ok: false, status: answer.status, bytes, message };
 }
