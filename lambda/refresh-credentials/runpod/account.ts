@@ -7,6 +7,7 @@ import {
   RouteCannotError,
   TransientError,
 } from '../errors';
+import { Memo } from '../memo';
 import type { Credential, RouteName } from '../model';
 import { Pacer } from '../rate-limit';
 import { expectName } from './answer';
@@ -37,7 +38,8 @@ const OUTAGE_MEMORY_MS = 10 * 60_000;
 export class RunpodAccount {
   readonly #routes: readonly RunpodRoute[];
   readonly #clock: Clock;
-  readonly #pacer = new Pacer();
+  /** One for each API: a limit that one of them reports must not keep the others from stepping in. */
+  readonly #pacers = new Memo<RouteName, Pacer>();
   #preferred: { readonly route: RouteName; readonly untilMs: number } | undefined;
 
   /** @param routes - in the order of preference; at least one */
@@ -53,7 +55,9 @@ export class RunpodAccount {
 
   /** All registry auths of the account, and the route that listed them. */
   async list(call: RunpodCall): Promise<{ auths: RegistryAuth[]; route: RouteName }> {
-    const { value, route } = await this.#overRoutes((candidate) => candidate.list(this.#paced(call)));
+    const { value, route } = await this.#overRoutes((candidate) =>
+      candidate.list(this.#paced(call, candidate)),
+    );
     return { auths: value, route };
   }
 
@@ -66,7 +70,7 @@ export class RunpodAccount {
   async update(call: RunpodCall, id: string, credential: Credential): Promise<Written> {
     try {
       const { route } = await this.#overRoutes((candidate) =>
-        candidate.update(this.#paced(call), id, credential),
+        candidate.update(this.#paced(call, candidate), id, credential),
       );
       return { registryAuthId: id, route };
     } catch (error) {
@@ -98,7 +102,7 @@ export class RunpodAccount {
   async #create(call: RunpodCall, name: string, credential: Credential): Promise<Written> {
     const { value, route } = await this.#overRoutes(async (candidate) => {
       try {
-        const created = await candidate.create(this.#paced(call), name, credential);
+        const created = await candidate.create(this.#paced(call, candidate), name, credential);
         expectName(candidate.name, created, name);
         return created;
       } catch (error) {
@@ -110,8 +114,8 @@ export class RunpodAccount {
     return { registryAuthId: value.id, route };
   }
 
-  #paced(call: RunpodCall) {
-    return { ...call, pacer: this.#pacer };
+  #paced(call: RunpodCall, { name }: RunpodRoute) {
+    return { ...call, pacer: this.#pacers.get(name, () => new Pacer()) };
   }
 
   async #overRoutes<T>(attempt: (route: RunpodRoute) => Promise<T>): Promise<{ value: T; route: RouteName }> {

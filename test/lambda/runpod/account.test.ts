@@ -7,7 +7,7 @@ import {
 import { type RouteName, Secret } from '../../../lambda/refresh-credentials/model';
 import { RunpodAccount } from '../../../lambda/refresh-credentials/runpod/account';
 import { keyRefused, permissionMissing } from '../../../lambda/refresh-credentials/runpod/answer';
-import type { RegistryAuth, RunpodRoute } from '../../../lambda/refresh-credentials/runpod/route';
+import type { RegistryAuth, RouteCall, RunpodRoute } from '../../../lambda/refresh-credentials/runpod/route';
 import { aCredential } from '../../support/builders';
 import { FakeClock, NOON } from '../../support/fake-clock';
 import { aRoute } from '../../support/fake-route';
@@ -180,6 +180,22 @@ describe('RunpodAccount.update', () => {
     const error = await rejectionOf(account.update(CALL, 'auth-prod', CREDENTIAL));
 
     expect(error).toBeInstanceOf(TransientError);
+  });
+
+  it('does not let the rate limit of one route hold the next', async () => {
+    const limited = ({ pacer }: RouteCall) => {
+      pacer.hold(NOON + 3_600_000);
+      return Promise.reject(new TransientError('it answered 429'));
+    };
+    const waitsMs: number[] = [];
+    const free = async ({ pacer }: RouteCall) => {
+      waitsMs.push(pacer.tryBegin(NOON));
+    };
+    const { account } = anAccount({ 'rest-v2': { update: limited }, graphql: { update: free } });
+
+    await account.update(CALL, 'auth-prod', CREDENTIAL);
+
+    expect(waitsMs).toEqual([0]);
   });
 
   it('begins with the route that worked the last time', async () => {
