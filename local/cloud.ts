@@ -1,5 +1,6 @@
 import { RUNPOD_PRINCIPAL_ARNS } from '../lambda/delegate-repository/model';
 import { AwsStandIn } from './aws/aws';
+import { OtherRegistries } from './other-registries';
 import { RegistryStandIn } from './registry';
 import { RunpodStandIn } from './runpod/runpod';
 import { StandInClock } from './stand-in-clock';
@@ -13,6 +14,8 @@ export interface EmbeddedCloud {
   readonly aws: AwsStandIn;
   /** Accepts what the ECR stand-in has issued and nothing else. */
   readonly registry: RegistryStandIn;
+  /** The registries of the other kinds. */
+  readonly otherRegistries: OtherRegistries;
   readonly runpod: RunpodStandIn;
   /** The environment in which the function finds this cloud. */
   environment(): Record<string, string>;
@@ -24,6 +27,9 @@ export async function startEmbeddedCloud(): Promise<EmbeddedCloud> {
   const clock = new StandInClock();
   const registry = new RegistryStandIn((username, password) => aws.ecr.accepts(username, password));
   const aws: AwsStandIn = new AwsStandIn(clock, () => registry.url);
+  const otherRegistries = new OtherRegistries((username, password) =>
+    aws.ecrPublic.accepts(username, password),
+  );
   const runpod = new RunpodStandIn(clock);
   runpod.delegationRules.canPull = (arn) =>
     RUNPOD_PRINCIPAL_ARNS.every((role) => aws.policies.mayPull(arn, role));
@@ -33,6 +39,7 @@ export async function startEmbeddedCloud(): Promise<EmbeddedCloud> {
     clock,
     aws,
     registry,
+    otherRegistries,
     runpod,
     environment: () => ({
       AWS_REGION: LOCAL_REGION,
@@ -41,7 +48,7 @@ export async function startEmbeddedCloud(): Promise<EmbeddedCloud> {
       AWS_ENDPOINT_URL: aws.url,
     }),
     close: async () => {
-      await Promise.all(servers.map((server) => server.close()));
+      await Promise.all([...servers, otherRegistries].map((server) => server.close()));
     },
   };
 }

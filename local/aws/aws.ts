@@ -14,6 +14,8 @@ type QueryAction = (parameters: URLSearchParams, caller: Caller) => string;
 /** ECR, Secrets Manager and STS on one socket, as the real AWS SDK speaks to them through `AWS_ENDPOINT_URL`. */
 export class AwsStandIn extends StandInServer {
   readonly ecr: EcrStandIn;
+  /** ECR Public, which issues tokens of its own. */
+  readonly ecrPublic: EcrStandIn;
   readonly policies = new RepositoryPoliciesStandIn();
   readonly secrets: SecretsManagerStandIn;
   readonly sts = new StsStandIn();
@@ -25,7 +27,9 @@ export class AwsStandIn extends StandInServer {
     super();
     const ecr = new EcrStandIn(clock, registryUrl);
     const secrets = new SecretsManagerStandIn(clock);
+    const ecrPublic = new EcrStandIn(clock, registryUrl);
     this.ecr = ecr;
+    this.ecrPublic = ecrPublic;
     this.secrets = secrets;
     const onPolicy =
       (action: PolicyAction): JsonAction =>
@@ -33,6 +37,7 @@ export class AwsStandIn extends StandInServer {
         this.policies.answer(action, region, input);
     this.#jsonActions = {
       'ecr:GetAuthorizationToken': (_, caller) => ecr.getAuthorizationToken(caller),
+      'ecr-public:GetAuthorizationToken': (_, caller) => ecrPublic.getPublicAuthorizationToken(caller),
       'ecr:GetRepositoryPolicy': onPolicy('get'),
       'ecr:SetRepositoryPolicy': onPolicy('set'),
       'ecr:DeleteRepositoryPolicy': onPolicy('delete'),
@@ -99,6 +104,7 @@ export class AwsStandIn extends StandInServer {
 
 const SERVICES: Readonly<Record<string, string>> = {
   AmazonEC2ContainerRegistry_V20150921: 'ecr',
+  SpencerFrontendService: 'ecr-public',
   secretsmanager: 'secretsmanager',
 };
 

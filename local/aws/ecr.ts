@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { StandInClock } from '../stand-in-clock';
+import { AwsError } from './aws-error';
 import type { Caller } from './caller';
 
 const LIFE_MS = 12 * 60 * 60_000;
@@ -53,13 +54,26 @@ export class EcrStandIn {
   }
 
   /** `GetAuthorizationToken`, as it goes over the wire. */
-  getAuthorizationToken({ principal, region, accountId }: Caller): object {
+  getAuthorizationToken(caller: Caller): object {
+    const proxyEndpoint = this.registryUrls.get(caller.accountId) ?? this.#registryUrl();
+    return { authorizationData: [{ ...this.#authorizationToken(caller), proxyEndpoint }] };
+  }
+
+  /** `GetAuthorizationToken` of ECR Public: one object, without the registry's address, in one region. */
+  getPublicAuthorizationToken(caller: Caller): object {
+    if (caller.region !== 'us-east-1') {
+      throw new AwsError(
+        'UnsupportedCommandException',
+        'GetAuthorizationToken command is only supported in us-east-1.',
+      );
+    }
+    return { authorizationData: this.#authorizationToken(caller) };
+  }
+
+  #authorizationToken({ principal, region }: Caller): object {
     const { password, expiresAt } = this.issue(principal, region);
     const authorizationToken =
       this.override.authorizationToken ?? Buffer.from(`AWS:${password}`).toString('base64');
-    const proxyEndpoint = this.registryUrls.get(accountId) ?? this.#registryUrl();
-    return {
-      authorizationData: [{ authorizationToken, expiresAt: expiresAt.getTime() / 1_000, proxyEndpoint }],
-    };
+    return { authorizationToken, expiresAt: expiresAt.getTime() / 1_000 };
   }
 }
