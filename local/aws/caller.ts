@@ -14,11 +14,10 @@ export interface Caller {
   readonly region: string;
 }
 
-/** The caller of a signed request. @throws AwsError - MissingAuthenticationToken, where it is not signed */
+/** The caller of a signed request. @throws AwsError - where it is not signed, in the words of the protocol */
 export function callerOf({ headers }: ReceivedRequest): Caller {
   const scope = /Credential=([^/]+)\/\d+\/([^/]+)\//.exec(headers.authorization ?? '');
-  if (!scope)
-    throw new AwsError('MissingAuthenticationToken', 'Request is missing Authentication Token', 403);
+  if (!scope) throw unsigned(headers['x-amz-target'] === undefined);
   const [, accessKey = '', region = ''] = scope;
   const principal = principalOf(accessKey);
   const [, , , , account = '', role = ''] = principal.split(':');
@@ -27,6 +26,12 @@ export function callerOf({ headers }: ReceivedRequest): Caller {
     return { principal, accountId: LOCAL_ACCOUNT, arn, region };
   }
   return { principal, accountId: account, arn: assumedRoleArn(account, role), region };
+}
+
+function unsigned(isQuery: boolean): AwsError {
+  return isQuery
+    ? new AwsError('MissingAuthenticationToken', 'Request is missing Authentication Token', 403)
+    : new AwsError('MissingAuthenticationTokenException', 'Missing Authentication Token');
 }
 
 /** @param role - `role/path/name` */

@@ -1,42 +1,5 @@
 import { LambdaRuntime, type LambdaRuntimeOptions } from '../../local/lambda-runtime';
-import { type TinyAsset, writeTinyAsset } from './tiny-asset';
-
-/** One asset for all tests; the event says what it does. */
-const SOURCE = `
-console.log('imported');
-let count = 0;
-const acts = {
-  count: () => ({ count: ++count }),
-  echo: (event) => event.value,
-  nothing: () => undefined,
-  odd: () => ({ when: new Date(0), gone: undefined, nan: NaN }),
-  circle: () => { const it = {}; it.it = it; return it; },
-  environment: () => ({ ...process.env }),
-  context: (_, context) => ({ ...context, remainingMs: context.getRemainingTimeInMillis() }),
-  fail: () => { class PlannedError extends Error { name = 'PlannedError' } throw new PlannedError('as planned'); },
-  failWithText: () => { throw 'just text'; },
-  exit: () => process.exit(7),
-  crash: async () => {
-    console.log('before the crash');
-    setTimeout(() => { throw new Error('out of nowhere'); }, 1);
-    await new Promise(() => {});
-  },
-  reject: async () => { Promise.reject(new Error('nobody listens')); await new Promise(() => {}); },
-  dieLater: () => { setTimeout(() => process.exit(3), 5); return 'done'; },
-  sleep: ({ ms }) => new Promise((resolve) => setTimeout(() => resolve(ms), ms)),
-  print: ({ lines }) => {
-    for (const line of lines) process.stdout.write(line + '\\n');
-    process.stdout.write('no line feed');
-    console.error('to stderr');
-  },
-  warn: async () => {
-    process.emitWarning('NodeVersionSupportWarning: The SDK\\nwill need more.\\n\\nMore information can be found at: x');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    console.error('after the warning');
-  },
-};
-export const handler = async (event, context) => acts[event.act](event, context);
-`;
+import { OBEDIENT_SOURCE, type TinyAsset, writeTinyAsset } from './tiny-asset';
 
 const ENVIRONMENT = { AWS_REGION: 'eu-west-1', MINE: 'yes' };
 
@@ -44,7 +7,7 @@ let asset: TinyAsset;
 let lambda: LambdaRuntime;
 
 beforeAll(() => {
-  asset = writeTinyAsset(SOURCE);
+  asset = writeTinyAsset(OBEDIENT_SOURCE);
   lambda = runtimeOf();
 });
 
@@ -108,114 +71,6 @@ describe('LambdaRuntime', () => {
     expect(result?.remainingMs).toBeLessThanOrEqual(20_000);
   });
 
-  it.each([
-    ['fail', { errorType: 'PlannedError', errorMessage: 'as planned' }],
-    ['failWithText', { errorType: 'string', errorMessage: 'just text' }],
-    ['circle', { errorType: 'Runtime.MarshalError' }],
-  ])('reports what the handler threw (%s) and stays warm', async (act, error) => {
-    const failed = await lambda.invoke({ act });
-    const next = await lambda.invoke({ act: 'count' });
-
-    expect(failed).toMatchObject({ ok: false, error });
-    expect(failed).not.toHaveProperty('result');
-    expect(next.coldStartMs).toBeUndefined();
-  });
-
-  it('reports a stack', async () => {
-    const { error } = await lambda.invoke({ act: 'fail' });
-
-    expect(error?.trace[0]).toBe('PlannedError: as planned');
-    expect(error?.trace[1]).toMatch(/index\.mjs:\d+:\d+/);
-  });
-
-  it.each([
-    ['exit', /^Runtime exited with code 7$/, []],
-    ['crash', /^Runtime exited with code 1$/, ['before the crash']],
-    ['reject', /^Runtime exited with code 1$/, []],
-  ])(
-    'reports a process that ends by itself (%s), with what it printed, and is cold again',
-    async (act, message, printed) => {
-      await lambda.invoke({ act: 'count' });
-
-      const { error, stdout } = await lambda.invoke({ act });
-      const next = await lambda.invoke({ act: 'count' });
-
-      expect(error).toMatchObject({
-        errorType: 'Runtime.ExitError',
-        errorMessage: expect.stringMatching(message),
-      });
-      expect(stdout).toEqual(printed);
-      expect(next).toMatchObject({ result: { count: 1 }, coldStartMs: expect.any(Number) });
-    },
-  );
-
-  it('starts afresh when the process ended between two events', async () => {
-    const first = await lambda.invoke({ act: 'dieLater' });
-    await new Promise((resolve) => setTimeout(resolve, 100));
-
-    const next = await lambda.invoke({ act: 'count' });
-
-    expect(first.result).toBe('done');
-    expect(next).toMatchObject({ ok: true, result: { count: 1 } });
-  });
-
-  it('ends what takes too long, and is cold again', async () => {
-    const slow = await lambda.invoke({ act: 'sleep', ms: 10_000 }, 150);
-    const next = await lambda.invoke({ act: 'count' });
-
-    expect(slow.error).toEqual({
-      errorType: 'Sandbox.Timedout',
-      errorMessage: 'Task timed out after 0.15 seconds',
-      trace: [],
-    });
-    expect(next).toMatchObject({ result: { count: 1 }, coldStartMs: expect.any(Number) });
-  });
-
-  it('does not count the import towards the time-out', async () => {
-    const slow = writeTinyAsset(
-      'await new Promise((resolve) => setTimeout(resolve, 200)); export const handler = async (_, c) => c.getRemainingTimeInMillis();',
-    );
-    const cold = runtimeOf({ assetDirectory: slow.directory });
-
-    const { result, coldStartMs } = await cold.invoke<number>({}, 1_000);
-    await cold.stop();
-    slow.remove();
-
-    expect(coldStartMs).toBeGreaterThanOrEqual(199);
-    expect(result).toBeGreaterThan(900);
-  });
-
-  it.each([
-    [
-      'cannot be imported',
-      'throw new TypeError("at import");',
-      { errorType: 'TypeError', errorMessage: 'at import' },
-    ],
-    ['has no handler', 'export const other = 1;', { errorType: 'Runtime.HandlerNotFound' }],
-    ['exits at import', 'process.exit(0);', { errorType: 'Runtime.ExitError' }],
-  ])('reports an asset that %s, every time', async (_, source, error) => {
-    const broken = writeTinyAsset(source);
-    const cold = runtimeOf({ assetDirectory: broken.directory });
-
-    const invocations = [await cold.invoke({}), await cold.invoke({})];
-    await cold.stop();
-    broken.remove();
-
-    expect(invocations).toMatchObject([
-      { ok: false, error },
-      { ok: false, error },
-    ]);
-  });
-
-  it('reports a node that is not there', async () => {
-    const nowhere = runtimeOf({ nodePath: '/nowhere/node' });
-
-    const { error } = await nowhere.invoke({});
-    await nowhere.stop();
-
-    expect(error).toMatchObject({ errorType: 'Runtime.InvalidEntrypoint' });
-  });
-
   it('keeps apart what each invocation printed, by stream', async () => {
     const lines = Array.from({ length: 2_000 }, (_, index) => `line ${index} ${'x'.repeat(100)}`);
 
@@ -269,16 +124,6 @@ describe('LambdaRuntime', () => {
 
     expect(first.stderr).toEqual(['after the warning']);
     expect(second.stderr).toEqual(['after the warning']);
-  });
-
-  it('stops in the middle of an invocation, which hears of it', async () => {
-    const running = runtimeOf();
-    const invocation = running.invoke({ act: 'sleep', ms: 60_000 });
-    await new Promise((resolve) => setTimeout(resolve, 50));
-
-    await running.stop();
-
-    expect((await invocation).error).toMatchObject({ errorMessage: 'Runtime exited with SIGKILL' });
   });
 });
 

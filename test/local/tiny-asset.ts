@@ -14,3 +14,40 @@ export function writeTinyAsset(source: string): TinyAsset {
   writeFileSync(join(directory, 'index.mjs'), source);
   return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }
+
+/** Source of an asset whose events say what it does. */
+export const OBEDIENT_SOURCE = `
+console.log('imported');
+let count = 0;
+const acts = {
+  count: () => ({ count: ++count }),
+  echo: (event) => event.value,
+  nothing: () => undefined,
+  odd: () => ({ when: new Date(0), gone: undefined, nan: NaN }),
+  circle: () => { const it = {}; it.it = it; return it; },
+  environment: () => ({ ...process.env }),
+  context: (_, context) => ({ ...context, remainingMs: context.getRemainingTimeInMillis() }),
+  fail: () => { class PlannedError extends Error { name = 'PlannedError' } throw new PlannedError('as planned'); },
+  failWithText: () => { throw 'just text'; },
+  exit: () => process.exit(7),
+  crash: async () => {
+    console.log('before the crash');
+    setTimeout(() => { throw new Error('out of nowhere'); }, 1);
+    await new Promise(() => {});
+  },
+  reject: async () => { Promise.reject(new Error('nobody listens')); await new Promise(() => {}); },
+  dieLater: () => { setTimeout(() => process.exit(3), 5); return 'done'; },
+  sleep: ({ ms }) => new Promise((resolve) => setTimeout(() => resolve(ms), ms)),
+  print: ({ lines }) => {
+    for (const line of lines) process.stdout.write(line + '\\n');
+    process.stdout.write('no line feed');
+    console.error('to stderr');
+  },
+  warn: async () => {
+    process.emitWarning('NodeVersionSupportWarning: The SDK\\nwill need more.\\n\\nMore information can be found at: x');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    console.error('after the warning');
+  },
+};
+export const handler = async (event, context) => acts[event.act](event, context);
+`;

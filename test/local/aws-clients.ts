@@ -1,0 +1,53 @@
+import { ECRClient } from '@aws-sdk/client-ecr';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { fromTemporaryCredentials } from '@aws-sdk/credential-providers';
+import type { AwsStandIn } from '../../local/aws/aws';
+
+/** The role of another account that tests assume. */
+export const ROLE = 'arn:aws:iam::210987654321:role/pull';
+
+const OWN = { accessKeyId: 'AKIAOWN', secretAccessKey: 'secret' };
+
+// The SDK's own switch: its warning of Node 20 is of no use to whoever reads the tests' output.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
+
+/** The real AWS SDK's clients, pointed at a stand-in. They try once unless told otherwise. */
+export class AwsClients {
+  readonly #aws: AwsStandIn;
+  readonly #open: { destroy(): void }[] = [];
+
+  constructor(aws: AwsStandIn) {
+    this.#aws = aws;
+  }
+
+  ecr(differences: object = {}): ECRClient {
+    return this.#kept(new ECRClient({ ...this.#base(), ...differences }));
+  }
+
+  secrets(): SecretsManagerClient {
+    return this.#kept(new SecretsManagerClient(this.#base()));
+  }
+
+  /** Credentials of an assumed role. @param params - of `AssumeRole`, besides the role and the session */
+  assumed(params: object = {}): ReturnType<typeof fromTemporaryCredentials> {
+    return fromTemporaryCredentials({
+      params: { RoleArn: ROLE, RoleSessionName: 'test', ...params },
+      clientConfig: this.#base(),
+      masterCredentials: OWN,
+    });
+  }
+
+  /** Closes the connections of all clients. */
+  close(): void {
+    for (const client of this.#open) client.destroy();
+  }
+
+  #base() {
+    return { endpoint: this.#aws.url, region: 'us-east-1', credentials: OWN, maxAttempts: 1 };
+  }
+
+  #kept<Client extends { destroy(): void }>(client: Client): Client {
+    this.#open.push(client);
+    return client;
+  }
+}
