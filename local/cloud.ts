@@ -1,4 +1,5 @@
 import { RUNPOD_PRINCIPAL_ARNS } from '../lambda/delegate-repository/model';
+import type { RunpodSettings } from '../lambda/refresh-credentials/model';
 import { AwsStandIn } from './aws/aws';
 import { OtherRegistries } from './other-registries';
 import { RegistryStandIn } from './registry';
@@ -19,12 +20,21 @@ export interface EmbeddedCloud {
   readonly runpod: RunpodStandIn;
   /** The environment in which the function finds this cloud. */
   environment(): Record<string, string>;
+  /** The part of the function's settings that points here. @param api - `auto` by default */
+  runpodSettings(api?: RunpodSettings['api']): RunpodSettings;
   close(): Promise<void>;
 }
 
+/** What an embedded cloud is made with. */
+export interface EmbeddedCloudOptions {
+  /** @default - one that runs with the machine's */
+  readonly clock?: StandInClock;
+}
+
 /** Starts the embedded cloud. It keeps no state on disk and listens on the loopback interface only. */
-export async function startEmbeddedCloud(): Promise<EmbeddedCloud> {
-  const clock = new StandInClock();
+export async function startEmbeddedCloud({
+  clock = new StandInClock(),
+}: EmbeddedCloudOptions = {}): Promise<EmbeddedCloud> {
   const registry = new RegistryStandIn((username, password) => aws.ecr.accepts(username, password));
   const aws: AwsStandIn = new AwsStandIn(clock, () => registry.url);
   const otherRegistries = new OtherRegistries((username, password) =>
@@ -47,6 +57,7 @@ export async function startEmbeddedCloud(): Promise<EmbeddedCloud> {
       AWS_SECRET_ACCESS_KEY: 'embedded-cloud',
       AWS_ENDPOINT_URL: aws.url,
     }),
+    runpodSettings: (api) => runpod.settings(api),
     close: async () => {
       await Promise.all([...servers, otherRegistries].map((server) => server.close()));
     },

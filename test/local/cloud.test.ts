@@ -1,0 +1,95 @@
+import { GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
+import { type EmbeddedCloud, LOCAL_REGION, startEmbeddedCloud } from '../../local/cloud';
+import { LambdaRuntime } from '../../local/lambda-runtime';
+import { StandInClock } from '../../local/stand-in-clock';
+import { AwsClients } from './aws-clients';
+import { runpodClient } from './runpod-request';
+import { sendRequest } from './send-request';
+import { OBEDIENT_SOURCE, writeTinyAsset } from './tiny-asset';
+
+const HOUR_MS = 60 * 60_000;
+
+let cloud: EmbeddedCloud;
+
+beforeEach(async () => {
+  cloud = await startEmbeddedCloud();
+});
+
+afterEach(() => cloud.close());
+
+describe('startEmbeddedCloud', () => {
+  it('wires the parts: a token of ECR, written to Runpod, lets a worker pull until it expires', async () => {
+    const clients = new AwsClients(cloud.aws);
+    const user = cloud.runpod.addUser('key');
+    const auth = user.create({ name: 'ecr', username: 'AWS', password: 'old' });
+    cloud.registry.addImage('my-worker', '1.4.2');
+    const pull = () => cloud.registry.pull('my-worker', '1.4.2', auth?.username ?? '', auth?.password ?? '');
+
+    const before = await pull();
+    const { authorizationData } = await clients.ecr().send(new GetAuthorizationTokenCommand({}));
+    const token = Buffer.from(authorizationData?.[0]?.authorizationToken ?? '', 'base64').toString();
+    await runpodClient(cloud.runpod, 'key')('PATCH', `/v2/registries/${auth?.id}`, {
+      username: 'AWS',
+      password: token.slice('AWS:'.length),
+    });
+    const fresh = await pull();
+    cloud.clock.advance(12 * HOUR_MS);
+    const expired = await pull();
+    clients.close();
+
+    expect(authorizationData?.[0]?.proxyEndpoint).toBe(cloud.registry.url);
+    expect([before.status, fresh.status, expired.status]).toEqual([401, 200, 401]);
+  });
+
+  it('has one clock for all, which can be given', async () => {
+    const noon = new Date('2026-11-21T12:00:00Z');
+    const other = await startEmbeddedCloud({ clock: new StandInClock(() => noon) });
+    other.clock.advance(HOUR_MS);
+
+    const { expiresAt } = other.aws.ecr.issue('me', LOCAL_REGION);
+    const auth = other.runpod.addUser('key').create({ name: 'n', username: 'u', password: 'p' });
+    await other.close();
+
+    expect(expiresAt).toEqual(new Date('2026-11-22T01:00:00Z'));
+    expect(auth?.updatedAt).toEqual(new Date('2026-11-21T13:00:00Z'));
+  });
+
+  it('tells the function where it is, and nothing of the machine', async () => {
+    const asset = writeTinyAsset(OBEDIENT_SOURCE);
+    const lambda = new LambdaRuntime({ assetDirectory: asset.directory, environment: cloud.environment() });
+
+    const { result } = await lambda.invoke({ act: 'environment' });
+    await lambda.stop();
+    asset.remove();
+
+    expect(result).toMatchObject({ AWS_REGION: LOCAL_REGION, AWS_ENDPOINT_URL: cloud.aws.url });
+    expect(cloud.runpodSettings('rest-v2')).toEqual({
+      api: 'rest-v2',
+      restV2Url: `${cloud.runpod.url}/v2`,
+      restV1Url: `${cloud.runpod.url}/v1`,
+      graphqlUrl: `${cloud.runpod.url}/graphql`,
+    });
+    expect(cloud.runpodSettings().api).toBe('auto');
+  });
+
+  it('leaves nothing listening once it is closed', async () => {
+    const urls = [cloud.aws.url, cloud.registry.url, cloud.runpod.url];
+
+    await cloud.close();
+
+    for (const url of urls) {
+      await expect(sendRequest(url)).rejects.toMatchObject({ code: expect.stringMatching(/ECONN/) });
+    }
+  });
+
+  it('shares nothing with another one', async () => {
+    const other = await startEmbeddedCloud();
+    const { password } = other.aws.ecr.issue('me', LOCAL_REGION);
+    cloud.registry.addImage('my-worker', '1');
+
+    const elsewhere = await cloud.registry.pull('my-worker', '1', 'AWS', password);
+    await other.close();
+
+    expect(elsewhere.status).toBe(401);
+  });
+});
