@@ -1,5 +1,6 @@
 /** Everything that a command shows: lines, marks, tables, progress, JSON. */
 
+import type { Writable } from 'node:stream';
 import Table from 'cli-table3';
 import { createColors } from 'picocolors';
 import { terminalFor } from './terminal';
@@ -9,10 +10,13 @@ export type Standing = 'ok' | 'warning' | 'broken' | 'skipped';
 
 const MARKS: Readonly<Record<Standing, string>> = { ok: '✓', warning: '!', broken: '✗', skipped: '·' };
 
+/** A stream that may be a terminal. */
+export type Screen = Writable & { readonly isTTY?: boolean };
+
 /** Where output goes. */
 export interface OutputOptions {
-  readonly stdout: NodeJS.WriteStream;
-  readonly stderr: NodeJS.WriteStream;
+  readonly stdout: Screen;
+  readonly stderr: Screen;
   /** One JSON document on standard output, and nothing else there. */
   readonly json: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -79,10 +83,7 @@ export class Output {
 }
 
 /** Whether a stream shows colour: a terminal, and nobody said no (no-color.org). */
-export function hasColour(
-  stream: NodeJS.WriteStream,
-  env: Readonly<Record<string, string | undefined>>,
-): boolean {
+export function hasColour(stream: Screen, env: Readonly<Record<string, string | undefined>>): boolean {
   return stream.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
 }
 

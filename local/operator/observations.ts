@@ -19,6 +19,16 @@ export class Observations {
     this.#logs.set(group, [...(this.#logs.get(group) ?? []), { timestamp: at.getTime(), message }]);
   }
 
+  /** Empties a log group, as its retention does in time. */
+  forget(group: string): void {
+    this.#logs.set(group, []);
+  }
+
+  /** Puts every alarm back to OK, as CloudWatch does once the metrics are good again. */
+  calm(): void {
+    for (const name of this.alarms.keys()) this.alarms.set(name, 'OK');
+  }
+
   /** `FilterLogEvents`; of filter patterns it understands alternatives of `$.message = "…"`. Pages hold 100 lines. */
   filterLogEvents({ logGroupName, startTime, filterPattern, nextToken }: Fields): object {
     const lines = this.#logs.get(String(logGroupName));

@@ -79,7 +79,8 @@ async function deploy(
   await functionApi.functions.get(FunctionName)?.runtime.stop();
   functionApi.functions.set(FunctionName, {
     runtime: new LambdaRuntime({ assetDirectory, environment: cloud.environment() }),
-    onInvoked: ({ output }) => {
+    onInvoked: ({ output, metrics }) => {
+      if (metrics.RunSucceeded === 1) observations.calm();
       for (const line of output.split('\n')) observations.log(LogGroupName, cloud.clock.now(), line);
     },
   });
