@@ -18,6 +18,7 @@ export interface OpenRegistry {
 /** The registries besides ECR, each opened when it is first asked for. */
 export class OtherRegistries {
   readonly #acceptsEcrPublic: Authenticate;
+  readonly #tokenServices: TokenServiceStandIn[] = [];
   readonly #open = new Map<OtherRegistryType, Promise<OpenRegistry>>();
 
   constructor(acceptsEcrPublic: Authenticate) {
@@ -34,9 +35,8 @@ export class OtherRegistries {
   }
 
   /** Every token that a token service has given out. */
-  async tokens(): Promise<string[]> {
-    const open = await Promise.all(this.#open.values());
-    return open.flatMap(({ tokenService }) => [...(tokenService?.issued.keys() ?? [])]);
+  get tokens(): string[] {
+    return this.#tokenServices.flatMap(({ issued }) => [...issued.keys()]);
   }
 
   async close(): Promise<void> {
@@ -58,6 +58,7 @@ export class OtherRegistries {
       tokenService.rejection = 403;
       tokenService.placeholderScope = 'repository:user/image:pull';
     }
+    if (tokenService) this.#tokenServices.push(tokenService);
     const registry = new RegistryStandIn(tokenService ?? basicAuthentication(accepts));
     await Promise.all([registry.listen(), tokenService?.listen()]);
     return { registry, logins, ...(tokenService && { tokenService }) };

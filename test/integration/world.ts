@@ -30,6 +30,7 @@ export class World {
   readonly apiKey = `rpa_${randomBytes(20).toString('hex')}`;
   readonly user: RunpodUser;
   readonly #directory = mkdtempSync(join(tmpdir(), 'world-'));
+  readonly #secrets = new Map<string, string>();
   readonly #invocations: Invocation<RefreshReport>[] = [];
   #lambda: LambdaRuntime | undefined;
 
@@ -49,6 +50,16 @@ export class World {
     const auth = this.user.create({ name, username: 'AWS', password: 'old' });
     this.user.creates = 0;
     return auth?.id ?? '';
+  }
+
+  /**
+   * Stores a secret.
+   *
+   * @param telling - the part of it that must be found nowhere; all of it by default
+   */
+  putSecret(name: string, value: string, telling = value): void {
+    this.cloud.aws.secrets.put(name, value);
+    this.#secrets.set(`${name} ${this.#secrets.size}`, telling);
   }
 
   /** A target that writes an auth of this world. */
@@ -103,11 +114,14 @@ export class World {
   /** Secrets in anything that the function put out: its log, its metrics, its answers, its errors. */
   leaks(): Leak[] {
     const answers = JSON.stringify(this.#invocations.map(({ result, error }) => ({ result, error })));
-    const passwords = this.cloud.aws.ecr.issued.map(
-      ({ password }, index) => [`password ${index}`, password] as const,
+    const { aws, otherRegistries } = this.cloud;
+    const passwords = [...aws.ecr.issued, ...aws.ecrPublic.issued].map(({ password }) => password);
+    const unnamed = [...passwords, ...otherRegistries.tokens].map(
+      (secret, index) => [`password or token ${index}`, secret] as const,
     );
     const output = this.#invocations.map(({ output: text }) => text).join('\n');
-    return findLeaks(`${answers}\n${output}`, { 'api key': this.apiKey, ...Object.fromEntries(passwords) });
+    const secrets = { 'api key': this.apiKey, ...Object.fromEntries([...this.#secrets, ...unnamed]) };
+    return findLeaks(`${answers}\n${output}`, secrets);
   }
 
   async stop(): Promise<void> {
