@@ -134,10 +134,11 @@ class Run {
     return apiKey.use(async (key) => {
       const call = { apiKey: key, deadlineMs: this.#request.deadlineMs };
       const list = () => this.#listings.get(key, () => account.list(call));
+      const known = async () => (await list()).auths;
+      const { registryAuthId, registryAuthName = target.name } = target;
       if (this.#request.dryRun) return wouldWrite(target, await list());
-      if (target.registryAuthId !== undefined) return account.update(call, target.registryAuthId, credential);
-      const name = target.registryAuthName ?? target.name;
-      return account.ensure(call, name, credential, async () => (await list()).auths);
+      if (registryAuthId !== undefined) return account.update(call, registryAuthId, credential, known);
+      return account.ensure(call, registryAuthName, credential, known);
     });
   }
 }

@@ -64,18 +64,31 @@ export class RunpodAccount {
   /**
    * Writes a credential over the one that a registry auth holds.
    *
-   * @throws ApiKeyRefusedError, OperatorMustActError or TransientError; `registry-auth-missing` only when every
-   *   route said that it cannot and the account's list does not have the id
+   * @param known - the account's list (by default it is asked for), looked at only when no route could: a 404 means "no such id" as well as "no
+   *   such operation", and a route that is down must not hide the first for ever
+   * @throws ApiKeyRefusedError, OperatorMustActError or TransientError; `registry-auth-missing` only when a route
+   *   said that it cannot and the list does not have the id
    */
-  async update(call: RunpodCall, id: string, credential: Credential): Promise<Written> {
+  async update(
+    call: RunpodCall,
+    id: string,
+    credential: Credential,
+    known: Lookup = async () => (await this.list(call)).auths,
+  ): Promise<Written> {
+    const refusals: RefresherError[] = [];
     try {
-      const { route } = await this.#overRoutes((candidate) =>
-        candidate.update(this.#paced(call, candidate), id, credential),
+      const { route } = await this.#overRoutes(
+        (candidate) => candidate.update(this.#paced(call, candidate), id, credential),
+        refusals,
       );
       return { registryAuthId: id, route };
     } catch (error) {
-      const mayBeMissing = error instanceof NoRouteWorkedError || error instanceof UnconfirmedError;
-      throw mayBeMissing ? await this.#missingOr(call, id, error) : error;
+      const mayBeMissing = refusals.some((refusal) => refusal instanceof RouteCannotError);
+      if (!mayBeMissing || error instanceof ApiKeyRefusedError) throw error;
+      const auths = await known().catch((failure: unknown) => {
+        throw error instanceof NoRouteWorkedError || failure instanceof ApiKeyRefusedError ? failure : error;
+      });
+      throw auths.some((auth) => auth.id === id) ? error : registryAuthMissing(id);
     }
   }
 
@@ -84,8 +97,9 @@ export class RunpodAccount {
    * repeated blindly: before another try the name is looked up again.
    */
   async ensure(call: RunpodCall, name: string, credential: Credential, known: Lookup): Promise<Written> {
-    let auth = findByName(await known(), name);
+    let auths = await known();
     for (let look = 1; ; look += 1) {
+      const auth = findByName(auths, name);
       if (auth) return this.update(call, auth.id, credential);
       try {
         return await this.#create(call, name, credential);
@@ -93,7 +107,7 @@ export class RunpodAccount {
         const mayExist = error instanceof TransientError || error instanceof NoRouteWorkedError;
         if (look === MAX_LOOKS || !mayExist) throw error;
         await this.#clock.sleep(this.#clock.random() * 1_000 * look);
-        auth = findByName((await this.list(call)).auths, name);
+        auths = (await this.list(call)).auths;
       }
     }
   }
@@ -118,8 +132,11 @@ export class RunpodAccount {
     return { ...call, pacer: this.#pacers.get(name, () => new Pacer()) };
   }
 
-  async #overRoutes<T>(attempt: (route: RunpodRoute) => Promise<T>): Promise<{ value: T; route: RouteName }> {
-    const refusals: RefresherError[] = [];
+  /** @param refusals - filled with what the routes answered that could not do it */
+  async #overRoutes<T>(
+    attempt: (route: RunpodRoute) => Promise<T>,
+    refusals: RefresherError[] = [],
+  ): Promise<{ value: T; route: RouteName }> {
     for (const route of this.#inOrder()) {
       try {
         const value = await attempt(route);
@@ -148,12 +165,6 @@ export class RunpodAccount {
       route,
       untilMs: outage ? this.#clock.now() + OUTAGE_MEMORY_MS : Number.POSITIVE_INFINITY,
     };
-  }
-
-  /** A 404 means "no such id" as well as "no such operation"; the account's list tells which. */
-  async #missingOr(call: RunpodCall, id: string, error: RefresherError): Promise<RefresherError> {
-    const { auths } = await this.list(call);
-    return auths.some((auth) => auth.id === id) ? error : registryAuthMissing(id);
   }
 }
 

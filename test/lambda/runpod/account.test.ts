@@ -159,6 +159,19 @@ describe('RunpodAccount.update', () => {
     expect(failure).toBeInstanceOf(TransientError);
   });
 
+  it('finds out that an id is gone although a route is down for good', async () => {
+    const list = () => Promise.resolve(OTHERS);
+    const { account } = anAccount({
+      'rest-v2': { update: cannot, list },
+      'rest-v1': { update: down, list: down },
+      graphql: { update: cannot, list },
+    });
+
+    const failure = await rejectionOf(account.update(CALL, 'auth-prod', CREDENTIAL));
+
+    expect(failure).toMatchObject({ reason: 'registry-auth-missing' });
+  });
+
   it('names every route and the runbook when none is left', async () => {
     const { account } = anAccount(allRoutes(cannot));
 
