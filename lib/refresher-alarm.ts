@@ -42,10 +42,14 @@ export interface RefresherAlarmProps {
 
 /** An alarm that says what happened, what to do and where the runbook is. Its id is its runbook heading. */
 export class RefresherAlarm extends Alarm {
+  /** The name as it stands in the template, not a reference to the resource. */
+  readonly givenName: string;
+
   constructor(scope: Construct, id: string, props: RefresherAlarmProps) {
     const { metric, comparison, threshold = 1, periods = 1, missingData, routing } = props;
+    const givenName = `${Stack.of(scope).stackName}-${id}`;
     super(scope, id, {
-      alarmName: `${Stack.of(scope).stackName}-${id}`,
+      alarmName: givenName,
       alarmDescription: description(id, props),
       metric,
       comparisonOperator: comparison ?? ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
@@ -54,6 +58,7 @@ export class RefresherAlarm extends Alarm {
       datapointsToAlarm: props.periodsToAlarm ?? periods,
       treatMissingData: missingData.as,
     });
+    this.givenName = givenName;
     this.addAlarmAction(...routing.channel.actions);
     if (routing.tellsRecovery) this.addOkAction(...routing.channel.actions);
   }
