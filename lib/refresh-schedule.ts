@@ -2,11 +2,10 @@
 
 import { type Duration, Validations } from 'aws-cdk-lib';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
-import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { ASYNCHRONOUS_RETRIES, MAX_EVENT_AGE } from './delivery';
+import { ruleTarget } from './delivery';
 import { RestingQueue } from './resting-queue';
 
 /** Properties of `RefreshSchedule`. */
@@ -16,7 +15,7 @@ export interface RefreshScheduleProps {
   readonly interval: Duration;
 }
 
-/** Invokes the function at a fixed rate. Only this rule gets the permission to do so. */
+/** Invokes the function at a fixed rate. */
 export class RefreshSchedule extends Construct {
   readonly rule: Rule;
   /** Events that the rule could not hand to the function, with the reason. */
@@ -28,18 +27,12 @@ export class RefreshSchedule extends Construct {
     this.rule = new Rule(this, 'Rule', {
       description: 'Refreshes the credentials at Runpod while the old ones still work',
       schedule: Schedule.rate(props.interval),
-      targets: [
-        new LambdaFunction(props.function, {
-          retryAttempts: ASYNCHRONOUS_RETRIES,
-          maxEventAge: MAX_EVENT_AGE,
-          deadLetterQueue: this.undeliveredQueue,
-        }),
-      ],
+      targets: [ruleTarget(props.function, this.undeliveredQueue)],
     });
     Validations.of(this.undeliveredQueue).acknowledge({
       id: 'AwsSolutions-SQS3',
       reason:
-        'It is the dead-letter queue of the rule, which the check does not know: it looks at queues only. Nothing consumes it.',
+        'It is the dead-letter queue of the rules, which the check does not know: it looks at queues only. Nothing consumes it.',
     });
   }
 }

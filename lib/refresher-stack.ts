@@ -14,6 +14,7 @@ import { declareOutputs } from './outputs';
 import { RefreshRetries } from './refresh-retries';
 import { RefreshSchedule } from './refresh-schedule';
 import { RefresherFunction } from './refresher-function';
+import { SecretRotation, secretsOf } from './secret-rotation';
 
 /** Properties of `RefresherStack`. */
 export interface RefresherStackProps extends StackProps {
@@ -36,6 +37,11 @@ export class RefresherStack extends Stack {
     const refresher = new RefresherFunction(this, 'Refresher', { settings });
     const { function: fn, role, timeout } = refresher;
     const schedule = new RefreshSchedule(this, 'Schedule', { function: fn, interval });
+    new SecretRotation(this, 'SecretRotation', {
+      function: fn,
+      secrets: secretsOf(settings),
+      undeliveredQueue: schedule.undeliveredQueue,
+    });
     const retries = new RefreshRetries(this, 'Retries', { function: fn, role, timeout, interval });
     const firstRefresh = new FirstRefresh(this, 'FirstRefresh', {
       mode: config.firstRefresh,

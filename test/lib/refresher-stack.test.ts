@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { Stage } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { ConfigError } from '../../lib/config/mistakes';
-import { config, manyTargets, targetJson } from './config/builder';
+import { config, type Json, manyTargets, targetJson } from './config/builder';
 import { permissionsOf } from './permissions';
 import { stackOf, templateOf, warningsOf } from './synthesise';
 
@@ -130,13 +130,17 @@ describe('RefresherStack', () => {
     });
   });
 
-  it('lets only its own rule invoke the function', () => {
-    template.resourceCountIs('AWS::Lambda::Permission', 1);
-    template.hasResourceProperties('AWS::Lambda::Permission', {
-      Action: 'lambda:InvokeFunction',
-      Principal: 'events.amazonaws.com',
-      SourceArn: { 'Fn::GetAtt': ['ScheduleRule322D6281', 'Arn'] },
-    });
+  it('lets only its own rules invoke the function', () => {
+    const sources = Object.values(template.findResources('AWS::Lambda::Permission')).map(({ Properties }) => [
+      Properties.Action,
+      Properties.Principal,
+      Properties.SourceArn['Fn::GetAtt'][0],
+    ]);
+
+    expect(sources).toEqual([
+      ['lambda:InvokeFunction', 'events.amazonaws.com', 'ScheduleRule322D6281'],
+      ['lambda:InvokeFunction', 'events.amazonaws.com', 'SecretRotationRule1A8927198'],
+    ]);
   });
 
   it('tags the stack and says what it is for', () => {
@@ -176,6 +180,43 @@ describe('RefresherStack', () => {
     const actions = permissionsOf(templateOf({ targets: [targetJson({ registry })] }));
 
     expect(actions.filter((action) => action.includes(' ecr:'))).toEqual([]);
+  });
+
+  it('reads exactly the named secrets of the other kinds, and asks ECR Public only where it is named', () => {
+    const stored = (name: string, registry: Json) =>
+      targetJson({
+        name,
+        registryAuthId: name,
+        registry: { credentialSecretName: `registry/${name}`, ...registry },
+      });
+    const targets = [
+      stored('hub', { type: 'docker-hub' }),
+      stored('hub-again', { type: 'docker-hub', credentialSecretName: 'registry/hub' }),
+      stored('github', { type: 'ghcr' }),
+      stored('google', { type: 'google-artifact-registry', location: 'us' }),
+      stored('own', { type: 'self-hosted', url: 'https://registry.example.com' }),
+    ];
+    const publicTarget = targetJson({
+      name: 'public',
+      registryAuthId: 'p',
+      registry: { type: 'ecr-public' },
+    });
+    const secret = 'arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:';
+    const reads = ['hub', 'github', 'google', 'own'].map(
+      (name) => `Allow secretsmanager:GetSecretValue on ${secret}registry/${name}-??????`,
+    );
+    const ofRegistries = (listed: Json[]) =>
+      permissionsOf(templateOf({ targets: listed })).filter((line) =>
+        / (ecr|ecr-public|sts|secretsmanager):/.test(line),
+      );
+
+    const key = `Allow secretsmanager:GetSecretValue on ${secret}runpod/api-key-??????`;
+    expect(ofRegistries(targets)).toEqual([...reads, key].sort());
+    expect(ofRegistries([publicTarget])).toEqual([
+      'Allow ecr-public:GetAuthorizationToken on *',
+      key,
+      'Allow sts:GetServiceBearerToken on *',
+    ]);
   });
 
   it('names everything in full where account and region are known', () => {

@@ -40,6 +40,8 @@ const rule = z.object({
   State: z.literal('ENABLED'),
   Targets: z.tuple([target]),
 });
+/** A rule that waits for an event and not for a time. */
+const eventRule = z.object({ EventPattern: z.unknown() });
 const lambda = z.object({ Timeout: z.number() });
 const invokeConfig = z.object({
   MaximumRetryAttempts: z.number(),
@@ -76,7 +78,11 @@ export function templateFacts(template: object): TemplateFacts {
     Object.values(Resources).flatMap((resource) =>
       resource.Type === type ? [schema.parse(resource.Properties)] : [],
     );
-  const { ScheduleExpression, Targets } = only(all(rule, 'AWS::Events::Rule'));
+  const { ScheduleExpression, Targets } = only(
+    all(rule.or(eventRule), 'AWS::Events::Rule').flatMap((found) =>
+      'ScheduleExpression' in found ? [found] : [],
+    ),
+  );
   const [delivery] = Targets;
   const asynchronous = only(all(invokeConfig, 'AWS::Lambda::EventInvokeConfig'));
   const retries = get(queue, asynchronous.DestinationConfig.OnFailure.Destination);

@@ -1,0 +1,157 @@
+import { Template } from 'aws-cdk-lib/assertions';
+import { z } from 'zod';
+import { config, type Json, targetJson } from './config/builder';
+import { stackOf, warningsOf } from './synthesise';
+
+const ENV = { account: '123456789012', region: 'eu-west-1' };
+const ARN = 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:';
+
+const rulesSchema = z.record(
+  z.string(),
+  z.object({
+    Properties: z.object({
+      EventPattern: z.record(z.string(), z.unknown()).optional(),
+      Targets: z.array(z.record(z.string(), z.unknown())),
+    }),
+  }),
+);
+
+/** The rules that wait for an event, and what synth says about them. */
+function rulesFor(targets: readonly Json[]) {
+  const stack = stackOf(config({ targets }), ENV);
+  const rules = Object.values(
+    rulesSchema.parse(Template.fromStack(stack).findResources('AWS::Events::Rule')),
+  );
+  const patterns = rules.flatMap(({ Properties }) => Properties.EventPattern ?? []);
+  return { rules, patterns, warnings: warningsOf(stack) };
+}
+
+/** As many targets, each with a secret of its own. */
+function withSecrets(names: readonly string[]): Json[] {
+  return names.map((credentialSecretName, index) =>
+    targetJson({
+      name: `t${index}`,
+      registryAuthId: `a${index}`,
+      registry: { type: 'docker-hub', credentialSecretName },
+    }),
+  );
+}
+
+/** EventBridge's matching, as far as these patterns use it. */
+function matches(pattern: unknown, event: unknown): boolean {
+  if (Array.isArray(pattern)) return pattern.some((rule) => matchesRule(rule, event));
+  return Object.entries(z.record(z.string(), z.unknown()).parse(pattern)).every(([key, inner]) => {
+    if (key === '$or')
+      return z
+        .array(z.unknown())
+        .parse(inner)
+        .some((option) => matches(option, event));
+    return matches(inner, typeof event === 'object' && event !== null ? Reflect.get(event, key) : undefined);
+  });
+}
+
+function matchesRule(rule: unknown, value: unknown): boolean {
+  if (typeof rule !== 'object' || rule === null) return rule === value;
+  if ('exists' in rule) return rule.exists === (value !== undefined);
+  if ('prefix' in rule) return typeof value === 'string' && value.startsWith(String(rule.prefix));
+  throw new Error(`unknown rule ${JSON.stringify(rule)}`);
+}
+
+const labelUpdated = (name: string, label = 'AWSCURRENT') => ({
+  source: 'aws.secretsmanager',
+  'detail-type': 'Secret Label Updated',
+  resources: [`${ARN}${name}-a1b2c3`],
+  detail: { name, labelUpdated: label, versionId: 'a1b2c3d4-5678-90ab-cdef-EXAMPLE11111' },
+});
+
+const apiCall = (secretId: string, differences: Json = {}) => ({
+  source: 'aws.secretsmanager',
+  'detail-type': 'AWS API Call via CloudTrail',
+  detail: {
+    eventSource: 'secretsmanager.amazonaws.com',
+    eventName: 'PutSecretValue',
+    requestParameters: { secretId, clientRequestToken: 'x' },
+    ...differences,
+  },
+});
+
+describe('SecretRotation', () => {
+  const { patterns, rules } = rulesFor([
+    targetJson(),
+    targetJson({
+      name: 'hub',
+      registryAuthId: 'hub',
+      runpodApiKeySecretName: `${ARN}team-b-AbCd12`,
+      registry: { type: 'docker-hub', credentialSecretName: 'registry/docker-hub' },
+    }),
+  ]);
+  const wakes = (event: object) => patterns.some((pattern) => matches(pattern, event));
+
+  it.each([
+    ['a registry secret', labelUpdated('registry/docker-hub')],
+    ['a Runpod key', labelUpdated('runpod/api-key')],
+    ['a Runpod key that the configuration names by its ARN', labelUpdated('team-b')],
+    ['an API call with the name', apiCall('registry/docker-hub')],
+    ['an API call with the ARN', apiCall(`${ARN}registry/docker-hub-a1b2c3`)],
+    ['an API call with the ARN but not its end', apiCall(`${ARN}registry/docker-hub`)],
+    ['an API call with the ARN of the other', apiCall(`${ARN}team-b-AbCd12`)],
+    ['a rotation that moves the label', apiCall('team-b', { eventName: 'UpdateSecretVersionStage' })],
+    ['an update', apiCall('runpod/api-key', { eventName: 'UpdateSecret' })],
+  ])('wakes the function for a change of %s', (_, event) => {
+    expect(wakes(event)).toBe(true);
+  });
+
+  it.each([
+    ['another secret', labelUpdated('registry/ghcr')],
+    ['another label', labelUpdated('registry/docker-hub', 'BLUE')],
+    ['another secret by an API call', apiCall('registry/ghcr')],
+    [
+      'a secret of another account',
+      apiCall(`${ARN.replace('123456789012', '210987654321')}registry/docker-hub`),
+    ],
+    ['an API call that failed', apiCall('registry/docker-hub', { errorCode: 'AccessDenied' })],
+    ['the function’s own read', apiCall('registry/docker-hub', { eventName: 'GetSecretValue' })],
+    ['another service', { ...labelUpdated('registry/docker-hub'), source: 'custom' }],
+  ])('does not wake it for %s', (_, event) => {
+    expect(wakes(event)).toBe(false);
+  });
+
+  it('delivers as the schedule does', () => {
+    const [first, ...others] = rules.map(({ Properties }) => Properties.Targets);
+
+    expect(others).toEqual([first]);
+  });
+
+  it('watches a secret once that many targets name', () => {
+    const { patterns: watching } = rulesFor(withSecrets(Array.from({ length: 30 }, () => 'registry/hub')));
+
+    expect(watching).toHaveLength(1);
+    expect(JSON.stringify(watching).split('"registry/hub"')).toHaveLength(3);
+  });
+
+  it.each([
+    ['many', Array.from({ length: 150 }, (_, index) => `registry/of-customer-${index}`)],
+    ['long', ['a'.repeat(512), 'b'.repeat(512), 'c'.repeat(300), 'd'.repeat(300)]],
+  ])('divides %s names among rules of the size that EventBridge takes', (_, names) => {
+    const { patterns: divided, warnings } = rulesFor(withSecrets(names));
+
+    expect(divided.length).toBeGreaterThan(1);
+    for (const pattern of divided) expect(JSON.stringify(pattern).length).toBeLessThanOrEqual(2_048);
+    expect(names.filter((name) => !divided.some((pattern) => matches(pattern, labelUpdated(name))))).toEqual(
+      [],
+    );
+    expect(warnings).toEqual([]);
+  });
+
+  it('says how many secrets are more than rules can watch', () => {
+    const names = Array.from({ length: 1_000 }, (_, index) => `registry/of-customer-${index}`);
+
+    const { patterns: watching, warnings } = rulesFor(withSecrets(names));
+
+    const watched = names.filter((name) => watching.some((pattern) => matches(pattern, labelUpdated(name))));
+    expect(watching).toHaveLength(20);
+    expect(warnings).toContainEqual(
+      expect.stringMatching(`^${1_000 - watched.length} secrets are more than 20 rules`),
+    );
+  });
+});
