@@ -13,7 +13,7 @@ import type { InitFlags } from './init-options';
 import type { Operator } from './operator';
 import type { Output } from './output';
 import { askSecret, askYes, isInteractive, readSecretFromStdin } from './prompts';
-import { probeRoutes, type RouteAccess } from './runpod/access';
+import { probeRoutes, type RouteAccess, writableRoutes } from './runpod/access';
 
 /** A key that works, and what to do about its secret. */
 export interface CheckedKey {
@@ -103,7 +103,7 @@ function newKey(flags: InitFlags): Promise<Secret> {
 }
 
 function workingAuths(routes: readonly RouteAccess[], secretName?: string): readonly RegistryAuth[] {
-  const works = routes.find(({ state }) => state === 'works');
+  const [works] = writableRoutes(routes);
   if (works) return works.auths;
   const whose = secretName === undefined ? 'this key' : `the key in ${secretName}`;
   const again =

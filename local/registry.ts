@@ -128,7 +128,8 @@ export class RegistryStandIn extends StandInServer {
     const manifest = MANIFEST_PATH.exec(request.path);
     const blob = BLOB_PATH.exec(request.path);
     const [, repository = '', reference = ''] = manifest ?? blob ?? [];
-    if (this.denied.has(repository)) return { status: 403, body: ociError('DENIED', 'pull access denied') };
+    if (!signed && this.denied.has(repository))
+      return { status: 403, body: ociError('DENIED', 'pull access denied') };
     if (manifest) return this.#answerManifest(`${repository}:${reference}`, request);
     const content = this.#blobs.get(`${repository}@${reference}`);
     return content === undefined

@@ -7,7 +7,7 @@ import { describeAwsError, isAccessDenied } from '../errors';
 import { inspectImage, parseImageName, WORKER_PLATFORM } from '../images';
 import type { Operator } from '../operator';
 import { awsCommand, commandLine } from '../options';
-import { probeRoutes, type RouteAccess } from '../runpod/access';
+import { probeRoutes, type RouteAccess, writableRoutes } from '../runpod/access';
 import { breaks, type Finding, holds, type Link, warns } from './chain';
 
 /** What the routes said of each key, by secret name; asked once for all links. */
@@ -84,9 +84,9 @@ async function checkKeys(operator: Operator, askRoutes: AskRoutes): Promise<Find
   const stories: string[] = [];
   for (const name of operator.secretNames()) {
     const routes = await askRoutes(name);
-    const works = routes.filter(({ state }) => state === 'works');
-    if (works.length === 0) return keyFails(operator, name, routes);
+    if (writableRoutes(routes).length === 0) return keyFails(operator, name, routes);
     if (routes[0]?.state !== 'works') fallen.push(`${routes[0]?.route}: ${routes[0]?.why}`);
+    const works = routes.filter(({ state }) => state === 'works');
     const others = routes
       .filter(({ state }) => state !== 'works')
       .map(({ route, state }) => `${route} ${state}`);

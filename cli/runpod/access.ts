@@ -25,6 +25,16 @@ export interface RouteAccess {
   readonly why: string;
 }
 
+/**
+ * The routes that let the key write. "Not found" from REST v1 proves nothing, since no published specification has
+ * its update; it counts only where the settings force it.
+ */
+export function writableRoutes(routes: readonly RouteAccess[]): RouteAccess[] {
+  return routes.filter(
+    ({ route, state }) => state === 'works' && (route !== 'rest-v1' || routes.length === 1),
+  );
+}
+
 /** Names no registry auth: an update of it asks for the permission to write, and can change nothing. */
 const NOBODY = 'runpod-ecr-asks-whether-it-may-write';
 

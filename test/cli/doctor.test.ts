@@ -1,0 +1,407 @@
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { doctor } from '../../cli/commands/doctor';
+import type { CheckedLink } from '../../cli/doctor/chain';
+import { Operator } from '../../cli/operator';
+import { Output } from '../../cli/output';
+import { CommandWorld, ECR_HOST } from './command-world';
+
+let world: CommandWorld;
+
+beforeAll(async () => {
+  world = await CommandWorld.start();
+  await world.settle();
+  Object.assign(process.env, world.environment());
+}, 60_000);
+
+afterAll(async () => {
+  await world.stop();
+});
+
+const CHAIN = [
+  'identity',
+  'configuration',
+  'secret',
+  'runpod-key',
+  'registry-auth',
+  'images',
+  'stack',
+  'function',
+  'registry',
+  'last-run',
+  'alarms',
+  'usage',
+];
+
+/** What `--json` says. */
+interface Diagnosis {
+  readonly healthy: boolean;
+  readonly cause: string | null;
+  readonly links: readonly CheckedLink[];
+}
+
+/** One way in which the chain breaks, and what mends it. */
+interface Break {
+  readonly what: string;
+  readonly cause: string;
+  readonly says: RegExp;
+  readonly suggests: RegExp;
+  /** Breaks the link. @returns does what was suggested */
+  readonly breakIt: () => Promise<Mend> | Mend;
+}
+
+type Mend = (suggestion: string) => Promise<unknown> | unknown;
+
+/** Runs a suggested `npx runpod-ecr …` as a process, with a key on its standard input where it asks for one. */
+async function runSuggested(suggestion: string): Promise<void> {
+  const words = /npx runpod-ecr (.*)$/.exec(suggestion)?.[1]?.split(' ') ?? [];
+  const args = words.filter((word, at) => word !== '--config' && words[at - 1] !== '--config');
+  const asksKey = args.includes('--store-key');
+  const run = await world.run([...args, ...(asksKey ? ['--key-stdin'] : [])], { stdin: world.key });
+  expect(run).toMatchObject({ code: 0, stderr: '' });
+}
+
+const BREAKS: readonly Break[] = [
+  {
+    what: 'the AWS credentials have expired',
+    cause: 'identity',
+    says: /expired/,
+    suggests: /^aws sso login/,
+    breakIt: () => {
+      const body =
+        '<ErrorResponse><Error><Code>ExpiredToken</Code><Message>no</Message></Error></ErrorResponse>';
+      const fault = world.cloud.aws.faults.add({ operation: 'GetCallerIdentity' }, { status: 403, body });
+      return () => fault.remove();
+    },
+  },
+  {
+    what: 'the configuration has a mistake',
+    cause: 'configuration',
+    says: /1 mistake/,
+    suggests: /^edit /,
+    breakIt: () => {
+      world.writeConfig({ registry: { type: 'ecr', repositories: ['my-worker'], region: 'mars' } });
+      return () => world.writeConfig();
+    },
+  },
+  {
+    what: 'the secret is gone',
+    cause: 'secret',
+    says: /runpod\/api-key/,
+    suggests: /^npx runpod-ecr init --store-key --replace-key/,
+    breakIt: () => {
+      world.cloud.aws.secrets.remove('runpod/api-key');
+      return runSuggested;
+    },
+  },
+  {
+    what: 'the secret has another shape',
+    cause: 'secret',
+    says: /expected the Runpod API key itself/,
+    suggests: /^npx runpod-ecr init --store-key --replace-key/,
+    breakIt: () => {
+      world.cloud.aws.secrets.put('runpod/api-key', '{"token":"x"}');
+      return runSuggested;
+    },
+  },
+  {
+    what: 'the key was revoked',
+    cause: 'runpod-key',
+    says: /401/,
+    suggests: /npx runpod-ecr init --store-key --replace-key/,
+    breakIt: () => {
+      world.cloud.runpod.revoke(world.key);
+      world.cloud.runpod.addUser(world.newKey(), { user: world.user });
+      return runSuggested;
+    },
+  },
+  {
+    what: 'the key may only read',
+    cause: 'runpod-key',
+    says: /403/,
+    suggests: /secrets:write.*npx runpod-ecr init --store-key --replace-key/,
+    breakIt: () => {
+      const good = world.key;
+      const weak = world.newKey();
+      world.cloud.runpod.addUser(weak, { user: world.user, scope: 'read-only' });
+      world.cloud.aws.secrets.put('runpod/api-key', weak);
+      world.keys.push(good);
+      return runSuggested;
+    },
+  },
+  {
+    what: 'every API of Runpod is retired',
+    cause: 'runpod-key',
+    says: /410/,
+    suggests: /status page/,
+    breakIt: () => {
+      const { retired } = world.cloud.runpod;
+      for (const route of ['rest-v2', 'rest-v1', 'graphql'] as const) retired.add(route);
+      return () => retired.clear();
+    },
+  },
+  {
+    what: 'the registry auth was deleted',
+    cause: 'registry-auth',
+    says: /Runpod has no registry auth/,
+    suggests: /^put one of reg\w+ \(another\) into registryAuthId/,
+    breakIt: () => {
+      world.user.delete(world.authId);
+      world.user.create({ name: 'another', username: 'AWS', password: 'old' });
+      return async (suggestion) => {
+        world.authId = /one of (reg\w+)/.exec(suggestion)?.[1] ?? '';
+        for (const use of world.user.workloads.serverless) use.registry = world.authId;
+        world.writeConfig();
+        await world.deploy();
+        await world.run(['refresh']);
+      };
+    },
+  },
+  {
+    what: 'the repository is gone',
+    cause: 'images',
+    says: /no repository my-worker in us-east-1/,
+    suggests: /^aws ecr create-repository --repository-name my-worker/,
+    breakIt: () => {
+      const fault = world.cloud.operatorAws.faults.add(
+        { operation: 'BatchGetImage' },
+        { status: 400, body: { __type: 'RepositoryNotFoundException', message: 'gone' } },
+      );
+      return () => fault.remove();
+    },
+  },
+  {
+    what: 'the image is gone',
+    cause: 'images',
+    says: /my-worker:1\.0\.0 is not in its repository/,
+    suggests: /docker buildx build --platform linux\/amd64 --push/,
+    breakIt: () => {
+      world.cloud.registry.removeImage('my-worker', '1.0.0');
+      return () => world.cloud.registry.addImage('my-worker', '1.0.0');
+    },
+  },
+  {
+    what: 'the image is for another processor',
+    cause: 'images',
+    says: /linux\/arm64; workers run on linux\/amd64/,
+    suggests: /docker buildx build --platform linux\/amd64 --push/,
+    breakIt: () => {
+      world.cloud.registry.addImage('my-worker', '1.0.0', 'arm64');
+      return () => world.cloud.registry.addImage('my-worker', '1.0.0');
+    },
+  },
+  {
+    what: 'the stack is not deployed',
+    cause: 'stack',
+    says: /not deployed in us-east-1/,
+    suggests: /^npx cdk deploy -c config=/,
+    breakIt: () => {
+      world.cloud.operatorAws.stacks.stacks.clear();
+      return () => world.deploy();
+    },
+  },
+  {
+    what: 'the configuration was not deployed',
+    cause: 'stack',
+    says: /resources differ/,
+    suggests: /^npx cdk deploy -c config=/,
+    breakIt: () => {
+      world.writeConfig({ verify: 'required' });
+      return () => world.deploy();
+    },
+  },
+  {
+    what: 'a roll-back failed',
+    cause: 'stack',
+    says: /UPDATE_ROLLBACK_FAILED/,
+    suggests: /npx cdk deploy.*describe-stack-events/,
+    breakIt: () => {
+      const stack = world.cloud.operatorAws.stacks.stacks.get('EcrCredentialRefresher');
+      if (stack) stack.status = 'UPDATE_ROLLBACK_FAILED';
+      return () => world.deploy();
+    },
+  },
+  {
+    what: "the function's role may not ask for a token",
+    cause: 'function',
+    says: /ecr:GetAuthorizationToken: AccessDenied/,
+    suggests: /npx cdk deploy/,
+    breakIt: () => {
+      const denial = world.cloud.aws.deny('ecr:GetAuthorizationToken');
+      return () => denial.remove();
+    },
+  },
+  {
+    what: 'you may not invoke the function',
+    cause: 'function',
+    says: /you may not invoke/,
+    suggests: /lambda:InvokeFunction/,
+    breakIt: () => {
+      world.cloud.functionApi.forbidden = true;
+      return () => {
+        world.cloud.functionApi.forbidden = false;
+      };
+    },
+  },
+  {
+    what: 'the registry rejects the credential',
+    cause: 'registry',
+    says: /rejected the new credential/,
+    suggests: /get-repository-policy/,
+    breakIt: () => {
+      world.cloud.registry.denied.add('my-worker');
+      return () => world.cloud.registry.denied.clear();
+    },
+  },
+  {
+    what: 'the schedule is disabled',
+    cause: 'last-run',
+    says: /schedule is disabled/,
+    suggests: /^aws events enable-rule --name \S+$/,
+    breakIt: () => {
+      const { rules } = world.cloud.operatorAws.observations;
+      for (const name of rules.keys()) rules.set(name, 'DISABLED');
+      return (suggestion) => rules.set(suggestion.split(' ').at(-1) ?? '', 'ENABLED');
+    },
+  },
+  {
+    what: 'nothing was refreshed for 12 hours',
+    cause: 'last-run',
+    says: /prod: not refreshed in the last 12 hours/,
+    suggests: /^npx runpod-ecr refresh --config/,
+    breakIt: async () => {
+      const { LogGroupName = '' } = await world.deploy();
+      world.cloud.operatorAws.observations.forget(LogGroupName);
+      return runSuggested;
+    },
+  },
+  {
+    what: 'a run was given up',
+    cause: 'alarms',
+    says: /1 failed run/,
+    suggests: /^aws sqs purge-queue --queue-url \S+$/,
+    breakIt: () => {
+      const { queues } = world.cloud.operatorAws.observations;
+      const url = [...queues.keys()].find((name) => name.includes('DeadLetterQueue')) ?? '';
+      queues.set(url, 1);
+      return (suggestion) => queues.set(suggestion.split(' ').at(-1) ?? '', 0);
+    },
+  },
+  {
+    what: 'an alarm rings',
+    cause: 'alarms',
+    says: /ringing: OperatorActionNeeded/,
+    suggests: /^npx runpod-ecr refresh --config/,
+    breakIt: () => {
+      const { alarms } = world.cloud.operatorAws.observations;
+      alarms.set('EcrCredentialRefresher-OperatorActionNeeded', 'ALARM');
+      return runSuggested;
+    },
+  },
+  {
+    what: 'an endpoint pulls what the credential may not',
+    cause: 'usage',
+    says: /endpoint batch pulls .*team\/batch:2\.0\.0/,
+    suggests: /add the repository to .*npx cdk deploy/,
+    breakIt: () => {
+      const image = `${ECR_HOST}/team/batch:2.0.0`;
+      world.user.workloads.serverless.push({ id: 'e2', name: 'batch', image, registry: world.authId });
+      return () => {
+        world.writeConfig({ registry: { type: 'ecr', repositories: ['my-worker', 'team/batch'] } });
+        return world.deploy();
+      };
+    },
+  },
+];
+
+describe('doctor', () => {
+  it('shows a tick for every link, as a person sees it', async () => {
+    const { code, stdout, stderr } = await world.run(['doctor']);
+
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toBe(`✓ AWS identity           ${await caller()} in us-east-1
+✓ Configuration          ${world.configPath}: 1 target, stack EcrCredentialRefresher
+✓ Secret                 runpod/api-key holds a key
+✓ Runpod API key         accepted on rest-v2, rest-v1, graphql
+✓ Registry auths         1 auth at Runpod
+✓ Repositories, images   my-worker; my-worker:1.0.0 runs on linux/amd64
+✓ Stack                  EcrCredentialRefresher is CREATE_COMPLETE and the same as the configuration
+✓ Function and its role  a dry run read the key, asked Runpod, and got its tokens, with its own role
+✓ Registry accepts       every new credential was accepted
+✓ Schedule, last run     refreshed 0 min ago, good for another 11 h 59 min
+✓ Queues and alarms      nothing waits, nothing rings
+✓ Users at Runpod        1 endpoint
+
+All 12 links hold.
+`);
+  });
+
+  it('says nothing of what comes after the broken link, and exits with 1', async () => {
+    world.cloud.registry.removeImage('my-worker', '1.0.0');
+    const { code, stdout } = await world.run(['doctor']);
+    world.cloud.registry.addImage('my-worker', '1.0.0');
+
+    expect(code).toBe(1);
+    expect(stdout).toContain('✗ Repositories, images   my-worker:1.0.0 is not in its repository\n');
+    expect(stdout).toContain('· Stack                  not checked\n');
+    expect(stdout).toContain('The chain is broken at: Repositories, images.\n');
+    expect(stdout.match(/✗/g)).toHaveLength(1);
+  });
+
+  it.each(BREAKS)('names $cause when $what, and what it suggests mends it', async (broken) => {
+    const mend = await broken.breakIt();
+
+    const sick = await diagnose();
+    const link = sick.links.find(({ status }) => status === 'broken');
+    await mend(link?.mend ?? '');
+    const mended = await diagnose();
+
+    expect(sick.cause).toBe(broken.cause);
+    expect(sick.links.map(({ id }) => id)).toEqual(CHAIN);
+    expect(sick.links.map(({ status }) => (status === 'warning' ? 'ok' : status))).toEqual(
+      CHAIN.map((id, at) => {
+        const cause = CHAIN.indexOf(broken.cause);
+        if (at < cause) return 'ok';
+        return at === cause ? 'broken' : id && 'not-checked';
+      }),
+    );
+    expect(link?.found.join('\n')).toMatch(broken.says);
+    expect(link?.mend).toMatch(broken.suggests);
+    expect({ what: broken.what, cause: mended.cause }).toEqual({ what: broken.what, cause: null });
+  });
+
+  it('warns of :latest, and of a route that is not the first, without calling it broken', async () => {
+    const image = `${ECR_HOST}/my-worker:latest`;
+    world.user.workloads.pods.push({ id: 'p1', name: 'lab', image, registry: world.authId });
+    world.cloud.runpod.faults.add({ path: /^\/v2\/registries/ }, { status: 410 }, 2);
+
+    const { healthy, links } = await diagnose();
+
+    expect(healthy).toBe(true);
+    expect(links.find(({ id }) => id === 'usage')).toMatchObject({
+      status: 'warning',
+      found: [expect.any(String), expect.stringContaining('pod lab uses :latest')],
+    });
+    expect(links.find(({ id }) => id === 'runpod-key')?.status).toBe('warning');
+  });
+
+  it('shows neither a key nor a password, and nothing of a workload but its image', () => {
+    expect(world.leaks()).toEqual([]);
+  });
+});
+
+/** Runs the doctor in this process: two dozen processes would take minutes. */
+async function diagnose(): Promise<Diagnosis> {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const output = new Output({ stdout, stderr, json: true, env: {} });
+  await doctor(new Operator({ config: world.configPath }), output);
+  stdout.end();
+  const printed = await text(stdout);
+  world.note(printed);
+  expect(printed).not.toContain('a-workload-secret');
+  return JSON.parse(printed) as Diagnosis;
+}
+
+async function caller(): Promise<string> {
+  return (await new Operator({}).identity()).arn;
+}
