@@ -1,0 +1,103 @@
+import type { RefreshReport } from '../../lambda/refresh-credentials/model';
+import type { Invocation } from '../../local/lambda-runtime';
+import type { ReceivedRequest } from '../../local/stand-in-server';
+import { World } from '../integration/world';
+import type { FaultRow, Outcome } from './fault-row';
+import { startRawServer } from './raw-server';
+import { runBeside } from './second-process';
+
+/** What became of one row. */
+export interface RowResult {
+  readonly row: FaultRow;
+  readonly outcome: Outcome;
+  /** All that was not as it must be; empty when the row passed. */
+  readonly complaints: readonly string[];
+  readonly durationMs: number;
+}
+
+/** Runs one row in a world of its own: new stand-ins, and a process that starts cold. */
+export async function runRow(row: FaultRow): Promise<RowResult> {
+  const world = await World.start();
+  const restV2 = row.restV2 && (await startRawServer(row.restV2));
+  const startedMs = performance.now();
+  try {
+    row.arrange?.(world);
+    const rawUrl = restV2 && { restV2Url: restV2.url };
+    const targets = row.targets ?? [{ name: 'prod' }];
+    await world.deploy(targets, { ...row.runpod, ...rawUrl });
+    if (row.afterFirstRun) {
+      await world.invoke();
+      await row.afterFirstRun(world);
+    }
+    const [own, beside] = await Promise.all([
+      world.invoke(row.event, row.timeoutMs ?? 60_000),
+      row.twice && runBeside(world, targets),
+    ]);
+    const invocations = beside ? [own, beside.invocation] : [own];
+    const outcome = distinct(invocations.map((invocation) => outcomeOf(world, invocation)));
+    const complaints = await Promise.all(invocations.map((one) => complaintsOf(world, row, one)));
+    const unexpected = outcome === row.expected ? [] : [`expected "${row.expected}"`];
+    return {
+      row,
+      outcome,
+      complaints: [...unexpected, ...new Set([...complaints.flat(), ...(beside?.leaks ?? [])])],
+      durationMs: performance.now() - startedMs,
+    };
+  } finally {
+    await restV2?.close();
+    await world.stop();
+  }
+}
+
+/** What else was not as it must be: some things hold in every row, whatever the fault. */
+async function complaintsOf(
+  world: World,
+  row: FaultRow,
+  invocation: Invocation<RefreshReport>,
+): Promise<string[]> {
+  const leaks = world.leaks().map(({ secret, form }) => `${secret} leaked, ${form}`);
+  const deleted = world.user.deletes > 0 ? ['something was deleted'] : [];
+  const canPull = !invocation.ok || (await canPullAll(world, invocation.result));
+  const ownCheck = row.check?.(world, invocation);
+  return [
+    ...leaks,
+    ...deleted,
+    ...(canPull ? [] : ['a worker cannot pull']),
+    ...(ownCheck ? [ownCheck] : []),
+  ];
+}
+
+function outcomeOf(world: World, { result, error, logs }: Invocation<RefreshReport>): Outcome {
+  if (result) {
+    return distinct(
+      result.refreshed.map(
+        ({ route, verified }) => `refreshed over ${route}, ${verified ? 'proved' : 'unproved'}`,
+      ),
+    );
+  }
+  const sent = whatWasSent(world);
+  if (error?.errorType !== 'RefreshFailedError') return `${error?.errorType}, ${sent}`;
+  const failures = logs.filter(({ message }) => message === 'target failed');
+  return `${distinct(failures.map(({ kind, reason }) => `failed as ${reason ?? kind}`))}, ${sent}`;
+}
+
+function whatWasSent(world: World): string {
+  if (!world.cloud.runpod.requests.some(isWrite)) return 'nothing sent';
+  return world.user.auths.every(({ password }) => password === 'old') ? 'old one kept' : 'written';
+}
+
+function isWrite({ method, operation }: ReceivedRequest): boolean {
+  return method === 'PATCH' || (method === 'POST' && operation !== 'myself');
+}
+
+/** Whether a worker can pull with whatever the report calls refreshed, from a registry without faults. */
+async function canPullAll(world: World, { refreshed }: RefreshReport): Promise<boolean> {
+  world.cloud.registry.faults.clear();
+  const names = refreshed.map(({ registryAuthId }) => world.user.find(registryAuthId)?.name ?? '');
+  const pulls = await Promise.all(names.map((name) => world.canPull(name)));
+  return pulls.every(Boolean);
+}
+
+function distinct(texts: readonly string[]): string {
+  return [...new Set(texts)].sort().join(' + ');
+}
