@@ -1,0 +1,249 @@
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { screenAfter } from '../support/screen';
+import { type CommandRun, CommandWorld } from './command-world';
+
+let world: CommandWorld;
+
+beforeEach(async () => {
+  world = await CommandWorld.start();
+  world.cloud.registry.addImage('my-worker', '1.0.0');
+  world.cloud.registry.addImage('team/batch', '2.0.0');
+});
+
+afterEach(async () => {
+  const leaks = world.leaks();
+  await world.stop();
+  expect(leaks).toEqual([]);
+});
+
+/** Copies its input to a pseudo-terminal and what appears there to its output. */
+const PTY = 'import os,pty,sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
+
+/** What to type once a text has appeared. */
+type Step = readonly [appears: string, type: string];
+
+const ESC = String.fromCharCode(27);
+const ENTER = '\r';
+const DOWN = `${ESC}[B`;
+const CTRL_C = '\u0003';
+
+/** Runs the command line at a terminal of 100 columns and answers as a person would. */
+async function atTerminal(args: readonly string[], steps: readonly Step[]): Promise<CommandRun> {
+  const left = [...steps];
+  let seen = '';
+  const answer = (child: ChildProcess) => (chunk: string) => {
+    seen += chunk;
+    const [next] = left;
+    if (!next || !seen.includes(next[0])) return;
+    left.shift();
+    seen = '';
+    // A person reads first; keys that come before the question is drawn would be lost.
+    setTimeout(() => child.stdin?.write(next[1]), 60);
+  };
+  const run = await world.start('python3', ['-c', PTY, 'sh', '-c', inTerminal([...args, ...urls()])], {
+    env: { TERM: 'xterm-256color' },
+    onStart: (child) => {
+      child.stdout?.on('data', answer(child));
+    },
+  });
+  expect(left).toEqual([]);
+  return { ...run, stdout: screenAfter(run.stdout) };
+}
+
+/** Told to the shell inside the pseudo-terminal, which has no size of its own. */
+function inTerminal(args: readonly string[]): string {
+  const command = world.commandLine(args).map((word) => `'${word}'`);
+  return `stty cols 100 rows 40; exec ${command.join(' ')}`;
+}
+
+function urls(): string[] {
+  const { restV2Url, restV1Url, graphqlUrl } = world.cloud.runpod.settings();
+  return ['--rest-v2-url', restV2Url, '--rest-v1-url', restV1Url, '--graphql-url', graphqlUrl];
+}
+
+function config(): { targets: object[]; alarms: object } {
+  return JSON.parse(readFileSync(world.configPath, 'utf8')) as { targets: object[]; alarms: object };
+}
+
+function storedKey(): unknown {
+  const { SecretString } = world.cloud.aws.secrets.getSecretValue('runpod/api-key', {}) as {
+    SecretString?: unknown;
+  };
+  return SecretString;
+}
+
+const FLAGS = [
+  '--key-stdin',
+  '--repository',
+  'my-worker',
+  '--auth-name',
+  'ecr-prod',
+  '--email',
+  'a@example.com',
+];
+
+describe('init at a terminal', () => {
+  it('asks, stores the key and writes a configuration, and the key is never shown nor in the process list', async () => {
+    const { id } = world.user.create({ name: 'ecr-old', username: 'AWS', password: 'x' }) ?? { id: '' };
+    const commandLines: string[] = [];
+    const watch = setInterval(() => commandLines.push(...processList()), 20);
+
+    const { code, stdout } = await atTerminal(
+      ['init'],
+      [
+        ['Paste a Runpod API key', `${world.key}${ENTER}`],
+        ['Which ECR repositories', `batch`],
+        ['batch', '\t'],
+        ['◼', ENTER],
+        ['Which registry auth', ENTER],
+        ['Who is paged', `oncall@example.com${ENTER}`],
+      ],
+    );
+    clearInterval(watch);
+
+    expect(stdout).toContain('Runpod accepts the key');
+    expect(stdout).toContain('stored the key in runpod/api-key');
+    expect(stdout).toContain('npx cdk deploy -c config=');
+    expect(code).toBe(0);
+    expect(storedKey()).toBe(world.key);
+    expect(config()).toMatchObject({
+      targets: [
+        {
+          name: 'prod',
+          registryAuthId: id,
+          registry: { type: 'ecr', region: 'us-east-1', repositories: ['team/batch'] },
+        },
+      ],
+      alarms: { emails: ['oncall@example.com'] },
+    });
+    expect(commandLines.some((line) => line.includes('runpod-ecr.mjs'))).toBe(true);
+    expect(commandLines.filter((line) => line.includes(world.key.slice(4, 20)))).toEqual([]);
+  });
+
+  it('makes a new registry auth when it is asked to, and then doctor finds nothing before the deployment', async () => {
+    world.user.create({ name: 'other', username: 'AWS', password: 'x' });
+
+    const { code } = await atTerminal(
+      ['init', '--repository', 'my-worker', '--email', 'a@example.com'],
+      [
+        ['Paste a Runpod API key', `${world.key}${ENTER}`],
+        ['Which registry auth', `${DOWN}${ENTER}`],
+        ['What is the new registry auth', ENTER],
+      ],
+    );
+    const { stdout } = await world.run(['doctor', '--json']);
+
+    expect(code).toBe(0);
+    expect(config().targets).toMatchObject([{ registryAuthName: 'ecr-prod' }]);
+    expect(JSON.parse(stdout)).toMatchObject({ cause: 'stack' });
+  });
+
+  it('asks for another key when Runpod refuses the first', async () => {
+    const { code, stdout } = await atTerminal(
+      ['init', '--store-key'],
+      [
+        ['Paste a Runpod API key', `rpa_wrong${ENTER}`],
+        ['Runpod refuses this key (401)', ''],
+        ['Paste a Runpod API key', `${world.key}${ENTER}`],
+      ],
+    );
+
+    expect(stdout).toContain('stored the key in runpod/api-key');
+    expect(code).toBe(0);
+    expect(storedKey()).toBe(world.key);
+  });
+
+  it('stores and writes nothing when Ctrl-C ends it', async () => {
+    const { code, stdout } = await atTerminal(
+      ['init'],
+      [
+        ['Paste a Runpod API key', `${world.key}${ENTER}`],
+        ['Which ECR repositories', CTRL_C],
+      ],
+    );
+
+    expect(stdout).toContain('Nothing was stored or written.');
+    expect(code).toBe(130);
+    expect(storedKey).toThrow("can't find the specified secret");
+    expect(existsSync(world.configPath)).toBe(false);
+  });
+
+  it('shows no colour with NO_COLOR', async () => {
+    const raw = await world.start(
+      'python3',
+      ['-c', PTY, 'sh', '-c', inTerminal(['init', '--store-key', ...urls()])],
+      {
+        env: { TERM: 'xterm-256color', NO_COLOR: '1' },
+        onStart: (child) => {
+          child.stdout?.once('data', () =>
+            setTimeout(() => child.stdin?.write(`${world.key}${ENTER}`), 1_500),
+          );
+        },
+      },
+    );
+
+    expect(raw.code).toBe(0);
+    expect(raw.stdout).toContain('Paste a Runpod API key');
+    expect(raw.stdout).not.toMatch(new RegExp(`${ESC}\\[[0-9;]*m`));
+  });
+});
+
+describe('init in a script', () => {
+  it('takes every answer by flag and the key from standard input', async () => {
+    const run = await world.run(['init', ...FLAGS, ...urls()], { stdin: `${world.key}\n` });
+
+    expect(run).toMatchObject({ code: 0, stderr: '' });
+    expect(storedKey()).toBe(world.key);
+    expect(config().targets).toMatchObject([{ registryAuthName: 'ecr-prod' }]);
+  });
+
+  it('names the flags that are missing', async () => {
+    const run = await world.run(['init', '--key-stdin'], { stdin: world.key });
+
+    expect(run).toEqual({
+      code: 2,
+      stdout: '',
+      stderr:
+        'Nobody can be asked here (not a terminal), so these are needed: --repository, --auth-id or --auth-name.\n',
+    });
+  });
+
+  it('overwrites neither a file nor a key without being told to', async () => {
+    writeFileSync(world.configPath, '{}');
+    world.cloud.aws.secrets.put('runpod/api-key', 'rpa_another');
+
+    const file = await world.run(['init', ...FLAGS, ...urls()], { stdin: world.key });
+    const key = await world.run(['init', ...FLAGS, ...urls(), '--force'], { stdin: world.key });
+
+    expect(file).toMatchObject({ code: 2, stderr: expect.stringContaining('--force') });
+    expect(key).toMatchObject({ code: 2, stderr: expect.stringContaining('--replace-key') });
+    expect(readFileSync(world.configPath, 'utf8')).toBe('{}');
+    expect(storedKey()).toBe('rpa_another');
+  });
+
+  it('refuses a key that may only read, and stores nothing', async () => {
+    const weak = world.newKey();
+    world.cloud.runpod.addUser(weak, { user: world.user, scope: 'read-only' });
+
+    const run = await world.run(['init', ...FLAGS, ...urls()], { stdin: weak });
+
+    expect(run).toMatchObject({ code: 1, stderr: expect.stringContaining('give it secrets:write') });
+    expect(storedKey).toThrow();
+    expect(existsSync(world.configPath)).toBe(false);
+  });
+});
+
+/** The command lines of every process that can be seen (Linux); none elsewhere. */
+function processList(): string[] {
+  if (!existsSync('/proc/self/cmdline')) return [];
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      try {
+        return [readFileSync(`/proc/${name}/cmdline`, 'utf8')];
+      } catch {
+        return [];
+      }
+    });
+}
