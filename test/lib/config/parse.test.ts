@@ -1,5 +1,6 @@
 import { ConfigError } from '../../../lib/config/mistakes';
 import { parseConfig } from '../../../lib/config/parse';
+import { toSettings } from '../../../lib/config/settings';
 import { configJson, type Json, manyTargets, targetJson } from './builder';
 
 const RUNPOD_KEY = 'rpa_0H2K9XJ4M7Q1W5E8R3T6Y0U2I4O6P8A1S3D5F7G9H1J3';
@@ -87,6 +88,62 @@ describe('parseConfig', () => {
     };
 
     expect(parseConfig(JSON.stringify(everything), 'test.json')).toMatchObject({ targets: { length: 2 } });
+  });
+
+  it.each<[string, Json, string, Json]>([
+    ['ecr-public', {}, 'acme/worker:1', { url: 'https://public.ecr.aws' }],
+    [
+      'docker-hub',
+      { credentialSecretName: 'hub' },
+      `acme/worker@sha256:${'a'.repeat(64)}`,
+      { credentialSecretName: 'hub', url: 'https://registry-1.docker.io' },
+    ],
+    [
+      'ghcr',
+      { credentialSecretName: 'g', url: 'https://containers.example.ghe.com' },
+      'acme/team/worker:1',
+      { credentialSecretName: 'g', url: 'https://containers.example.ghe.com' },
+    ],
+    [
+      'google-artifact-registry',
+      { credentialSecretName: 'g', location: 'europe-west3' },
+      'example.com/project/repository/worker:1',
+      { credentialSecretName: 'g', url: 'https://europe-west3-docker.pkg.dev' },
+    ],
+    [
+      'google-artifact-registry',
+      { credentialSecretName: 'g', location: 'europe', url: 'https://eu.gcr.io' },
+      'project/worker:1',
+      { credentialSecretName: 'g', url: 'https://eu.gcr.io' },
+    ],
+    [
+      'self-hosted',
+      { credentialSecretName: 's', url: 'https://[2001:db8::1]:8443/' },
+      'my.team/worker:1',
+      { credentialSecretName: 's', url: 'https://[2001:db8::1]:8443/' },
+    ],
+    [
+      'self-hosted',
+      { credentialSecretName: 's', url: 'http://127.0.0.1:5000' },
+      'worker:1',
+      { credentialSecretName: 's', url: 'http://127.0.0.1:5000' },
+    ],
+  ])('settles what the function is told of a registry of the kind %s', (type, keys, verifyImage, settled) => {
+    const input = withTarget({ registry: { type, ...keys }, verifyImage });
+
+    const { targets } = toSettings(parseConfig(JSON.stringify(input), 'test.json'));
+
+    expect(targets[0]).toMatchObject({ verifyImage });
+    expect(targets[0]?.registry).toEqual({ type, ...settled });
+  });
+
+  it('knows where Docker Hub keeps its official images', () => {
+    const registry = { type: 'docker-hub', credentialSecretName: 'hub' };
+    const input = withTarget({ registry, verifyImage: 'nginx:1.27' });
+
+    const { targets } = toSettings(parseConfig(JSON.stringify(input), 'test.json'));
+
+    expect(targets[0]?.verifyImage).toBe('library/nginx:1.27');
   });
 
   it('tolerates a byte order mark', () => {
@@ -230,6 +287,79 @@ describe('parseConfig', () => {
       withTarget({ verifyImage: 'worker' }),
       'targets[0].verifyImage: expected an image as repository:tag or repository@sha256:digest, without registry host; found "worker"',
     ],
+    [
+      'an unknown key of another kind of registry',
+      withTarget({ registry: { type: 'docker-hub', credentialSecretName: 'hub', repositories: ['worker'] } }),
+      'targets[0].registry.repositories: expected one of the keys type, credentialSecretName, url; found an unknown key',
+    ],
+    [
+      'a stored login without its secret',
+      withTarget({ registry: { type: 'ghcr' } }),
+      'targets[0].registry.credentialSecretName: expected the name of a Secrets Manager secret, such as runpod/api-key, or its full ARN with the six characters at the end; found nothing',
+    ],
+    [
+      'a location that is none',
+      withTarget({
+        registry: { type: 'google-artifact-registry', credentialSecretName: 'g', location: 'eu_1' },
+      }),
+      'targets[0].registry.location: expected a location of Artifact Registry, such as europe-west3 or us; found "eu_1"',
+    ],
+    ...[
+      ['without an address', undefined, 'nothing'],
+      ['over plain http', 'http://registry.example.com', '"http://registry.example.com"'],
+      [
+        'over plain http on a host that begins like a loopback one',
+        'http://127.0.0.1.example.com',
+        '"http://127.0.0.1.example.com"',
+      ],
+      ['with a path', 'https://example.com/registry', '"https://example.com/…"'],
+      ['with a query', 'https://example.com?a=b', '"https://example.com/…"'],
+      ['with a user', 'https://me:hunter2@example.com', '"https://example.com"'],
+      ['without a protocol', 'registry.example.com', '"registry.example.com"'],
+    ].map(([what, url, found]): [string, Json, string] => [
+      `a registry ${what}`,
+      withTarget({ registry: { type: 'self-hosted', credentialSecretName: 's', url } }),
+      `targets[0].registry.url: expected an https: address of host and port only, such as https://registry.example.com (http: only for a loopback host); found ${found}`,
+    ]),
+    ...(
+      [
+        [
+          'docker-hub',
+          'docker.io/acme/worker:1',
+          'an image as namespace/repository:tag, or repository:tag for an official one, without docker.io/',
+        ],
+        [
+          'docker-hub',
+          'docker.io/worker:1',
+          'an image as namespace/repository:tag, or repository:tag for an official one, without docker.io/',
+        ],
+        ['ghcr', 'ghcr.io/acme/worker:1', 'an image as owner/name:tag, as it is called behind ghcr.io/'],
+        ['ghcr', 'worker:1', 'an image as owner/name:tag, as it is called behind ghcr.io/'],
+        [
+          'ecr-public',
+          'public.ecr.aws/acme/worker:1',
+          'an image as alias/repository:tag, as it is called behind public.ecr.aws/',
+        ],
+        [
+          'google-artifact-registry',
+          'us-docker.pkg.dev/p/r/worker:1',
+          'an image as project/repository/name:tag, as it is called behind LOCATION-docker.pkg.dev/',
+        ],
+        [
+          'google-artifact-registry',
+          'eu.gcr.io/p/worker:1',
+          'an image as project/repository/name:tag, as it is called behind LOCATION-docker.pkg.dev/',
+        ],
+      ] as const
+    ).map(([type, verifyImage, expected]): [string, Json, string] => {
+      const secret = type === 'ecr-public' ? {} : { credentialSecretName: 's' };
+      const location = type === 'google-artifact-registry' ? { location: 'us' } : {};
+      return [
+        `the image ${verifyImage} of the kind ${type}`,
+        withTarget({ registry: { type, ...secret, ...location }, verifyImage }),
+        `targets[0].verifyImage: expected ${expected}; found "${verifyImage}"`,
+      ];
+    }),
     [
       'plain http',
       configJson({ runpod: { restV2Url: 'http://api.runpod.io/v2' } }),
