@@ -38,11 +38,7 @@ export abstract class StandInServer {
 
   constructor() {
     this.#server = createServer((incoming, response) => {
-      this.#serve(incoming, response).catch((error) => {
-        // A client that went away while it was sending expects no answer.
-        if (incoming.errored || response.headersSent) response.destroy();
-        else send(internalError(error), response);
-      });
+      this.#serve(incoming, response).catch((error) => send(internalError(error), response));
     });
     this.#server.keepAliveTimeout = 60_000;
   }

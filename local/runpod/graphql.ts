@@ -53,9 +53,9 @@ export function answerGraphql({ request, user, mayWrite }: RestCall): StandInAns
 /** The variable `input` if it has exactly these fields, all of them texts. */
 function inputOf({ input }: Variables, names: readonly string[]): Record<string, string> | undefined {
   const entries = Object.entries(jsonObject(JSON.stringify(input ?? {})));
-  const isExact = entries.length === names.length && entries.every(([name]) => names.includes(name));
-  const texts = entries.filter((entry): entry is [string, string] => typeof entry[1] === 'string');
-  return isExact && texts.length === names.length ? Object.fromEntries(texts) : undefined;
+  const isText = (entry: [string, unknown]): entry is [string, string] =>
+    names.includes(entry[0]) && typeof entry[1] === 'string';
+  return entries.length === names.length && entries.every(isText) ? Object.fromEntries(entries) : undefined;
 }
 
 function data(value: object): StandInAnswer {

@@ -67,12 +67,14 @@ describe('Fault', () => {
   });
 
   it('drips the true answer', async () => {
-    standIn.faults.add({}, { drip: { bytes: 10, everyMs: 5 } });
+    standIn.faults.add({}, { drip: { bytes: 10, everyMs: 10 } });
+    const startedMs = performance.now();
 
     const answer = await get('/drip');
 
     expect(jsonOf(answer)).toMatchObject({ path: '/drip' });
     expect(answer.pieces).toBeGreaterThan(2);
+    expect(performance.now() - startedMs).toBeGreaterThanOrEqual(29);
     expect(standIn.effects).toBe(1);
   });
 

@@ -48,6 +48,7 @@ describe('GraphQL', () => {
     ['a name that is taken', SAVE, { input: NEW }, 'BAD_USER_INPUT'],
     ['a missing field', UPDATE, { input: { id: 'x', username: 'u' } }, 'BAD_USER_INPUT'],
     ['an unknown field', SAVE, { input: { ...NEW, name: 'x', extra: 'y' } }, 'BAD_USER_INPUT'],
+    ['a misspelt field', SAVE, { input: { name: 'x', user: 'u', password: 'p' } }, 'BAD_USER_INPUT'],
     ['a number', SAVE, { input: { ...NEW, name: 5 } }, 'BAD_USER_INPUT'],
     ['no variables', SAVE, {}, 'BAD_USER_INPUT'],
     ['no id to delete', DELETE, {}, 'BAD_USER_INPUT'],

@@ -88,6 +88,18 @@ describe('StandInServer', () => {
     expect(standIn.effects).toBe(0);
   });
 
+  it('does nothing more once it is closed', async () => {
+    standIn.latencyMs = 20;
+    const late = sendRequest(standIn.url).catch(() => undefined);
+    while (standIn.requests.length === 0) await new Promise((resolve) => setImmediate(resolve));
+
+    await standIn.close();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+
+    expect(await late).toBeUndefined();
+    expect(standIn.effects).toBe(0);
+  });
+
   it('can come back at the same address', async () => {
     const { url } = standIn;
     await standIn.close();
