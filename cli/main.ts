@@ -69,11 +69,15 @@ function createProgram(): Command {
     'usage',
     'usage --json',
   ]).action(run(program, async (...with_) => (await import('./commands/usage')).usage(...with_)));
-  command(program, 'local', 'show one refresh on the embedded cloud: no account needed', ['local']).action(
-    async () => {
-      await import('../local/start');
-    },
-  );
+  command(program, 'local', 'show one refresh on the embedded cloud: no account needed', [
+    'local',
+    'local --config refresher.config.json',
+  ]).action(async () => {
+    const { config } = program.opts<GlobalOptions>();
+    // It is the script of `npm start`, which reads its own arguments.
+    process.argv.splice(2, process.argv.length, ...(config === undefined ? [] : ['--config', config]));
+    await import('../local/start');
+  });
   return program;
 }
 

@@ -11,10 +11,11 @@ interface Import {
 
 /** Which files of the project may be imported from a directory, besides those of the directory itself. */
 const ARROWS: readonly (readonly [directory: string, mayImport: RegExp])[] = [
-  ['bin', /^lib\//],
+  ['bin', /^(lib|cli)\//],
   ['lib', /^lambda\/[a-z-]+\/model$/],
   ['lambda', /^package\.json$/],
   ['scripts', /^lib\//],
+  ['cli', /^(lib\/|lambda\/refresh-credentials\/|local\/start$|package\.json$)/],
 ];
 
 describe('the tree', () => {
@@ -36,7 +37,7 @@ describe('the tree', () => {
 
   it('keeps the CDK out of the functions', () => {
     const strays = importsIn('lambda').filter(({ what }) =>
-      /^(aws-cdk-lib|constructs|cdk-nag|esbuild)\b/.test(what),
+      /^(aws-cdk-lib|constructs|cdk-nag|esbuild|commander|@clack|cli-table3)\b/.test(what),
     );
 
     expect(strays).toEqual([]);
@@ -59,7 +60,7 @@ describe('the tree', () => {
   });
 
   it('uses import.meta only in the entry that is bundled', () => {
-    const users = ['bin', 'lib', 'lambda', 'scripts'].flatMap(filesIn).filter((file) =>
+    const users = ['bin', 'cli', 'lib', 'lambda', 'scripts'].flatMap(filesIn).filter((file) =>
       textOf(file)
         .replace(/"[^"\n]*"/g, '')
         .includes('import.meta'),

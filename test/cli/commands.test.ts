@@ -1,0 +1,160 @@
+import { version } from '../../package.json';
+import { CommandWorld, ECR_HOST } from './command-world';
+
+let world: CommandWorld;
+
+beforeAll(async () => {
+  world = await CommandWorld.start();
+  await world.settle();
+}, 60_000);
+
+afterAll(async () => {
+  const leaks = world.leaks();
+  await world.stop();
+  expect(leaks).toEqual([]);
+});
+
+describe('runpod-ecr', () => {
+  it.each(['init', 'doctor', 'refresh', 'status', 'usage', 'local'])(
+    '%s --help has examples and exit codes',
+    async (name) => {
+      const { code, stdout } = await world.run([name, '--help']);
+
+      expect(code).toBe(0);
+      expect(stdout).toContain(`  $ npx runpod-ecr ${name}`);
+      expect(stdout).toContain('  2  the command was not understood');
+      expect(stdout).toContain('--profile <name>');
+    },
+  );
+
+  it('knows its version', async () => {
+    expect(await world.run(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
+  it.each([
+    [['doktor'], "error: unknown command 'doktor'"],
+    [['refresh', '--now'], "error: unknown option '--now'"],
+    [['refresh', '--target', 'nope'], 'No target is named nope. There are prod.'],
+  ])('answers %j with 2 and one sentence', async (args, message) => {
+    const { code, stdout, stderr } = await world.run(args);
+
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(message);
+    expect(stderr).not.toContain('    at ');
+  });
+
+  it('says in one sentence what to do without credentials, and shows where it came from with --debug only', async () => {
+    const env = {
+      AWS_ACCESS_KEY_ID: undefined,
+      AWS_SECRET_ACCESS_KEY: undefined,
+      AWS_EC2_METADATA_DISABLED: 'true',
+    };
+
+    const [plain, debug] = await Promise.all([
+      world.run(['status'], { env }),
+      world.run(['status', '--debug'], { env }),
+    ]);
+
+    expect(plain).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^there are no AWS credentials; sign in .*npx runpod-ecr doctor --config \S+\n$/,
+      ),
+    });
+    expect(debug.stderr).toContain('    at ');
+  });
+
+  it('runs the whole service on the embedded cloud with local', async () => {
+    const { code, stdout } = await world.run(['local']);
+
+    expect(code).toBe(0);
+    expect(stdout).toContain('Every worker pulls again.');
+  });
+});
+
+describe('refresh', () => {
+  it('tells the story of each target, as a person sees it', async () => {
+    const before = world.user.auths[0]?.updates ?? 0;
+
+    const { code, stdout, stderr } = await world.run(['refresh']);
+
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(
+      /^invoking EcrCredentialRefresher-\w+\n✓ prod {2}over rest-v2, proved, good until \d{4}-\d\d-\d\d \d\d:\d\d UTC \(11 h 59 min\) {2}\d+ ms\n1 refreshed, none failed, in \d+\.\d s\n$/,
+    );
+    expect(world.user.auths[0]?.updates).toBe(before + 1);
+  });
+
+  it('writes nothing in a dry run of one target', async () => {
+    const before = world.user.auths[0]?.updates;
+
+    const { code, stdout } = await world.run(['refresh', '--dry-run', '--target', 'prod', '--json']);
+
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ dryRun: true, refreshed: [{ target: 'prod' }] });
+    expect(world.user.auths[0]?.updates).toBe(before);
+    expect(world.cloud.functionApi.received.at(-1)).toEqual({ targets: ['prod'], dryRun: true });
+  });
+
+  it('exits with 1 and the reason when a target fails', async () => {
+    world.cloud.registry.denied.add('my-worker');
+    const { code, stdout, stderr } = await world.run(['refresh']);
+    world.cloud.registry.denied.clear();
+
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/✗ prod {2}.*rejected the new credential \(403\)/);
+    expect(stderr).toMatch(
+      /^Failed after \d+\.\d s\. What is broken, and what mends it: npx runpod-ecr doctor --config \S+\n$/,
+    );
+  });
+});
+
+describe('status', () => {
+  it('shows targets, next run, alarms and retries', async () => {
+    await world.run(['refresh']);
+    const fired = new Date(Date.now() - 60 * 60_000);
+    const { observations } = world.cloud.operatorAws;
+    for (const rule of observations.rules.keys()) observations.fired.set(rule, [fired]);
+
+    const { code, stdout } = await world.run(['status']);
+
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      new RegExp(
+        `^Target {2}Registry auth +Registry {2}Last success +Life left +Route\nprod +${world.authId} +ecr +\\d{4}-.* UTC {2}11 h 59 min {2}rest-v2\n\nNext run +\\d{4}-.* UTC \\(in 4 h 5\\d min\\)\nAlarms +none rings\nRetries +0 waiting, 0 given up, 0 never delivered\n$`,
+      ),
+    );
+  });
+
+  it('exits with 1 when an alarm rings', async () => {
+    const { alarms } = world.cloud.operatorAws.observations;
+    alarms.set('EcrCredentialRefresher-RefreshSilent', 'ALARM');
+    const { code, stdout } = await world.run(['status', '--json']);
+    alarms.set('EcrCredentialRefresher-RefreshSilent', 'OK');
+
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ healthy: false, alarms: ['RefreshSilent'] });
+  });
+});
+
+describe('usage', () => {
+  it('lists every page of users, with the digest behind each tag', async () => {
+    const digest = world.cloud.registry.manifests.get('my-worker:1.0.0')?.digest;
+    const image = `${ECR_HOST}/my-worker:1.0.0`;
+    const others = ['a', 'b', 'c'].map((id) => ({ id, name: id, image: 'public/x:1', registry: null }));
+    world.user.workloads.templates.push(...others, { id: 't', name: 'base', image, registry: world.authId });
+
+    const { code, stdout } = await world.run(['usage']);
+
+    expect(code).toBe(0);
+    expect(stdout).toBe(`Target  Used by   Name    Image
+prod    endpoint  images  ${image}
+prod    template  base    ${image}
+
+To pin what a tag means today, put this in its place:
+  ${image}
+    → ${ECR_HOST}/my-worker@${digest}
+`);
+  });
+});
