@@ -1,0 +1,122 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { RefreshReport } from '../../lambda/refresh-credentials/model';
+import { parseConfig } from '../../lib/config/parse';
+import { type EmbeddedCloud, startEmbeddedCloud } from '../../local/cloud';
+import { LambdaRuntime } from '../../local/lambda-runtime';
+import type { RunpodUser } from '../../local/runpod/accounts';
+import { synthesise } from '../../local/synthesise';
+import { pullAsWorker } from '../../local/worker';
+import { findLeaks } from '../support/find-leaks';
+import { DockerRegistry } from './docker-registry';
+
+/** The deployed code against Debian's real registry with htpasswd; AWS and Runpod are the stand-ins. */
+
+const SECRET = 'registry/self-hosted';
+/** The targets whose image is there. */
+const THERE = ['by-tag', 'by-digest', 'login'];
+const API_KEY = 'rpa_E2EREGISTRY0000000000000000';
+
+let registry: DockerRegistry;
+let cloud: EmbeddedCloud;
+let lambda: LambdaRuntime;
+let user: RunpodUser;
+let digest: string;
+const directory = mkdtempSync(join(tmpdir(), 'e2e-registry-'));
+
+beforeAll(async () => {
+  [registry, cloud] = await Promise.all([DockerRegistry.start(), startEmbeddedCloud()]);
+  digest = await registry.push('team/my-worker', '1.4.2');
+  user = cloud.runpod.addUser(API_KEY);
+  cloud.aws.secrets.put('runpod/api-key', API_KEY);
+  storePassword();
+  const target = (name: string, verifyImage?: string) => ({
+    name,
+    registryAuthName: name,
+    registry: { type: 'self-hosted', url: registry.url, credentialSecretName: SECRET },
+    verify: 'required',
+    verifyImage,
+  });
+  const targets = [
+    target('by-tag', 'team/my-worker:1.4.2'),
+    target('by-digest', `team/my-worker@${digest}`),
+    target('login'),
+    target('gone', 'team/my-worker:gone'),
+  ];
+  const alarms = { emails: ['oncall@example.com'] };
+  const text = JSON.stringify({ targets, alarms, runpod: cloud.runpod.settings() });
+  const config = parseConfig(text, 'e2e.json');
+  const { assetDirectory } = synthesise(config, directory);
+  lambda = new LambdaRuntime({ assetDirectory, environment: cloud.environment() });
+});
+
+afterAll(async () => {
+  await Promise.all([lambda?.stop(), cloud?.close(), registry?.stop()]);
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function storePassword(): void {
+  const { username, password } = registry;
+  cloud.aws.secrets.put(SECRET, JSON.stringify({ username, password }));
+}
+
+/** Pulls with what Runpod holds, as a worker does. */
+async function pull(name: string, reference: string) {
+  const { username = '', password = '' } = user.auths.find((auth) => auth.name === name) ?? {};
+  return pullAsWorker({ registryUrl: registry.url, username, password }, 'team/my-worker', reference);
+}
+
+describe("Debian's docker-registry", () => {
+  it('is pulled from with what Runpod holds after a refresh, by tag and by digest, and not before', async () => {
+    const before = await pull('by-tag', '1.4.2');
+
+    const { result, error } = await lambda.invoke<RefreshReport>({ targets: THERE });
+
+    expect(error).toBeUndefined();
+    expect(before).toMatchObject({ ok: false, status: 401 });
+    expect(result?.refreshed.map(({ target, verified }) => [target, verified])).toEqual([
+      ['by-tag', true],
+      ['by-digest', true],
+      ['login', true],
+    ]);
+    expect(await pull('by-tag', '1.4.2')).toMatchObject({ ok: true });
+    expect(await pull('by-digest', digest)).toMatchObject({ ok: true });
+  });
+
+  it('does not get a rejected password sent to Runpod', async () => {
+    const rejected = registry.password;
+    await registry.changePassword();
+    const writesBefore = user.auths.map(({ updates }) => updates);
+    const requestsBefore = cloud.runpod.requests.length;
+
+    const { error, output } = await lambda.invoke<RefreshReport>({ targets: THERE });
+
+    expect(error?.errorMessage).toContain('3 of 3 targets failed.');
+    expect(error?.errorMessage).toContain(
+      `/v2/ rejected the new credential (401); nothing was sent to Runpod; check secret ${SECRET}`,
+    );
+    expect(cloud.runpod.requests).toHaveLength(requestsBefore);
+    expect(user.auths.map(({ updates }) => updates)).toEqual(writesBefore);
+    expect(await pull('by-tag', '1.4.2')).toMatchObject({ ok: false, status: 401 });
+    expect(findLeaks(output, { rejected, 'api key': API_KEY })).toEqual([]);
+  });
+
+  it('is pulled from again once the secret has its new password', async () => {
+    storePassword();
+
+    const { result } = await lambda.invoke<RefreshReport>({ targets: THERE });
+
+    expect(result?.refreshed).toHaveLength(3);
+    expect(await pull('by-tag', '1.4.2')).toMatchObject({ ok: true });
+  });
+
+  it('says no to an image that is not there, and Runpod keeps what it has', async () => {
+    const requestsBefore = cloud.runpod.requests.length;
+
+    const { error } = await lambda.invoke<RefreshReport>({ targets: ['gone'] });
+
+    expect(error?.errorMessage).toMatch(/manifests\/gone answered 404; nothing was sent to Runpod/);
+    expect(cloud.runpod.requests).toHaveLength(requestsBefore);
+  });
+});
