@@ -32,7 +32,9 @@ export async function main(args: readonly string[]): Promise<void> {
 
 /** The terminal's own convention: 128 and the signal's number. */
 function interrupted(): void {
-  process.stderr.write('\nInterrupted. Nothing was left half done.\n');
+  process.stderr.write(
+    '\nInterrupted. Nothing was left half done here; a run that has begun in AWS goes on to its end.\n',
+  );
   process.exit(130);
 }
 
