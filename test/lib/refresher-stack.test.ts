@@ -125,7 +125,7 @@ describe('RefresherStack', () => {
     });
     template.hasResourceProperties('AWS::Events::Rule', {
       Targets: [
-        Match.objectLike({ RetryPolicy: { MaximumRetryAttempts: 2, MaximumEventAgeInSeconds: 3600 } }),
+        Match.objectLike({ RetryPolicy: { MaximumRetryAttempts: 185, MaximumEventAgeInSeconds: 3600 } }),
       ],
     });
   });

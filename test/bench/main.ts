@@ -3,9 +3,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { measureAll } from '../test/bench/figures';
+import { measureAll } from './figures';
 
-const ROOT = join(__dirname, '..');
+const ROOT = join(__dirname, '../..');
 
 measureAll((line) => process.stderr.write(`${line}\n`)).then((figures) => {
   const date = new Date().toISOString().slice(0, 10);
