@@ -29,7 +29,8 @@ export interface CloudFormationResource {
  */
 export function synthesise(config: RefresherConfig, outdir: string, env?: Environment): Synthesised {
   const { context } = JSON.parse(readFileSync(join(__dirname, '../cdk.json'), 'utf8')) as { context: object };
-  const app = new App({ context, outdir });
+  // The CDK CLI checks a template before it deploys; the check takes most of the time, and nothing is deployed here.
+  const app = new App({ context, outdir, builtinCloudFormationValidation: false });
   const stack = new RefresherStack(app, config.stackName, { config, ...(env && { env }) });
   const assembly = app.synth();
   const template = assembly.getStackByName(stack.stackName).template as CloudFormationTemplate;
