@@ -21,6 +21,9 @@ export class TransientError extends RefresherError {
   readonly kind = 'transient';
 }
 
+/** The run's time is over before a request could be sent; nothing was tried, and no other route has more time. */
+export class OutOfTimeError extends TransientError {}
+
 /** A defect, or a kind of outage that nobody foresaw. Retried like an outage; its stack trace goes to the log. */
 export class UnexpectedError extends TransientError {}
 

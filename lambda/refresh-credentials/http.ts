@@ -1,6 +1,6 @@
 import { version } from '../../package.json';
 import type { Clock } from './clock';
-import { TransientError } from './errors';
+import { OutOfTimeError, TransientError } from './errors';
 import type { Pacer } from './rate-limit';
 import { isRetryableStatus, jitteredDelayMs, type RetryPolicy, retryAfterMs } from './retry';
 import type { HttpAnswer, HttpRequest, Transport } from './transport';
@@ -79,10 +79,10 @@ type Attempt =
 /** Waits until the account's quota allows a request, and takes the place. Another may be quicker, so it asks again. */
 async function waitForTurn({ deadlineMs, pacer }: SendOptions, clock: Clock): Promise<void> {
   for (;;) {
-    if (clock.now() >= deadlineMs) throw new TransientError(outOfTime(0));
+    if (clock.now() >= deadlineMs) throw new OutOfTimeError(outOfTime(0));
     const waitMs = pacer?.tryBegin(clock.now()) ?? 0;
     if (waitMs === 0) return;
-    if (clock.now() + waitMs >= deadlineMs) throw new TransientError(outOfTime(waitMs));
+    if (clock.now() + waitMs >= deadlineMs) throw new OutOfTimeError(outOfTime(waitMs));
     await clock.sleep(waitMs);
   }
 }

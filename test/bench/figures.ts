@@ -234,11 +234,11 @@ async function thousandTargets(bench: Bench): Promise<Figure[]> {
   ];
 }
 
-/** A minute is played in a second, and an invocation's five minutes in five seconds. */
+/** A minute is played in four seconds, and an invocation's five minutes in twenty. Much faster, and the whole seconds of the headers would be as long as a window. */
 async function underQuota(bench: Bench): Promise<Figure[]> {
   const assetDirectory = bench.asset(1_000);
   for (const auth of bench.user.auths) auth.updates = 0;
-  bench.cloud.runpod.limit(bench.user, { limit: 60, windowSeconds: 1 });
+  bench.cloud.runpod.limit(bench.user, { limit: 60, windowSeconds: 4 });
   bench.cloud.runpod.requests.length = 0;
   const lambda = new LambdaRuntime({ assetDirectory, environment: bench.cloud.environment() });
   const event = { id: 'bench', source: 'bench', 'detail-type': 'Scheduled Event' };
@@ -246,7 +246,7 @@ async function underQuota(bench: Bench): Promise<Figure[]> {
   let finished = false;
   while (!finished && invocations < 20) {
     invocations += 1;
-    finished = (await lambda.invoke(event, 15_000)).error === undefined;
+    finished = (await lambda.invoke(event, 20_000)).error === undefined;
   }
   await lambda.stop();
   const refused = bench.cloud.runpod.requests.length - 1_000;
@@ -254,7 +254,7 @@ async function underQuota(bench: Bench): Promise<Figure[]> {
   const once = bench.user.auths.filter(({ updates }) => updates === 1).length;
   return [
     {
-      name: '1,000 targets under a quota of 60 per window (windows of 1 s, invocations of 15 s)',
+      name: '1,000 targets under a quota of 60 a minute, played 15 times faster',
       value: `${once} written once, ${refused} refused, in ${invocations} invocations`,
       limit: '1,000, none after the first window',
       met: finished && once === 1_000 && refused <= 10,

@@ -3,6 +3,7 @@ import {
   ApiKeyRefusedError,
   asRefresherError,
   OperatorMustActError,
+  OutOfTimeError,
   type RefresherError,
   RouteCannotError,
   TransientError,
@@ -144,7 +145,7 @@ export class RunpodAccount {
         return { value, route: route.name };
       } catch (thrown) {
         const error = asRefresherError(thrown);
-        if (error instanceof ApiKeyRefusedError || error instanceof UnconfirmedError) throw error;
+        if (ENDS_THE_TRY.some((kind) => error instanceof kind)) throw error;
         refusals.push(error);
       }
     }
@@ -178,6 +179,12 @@ export function registryAuthMissing(id: string): OperatorMustActError {
 
 /** The answer was lost or not understood, so that nobody knows whether it was done. */
 class UnconfirmedError extends TransientError {}
+
+/**
+ * What another route cannot do better: the key is the same everywhere, a create may have been carried out, and
+ * whoever has no time left to wait for a quota would only provoke the next one.
+ */
+const ENDS_THE_TRY = [ApiKeyRefusedError, UnconfirmedError, OutOfTimeError];
 
 /** Every route said that it cannot. */
 class NoRouteWorkedError extends OperatorMustActError {

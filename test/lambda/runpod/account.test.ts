@@ -1,6 +1,7 @@
 import {
   ApiKeyRefusedError,
   OperatorMustActError,
+  OutOfTimeError,
   RouteCannotError,
   TransientError,
 } from '../../../lambda/refresh-credentials/errors';
@@ -193,6 +194,17 @@ describe('RunpodAccount.update', () => {
     const error = await rejectionOf(account.update(CALL, 'auth-prod', CREDENTIAL));
 
     expect(error).toBeInstanceOf(TransientError);
+  });
+
+  it('does not go on to the next route when the time is over', async () => {
+    const late = () =>
+      Promise.reject(new OutOfTimeError('the quota asks to wait longer than the run may take'));
+    const { account, calls } = anAccount({ 'rest-v2': { update: late }, graphql: {} });
+
+    const failure = await rejectionOf(account.update(CALL, 'auth-prod', CREDENTIAL));
+
+    expect(failure).toBeInstanceOf(OutOfTimeError);
+    expect(calls).toEqual(['rest-v2 update auth-prod']);
   });
 
   it('does not let the rate limit of one route hold the next', async () => {
