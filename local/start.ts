@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import colors from 'picocolors';
+import { createColors } from 'picocolors';
 import type { RefreshReport, Target } from '../lambda/refresh-credentials/model';
 import { readConfigFile } from '../lib/config/load';
 import { ConfigError } from '../lib/config/mistakes';
@@ -15,6 +15,9 @@ import { type Accounts, embed, furnish, imageOf, registryOf } from './furnish';
 import { type Invocation, LambdaRuntime } from './lambda-runtime';
 import { refresherFunction, synthesise } from './synthesise';
 import { pullAsWorker } from './worker';
+
+/** Only on a terminal: left to itself the library colours the log of a CI server too. */
+const colors = createColors(process.stdout.isTTY === true && !process.env.NO_COLOR);
 
 const EXAMPLE = 'refresher.config.example.json';
 const USAGE = `Usage: npm start [-- --config PATH]
