@@ -78,6 +78,7 @@ describe('decodeAuthorizationToken', () => {
     ['a token that is not base64', someData({ authorizationToken: `AWS:${PASSWORD}` })],
     ['a token that is not base64', someData({ authorizationToken: `${encode(`AWS:${PASSWORD}`)}\n` })],
     ['a token that is not base64', someData({ authorizationToken: `${encode('AWS:abc')}A` })],
+    ['a token that is not base64', someData({ authorizationToken: 'AAA6AB==' })],
     ['a token that is not text', someData({ authorizationToken: encode(Buffer.from([65, 58, 0xff, 0xfe])) })],
     ['a token without a colon', someData({ authorizationToken: encode(PASSWORD) })],
     ['a token without a password', someData({ authorizationToken: encode('AWS:') })],
@@ -104,14 +105,16 @@ describe('decodeAuthorizationToken', () => {
             someData({ authorizationToken: token }),
             NOON,
           );
-          expect(encode(`${username}:${password.reveal()}`).replace(/=+$/, '')).toBe(
-            token.replace(/=+$/, ''),
-          );
+          return withoutPadding(encode(`${username}:${password.reveal()}`)) === withoutPadding(token);
         } catch (error) {
-          expect(error).toBeInstanceOf(TransientError);
+          return error instanceof TransientError;
         }
       }),
       { numRuns: 300 },
     );
   });
 });
+
+function withoutPadding(base64: string): string {
+  return base64.replace(/=+$/, '');
+}
