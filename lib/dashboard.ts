@@ -16,9 +16,10 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import type { MetricName } from '../lambda/refresh-credentials/model';
 import type { Alarms } from './alarms';
 import { LAST_FAILURES } from './log-queries';
-import { type MetricName, type MetricView, refresherMetric } from './metrics';
+import { type MetricView, refresherMetric } from './metrics';
 
 /** Properties of `RefresherDashboard`. */
 export interface RefresherDashboardProps {

@@ -2,17 +2,7 @@
 
 import type { Duration } from 'aws-cdk-lib';
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
-import { METRIC_NAMESPACE } from '../lambda/refresh-credentials/model';
-
-/** Every metric that the function sends (`lambda/refresh-credentials/telemetry.ts`). */
-export type MetricName =
-  | 'RunSucceeded'
-  | 'TargetsRefreshed'
-  | 'TargetsFailed'
-  | 'OperatorActionNeeded'
-  | 'FallbackRoute'
-  | 'CredentialMinutesLeft'
-  | 'ApiKeyAgeDays';
+import { METRIC_NAMESPACE, type MetricName } from '../lambda/refresh-credentials/model';
 
 /** How to look at a metric. */
 export interface MetricView {

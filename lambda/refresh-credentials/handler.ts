@@ -1,13 +1,13 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
-import type { Metrics } from '@aws-lambda-powertools/metrics';
 import type { Context } from 'aws-lambda';
 import type { ApiKeyAges } from './api-key-age';
 import { RefreshFailedError } from './errors';
 import { chooseTargets, parseEvent } from './event';
+import type { PublishMetrics } from './metrics';
 import type { RefreshedTarget, RefresherSettings, RefreshReport } from './model';
 import { isSuccess, type RefreshPorts, refresh, type TargetSuccess } from './refresh';
 import { Resumption } from './resumption';
-import { logRun, publishMetrics } from './telemetry';
+import { logRun, metricsOf } from './telemetry';
 
 /** Time kept back to report when the work must stop, in milliseconds. */
 const REPORT_RESERVE_MS = 5_000;
@@ -17,7 +17,7 @@ export interface HandlerDependencies {
   readonly settings: RefresherSettings;
   readonly ports: RefreshPorts;
   readonly logger: Logger;
-  readonly metrics: Metrics;
+  readonly publishMetrics: PublishMetrics;
   /** @default - the age of the Runpod keys is not reported */
   readonly apiKeyAges?: ApiKeyAges;
 }
@@ -35,7 +35,7 @@ export function createHandler({
   settings,
   ports,
   logger,
-  metrics,
+  publishMetrics,
   apiKeyAges,
 }: HandlerDependencies): Handler {
   const { clock } = ports;
@@ -71,7 +71,7 @@ export function createHandler({
       apiKeyAgeDays: apiKeyAges?.oldestDays(clock.now()),
     };
     logRun(logger, summary);
-    publishMetrics(metrics, summary, clock.now());
+    if (!dryRun) publishMetrics(metricsOf(summary, clock.now()), clock.now());
     if (failures.length > 0) throw new RefreshFailedError(failures, targets.length);
     return {
       refreshed: [...done.values(), ...successes].map(toReport),

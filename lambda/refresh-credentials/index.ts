@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { Logger } from '@aws-lambda-powertools/logger';
-import { Metrics } from '@aws-lambda-powertools/metrics';
 import { systemClock } from './clock';
 import { createHandler } from './handler';
-import { METRIC_NAMESPACE, type RefresherSettings, SETTINGS_FILE } from './model';
+import { embeddedMetricLine } from './metrics';
+import { type RefresherSettings, SETTINGS_FILE } from './model';
 import { createPorts } from './ports';
 import { nameSourcesInStackTraces } from './stack-trace';
 
@@ -17,6 +17,8 @@ const settings = JSON.parse(
 export const handler = createHandler({
   settings,
   logger: new Logger({ serviceName: settings.service }),
-  metrics: new Metrics({ namespace: METRIC_NAMESPACE, serviceName: settings.service }),
+  publishMetrics: (metrics, nowMs) => {
+    process.stdout.write(`${embeddedMetricLine(settings.service, metrics, nowMs)}\n`);
+  },
   ...createPorts(settings, systemClock),
 });

@@ -1,6 +1,6 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
-import { type Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { type FailedTarget, OperatorMustActError, UnexpectedError } from './errors';
+import type { RunMetrics } from './metrics';
 import type { TargetSuccess } from './refresh';
 
 /** What one invocation came to. */
@@ -38,28 +38,27 @@ export function logRun(logger: Logger, summary: RunSummary): void {
 }
 
 /**
- * Sends the metrics that the alarms watch. They count over all targets: a metric per target would cost a
- * thousand times as much with a thousand targets, and the log has the detail. A dry run sends none.
+ * The metrics that the alarms watch. They count over all targets: a metric per target would cost a thousand times
+ * as much with a thousand targets, and the log has the detail.
+ *
+ * @param nowMs - milliseconds since the epoch
  */
-export function publishMetrics(metrics: Metrics, summary: RunSummary, nowMs: number): void {
-  const { successes, failures, fullRun, dryRun } = summary;
-  if (dryRun) return;
-  const count = (name: string, value: number) => metrics.addMetric(name, MetricUnit.Count, value);
-  if (fullRun) count('RunSucceeded', failures.length === 0 ? 1 : 0);
-  count('TargetsRefreshed', successes.length);
-  count('TargetsFailed', failures.length);
+export function metricsOf(summary: RunSummary, nowMs: number): RunMetrics {
+  const { successes, failures, fullRun, apiKeyAgeDays } = summary;
+  const needingOperator = failures.filter(({ error }) => error.kind === 'operator-must-act').length;
   // Not sent when it is not known: a run that met an outage says nothing about the key that the last one found
   // refused, and an alarm that it closed would open again with the next run.
-  const needingOperator = failures.filter(({ error }) => error.kind === 'operator-must-act').length;
-  if (needingOperator > 0 || (fullRun && failures.length === 0))
-    count('OperatorActionNeeded', needingOperator);
-  count('FallbackRoute', successes.filter(({ fallback }) => fallback).length);
+  const knowsOfOperator = needingOperator > 0 || (fullRun && failures.length === 0);
   const minutesLeft = leastMinutesLeft(successes, nowMs);
-  if (minutesLeft !== undefined) metrics.addMetric('CredentialMinutesLeft', MetricUnit.NoUnit, minutesLeft);
-  if (summary.apiKeyAgeDays !== undefined) {
-    metrics.addMetric('ApiKeyAgeDays', MetricUnit.NoUnit, summary.apiKeyAgeDays);
-  }
-  metrics.publishStoredMetrics();
+  return {
+    ...(fullRun && { RunSucceeded: failures.length === 0 ? 1 : 0 }),
+    TargetsRefreshed: successes.length,
+    TargetsFailed: failures.length,
+    ...(knowsOfOperator && { OperatorActionNeeded: needingOperator }),
+    FallbackRoute: successes.filter(({ fallback }) => fallback).length,
+    ...(minutesLeft !== undefined && { CredentialMinutesLeft: minutesLeft }),
+    ...(apiKeyAgeDays !== undefined && { ApiKeyAgeDays: apiKeyAgeDays }),
+  };
 }
 
 function leastMinutesLeft(successes: readonly TargetSuccess[], nowMs: number): number | undefined {

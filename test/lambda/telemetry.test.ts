@@ -3,7 +3,8 @@ import {
   TransientError,
   UnexpectedError,
 } from '../../lambda/refresh-credentials/errors';
-import { logRun, publishMetrics, type RunSummary } from '../../lambda/refresh-credentials/telemetry';
+import { embeddedMetricLine, type RunMetrics } from '../../lambda/refresh-credentials/metrics';
+import { logRun, metricsOf, type RunSummary } from '../../lambda/refresh-credentials/telemetry';
 import { aSuccess } from '../support/builders';
 import { captureTelemetry } from '../support/captured-telemetry';
 import { NOON } from '../support/fake-clock';
@@ -28,11 +29,8 @@ function aSummary(differences: Partial<RunSummary> = {}): RunSummary {
   };
 }
 
-/** The metrics of a run, as CloudWatch would read them. */
-function published(differences: Partial<RunSummary>): Record<string, unknown> | undefined {
-  const { metrics, published } = captureTelemetry();
-  publishMetrics(metrics, aSummary(differences), NOON);
-  return published();
+function measured(differences: Partial<RunSummary>): RunMetrics {
+  return metricsOf(aSummary(differences), NOON);
 }
 
 function logged(differences: Partial<RunSummary>): Record<string, unknown>[] {
@@ -45,7 +43,7 @@ function expiringIn(minutes: number): { expiresAt: string } {
   return { expiresAt: new Date(NOON + minutes * MINUTE_MS).toISOString() };
 }
 
-describe('publishMetrics', () => {
+describe('metricsOf', () => {
   it.each<[string, Partial<RunSummary>, object]>([
     [
       'a full run that refreshed everything',
@@ -86,15 +84,7 @@ describe('publishMetrics', () => {
     ],
     ['the age of the key', { apiKeyAgeDays: 91 }, { ApiKeyAgeDays: 91 }],
   ])('tells of %s', (_, differences, expected) => {
-    expect(published(differences)).toMatchObject(expected);
-  });
-
-  it('has the one dimension and the namespace that the alarms look for', () => {
-    const document = published({});
-
-    expect(document).toMatchObject({ service: 'EcrCredentialRefresher' });
-    expect(document).toHaveProperty('_aws.CloudWatchMetrics.0.Namespace', 'RunpodEcrRefresher');
-    expect(document).toHaveProperty('_aws.CloudWatchMetrics.0.Dimensions', [['service']]);
+    expect(measured(differences)).toMatchObject(expected);
   });
 
   it.each<[string, Partial<RunSummary>, string]>([
@@ -109,23 +99,38 @@ describe('publishMetrics', () => {
     ],
     ['of operators when some targets only were asked for', { fullRun: false }, 'OperatorActionNeeded'],
   ])('says nothing %s', (_, differences, name) => {
-    const document = published(differences);
+    const metrics = measured(differences);
 
-    expect(document).toHaveProperty('TargetsFailed');
-    expect(document).not.toHaveProperty(name);
+    expect(metrics).toHaveProperty('TargetsFailed');
+    expect(metrics).not.toHaveProperty(name);
   });
+});
 
-  it('publishes nothing of a dry run', () => {
-    expect(published({ dryRun: true, failures: [outage] })).toBeUndefined();
-  });
+describe('embeddedMetricLine', () => {
+  it('is the document that CloudWatch reads, on one line, with the dimension that the alarms look for', () => {
+    const metrics = { RunSucceeded: 1, CredentialMinutesLeft: 719 };
 
-  it('begins each run from nothing', () => {
-    const { metrics, published } = captureTelemetry();
+    const line = embeddedMetricLine('EcrCredentialRefresher', metrics, NOON);
 
-    publishMetrics(metrics, aSummary({ failures: [outage] }), NOON);
-    publishMetrics(metrics, aSummary(), NOON);
-
-    expect(published()).toMatchObject({ RunSucceeded: 1, TargetsRefreshed: 1, TargetsFailed: 0 });
+    expect(line).not.toContain('\n');
+    expect(JSON.parse(line)).toEqual({
+      _aws: {
+        Timestamp: NOON,
+        CloudWatchMetrics: [
+          {
+            Namespace: 'RunpodEcrRefresher',
+            Dimensions: [['service']],
+            Metrics: [
+              { Name: 'RunSucceeded', Unit: 'Count' },
+              { Name: 'CredentialMinutesLeft', Unit: 'None' },
+            ],
+          },
+        ],
+      },
+      service: 'EcrCredentialRefresher',
+      RunSucceeded: 1,
+      CredentialMinutesLeft: 719,
+    });
   });
 });
 

@@ -1,13 +1,12 @@
 import { Console } from 'node:console';
 import { Writable } from 'node:stream';
 import { Logger } from '@aws-lambda-powertools/logger';
-import { Metrics } from '@aws-lambda-powertools/metrics';
-import { METRIC_NAMESPACE } from '../../lambda/refresh-credentials/model';
+import { embeddedMetricLine, type PublishMetrics } from '../../lambda/refresh-credentials/metrics';
 
-/** The real logger and the real metrics, whose lines a test can read. */
+/** The real logger and the real metrics document, whose lines a test can read. */
 export interface CapturedTelemetry {
   readonly logger: Logger;
-  readonly metrics: Metrics;
+  readonly publishMetrics: PublishMetrics;
   /** All that was written, as it was written. */
   output(): string;
   /** The log lines, parsed. */
@@ -25,7 +24,6 @@ export function captureTelemetry(service = 'EcrCredentialRefresher'): CapturedTe
       done();
     },
   });
-  const intoMemory = { value: new Console({ stdout: memory, stderr: memory }) };
   const output = () => written.join('');
   const documents = () =>
     output()
@@ -33,13 +31,13 @@ export function captureTelemetry(service = 'EcrCredentialRefresher'): CapturedTe
       .filter((line) => line !== '')
       .map((line): Record<string, unknown> => JSON.parse(line));
   return {
-    // Powertools writes to a console of its own, which each instance keeps in this field.
-    logger: Object.defineProperty(new Logger({ serviceName: service }), 'console', intoMemory),
-    metrics: Object.defineProperty(
-      new Metrics({ namespace: METRIC_NAMESPACE, serviceName: service }),
-      'console',
-      intoMemory,
-    ),
+    // Powertools writes to a console of its own, which it keeps in this field.
+    logger: Object.defineProperty(new Logger({ serviceName: service }), 'console', {
+      value: new Console({ stdout: memory, stderr: memory }),
+    }),
+    publishMetrics: (metrics, nowMs) => {
+      memory.write(`${embeddedMetricLine(service, metrics, nowMs)}\n`);
+    },
     output,
     logLines: () => documents().filter((document) => !('_aws' in document)),
     published: () => documents().findLast((document) => '_aws' in document),

@@ -1,9 +1,9 @@
 import { Logger } from '@aws-lambda-powertools/logger';
-import { Metrics } from '@aws-lambda-powertools/metrics';
 import type { Context } from 'aws-lambda';
 import { createHandler, type Handler } from '../../../lambda/refresh-credentials/handler';
 import { createHttp } from '../../../lambda/refresh-credentials/http';
 import { Memo } from '../../../lambda/refresh-credentials/memo';
+import type { RunMetrics } from '../../../lambda/refresh-credentials/metrics';
 import type { RefresherSettings } from '../../../lambda/refresh-credentials/model';
 import { createProof } from '../../../lambda/refresh-credentials/registries/oci-proof';
 import { DEFAULT_RETRY_POLICY } from '../../../lambda/refresh-credentials/retry';
@@ -16,20 +16,6 @@ import type { World } from './world';
 
 /** How long Lambda keeps a process that has nothing to do: it does not say; this is on the short side and the long. */
 const KEPT_WARM_MS = { least: 5 * 60_000, most: 45 * 60_000 };
-
-/** Keeps the figures in place of printing them. */
-class CountingMetrics extends Metrics {
-  counted: Record<string, number> = {};
-
-  override addMetric(name: string, _unit: unknown, value: number): this {
-    this.counted[name] = value;
-    return this;
-  }
-
-  override publishStoredMetrics(): this {
-    return this;
-  }
-}
 
 /** Says nothing: a hundred years of log lines would take longer to write than to live. */
 class SilentLogger extends Logger {
@@ -56,7 +42,7 @@ export class Refresher {
   readonly #world: World;
   readonly #chance: Chance;
   readonly #logger = new SilentLogger();
-  readonly #metrics = new CountingMetrics();
+  #metrics: RunMetrics = {};
   #processes: Process[] = [];
 
   constructor(settings: RefresherSettings, world: World, chance: Chance) {
@@ -68,7 +54,7 @@ export class Refresher {
   readonly invoke: Invoke = async (event, context): Promise<InvocationResult> => {
     const process = this.#processFor(context.nowMs);
     process.clock.restart(context.nowMs);
-    this.#metrics.counted = {};
+    this.#metrics = {};
     let failure: unknown;
     await process.handler(event, lambdaContext(context, process.clock)).catch((error: unknown) => {
       failure = error;
@@ -76,7 +62,7 @@ export class Refresher {
     const endedMs = process.clock.now();
     process.busyUntilMs = endedMs;
     process.keptUntilMs = endedMs + this.#chance.between(KEPT_WARM_MS.least, KEPT_WARM_MS.most);
-    const report = { durationMs: endedMs - context.nowMs, metrics: this.#metrics.counted };
+    const report = { durationMs: endedMs - context.nowMs, metrics: this.#metrics };
     return failure === undefined ? { ok: true, ...report } : { ok: false, ...report, error: String(failure) };
   };
 
@@ -97,7 +83,9 @@ export class Refresher {
     const handler = createHandler({
       settings: this.#settings,
       logger: this.#logger,
-      metrics: this.#metrics,
+      publishMetrics: (metrics) => {
+        this.#metrics = metrics;
+      },
       ports: {
         clock,
         readApiKey: this.#world.readApiKey(clock),
