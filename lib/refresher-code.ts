@@ -6,20 +6,31 @@ import { Names, Stage } from 'aws-cdk-lib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import { type BuildOptions, buildSync, type Metafile } from 'esbuild';
-import { type RefresherSettings, SETTINGS_FILE } from '../lambda/refresh-credentials/model';
+import { type RefresherSettings, type Registry, SETTINGS_FILE } from '../lambda/refresh-credentials/model';
 import { cutSourceMap } from './source-map';
 
 const PROJECT_ROOT = join(__dirname, '..');
-const ENTRY = join(PROJECT_ROOT, 'lambda/refresh-credentials/index.ts');
+const SOURCES = join(PROJECT_ROOT, 'lambda/refresh-credentials');
+const ENTRY = join(SOURCES, 'index.ts');
 const DELEGATION_ENTRY = join(PROJECT_ROOT, 'lambda/delegate-repository/index.ts');
+const LEFT_OUT = join(SOURCES, 'left-out.ts');
 
-/** Lambda hands over credentials in the environment; the SDK's other ways to find some would be a fifth of a bundle. */
-const CREDENTIAL_CHAIN = {
-  '@aws-sdk/credential-provider-node': join(
-    PROJECT_ROOT,
-    'lambda/refresh-credentials/environment-credentials.ts',
-  ),
+/** What every bundle has in place of a package, so that no cold start pays for what Lambda has no use for (docs/decisions/0006). */
+const REPLACED: Readonly<Record<string, string>> = {
+  '@aws-sdk/credential-provider-node': join(SOURCES, 'environment-credentials.ts'),
+  '@smithy/core/event-streams': LEFT_OUT,
+  'node:process': join(SOURCES, 'global-process.ts'),
 };
+
+/** Packages that some registries need. A bundle has those of the registries in its settings. */
+const NEEDED_BY: Readonly<Record<string, (registry: Registry) => boolean>> = {
+  '@aws-sdk/client-ecr': ({ type }) => type === 'ecr',
+  '@aws-sdk/client-ecr-public': ({ type }) => type === 'ecr-public',
+  '@aws-sdk/credential-providers': (registry) => registry.type === 'ecr' && registry.roleArn !== undefined,
+};
+
+/** Node loads its web streams when these are looked at; the SDK does, to find that a body is neither. */
+const NEVER_USED = { ReadableStream: 'undefined', Blob: 'undefined' };
 
 /** A CommonJS dependency that calls `require` needs one; an ES module has none of its own. */
 const REQUIRE_BANNER = "import{createRequire}from'node:module';const require=createRequire(import.meta.url);";
@@ -42,8 +53,8 @@ function bundledCode(scope: Construct, bundle: (directory: string) => void): Cod
 }
 
 /**
- * Bundles a function into a directory: `index.mjs`, `index.mjs.map` and the settings file. The same sources
- * give the same bytes on every machine, so that the asset's hash changes only when the function does.
+ * Bundles a function into a directory: `index.mjs`, `index.mjs.map` and the settings file. The same sources and
+ * settings give the same bytes on every machine, so that the asset's hash changes only when the function does.
  *
  * @param settings - undefined for a function that reads none: no file then
  * @param entry - the module that exports `handler`; by default the refresher's
@@ -55,8 +66,11 @@ export function bundleFunction(
   entry = ENTRY,
 ): Metafile {
   mkdirSync(directory, { recursive: true });
-  const plain = build(entry, directory);
-  const built = plain.code.includes(REQUIRE_IS_CALLED) ? build(entry, directory, REQUIRE_BANNER) : plain;
+  const alias = { ...REPLACED, ...(settings && packagesLeftOut(settings)) };
+  const plain = build(entry, directory, alias);
+  const built = plain.code.includes(REQUIRE_IS_CALLED)
+    ? build(entry, directory, alias, REQUIRE_BANNER)
+    : plain;
   const map = cutSourceMap(JSON.parse(built.map), directory, PROJECT_ROOT);
   writeFileSync(join(directory, 'index.mjs'), built.code);
   writeFileSync(join(directory, 'index.mjs.map'), JSON.stringify(map));
@@ -64,7 +78,14 @@ export function bundleFunction(
   return built.metafile;
 }
 
-function build(entry: string, directory: string, banner = '') {
+function packagesLeftOut({ targets }: RefresherSettings): Record<string, string> {
+  const unneeded = Object.entries(NEEDED_BY).filter(
+    ([, isNeeded]) => !targets.some(({ registry }) => isNeeded(registry)),
+  );
+  return Object.fromEntries(unneeded.map(([name]) => [name, LEFT_OUT]));
+}
+
+function build(entry: string, directory: string, alias: Record<string, string>, banner = '') {
   const options = {
     entryPoints: [entry],
     outfile: join(directory, 'index.mjs'),
@@ -74,7 +95,8 @@ function build(entry: string, directory: string, banner = '') {
     format: 'esm',
     target: 'node20',
     mainFields: ['module', 'main'],
-    alias: CREDENTIAL_CHAIN,
+    alias,
+    define: NEVER_USED,
     minify: true,
     legalComments: 'none',
     sourcemap: 'linked',

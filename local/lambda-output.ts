@@ -39,10 +39,10 @@ export class LambdaOutput {
     });
   }
 
-  /** Takes what was printed since the last time, without the AWS SDK's warning of Node 20. */
+  /** Takes what was printed since the last time. */
   take(): PrintedLine[] {
     for (const stream of ['stdout', 'stderr'] as const) this.#add(stream, '\n');
-    return withoutSdkWarning(this.#lines.splice(0)).filter(({ text }) => text !== '');
+    return this.#lines.splice(0).filter(({ text }) => text !== '');
   }
 
   #add(stream: PrintedLine['stream'], text: string): void {
@@ -54,17 +54,6 @@ export class LambdaOutput {
     }
     if (this.#marksToCome === 0) this.#onEnd();
   }
-}
-
-/** The warning has several lines, and a hint of Node's after the first one of a process. The function runs on Node 24 where it counts. */
-function withoutSdkWarning(lines: readonly PrintedLine[]): readonly PrintedLine[] {
-  const errors = lines.filter(({ stream }) => stream === 'stderr');
-  const first = errors.findIndex(({ text }) => text.includes('NodeVersionSupportWarning'));
-  if (first < 0) return lines;
-  const last = errors.findIndex(({ text }, index) => index > first && text.startsWith('More information'));
-  const hint = errors[last + 1]?.text.startsWith('(Use `node --trace-warnings') ? 1 : 0;
-  const noise = new Set(errors.slice(first, Math.max(first, last) + hint + 1));
-  return lines.filter((line) => !noise.has(line));
 }
 
 /** The lines that are JSON objects: log entries, and metrics apart. */

@@ -149,7 +149,7 @@ function errorOf(errorType: string, errorMessage: string): LambdaError {
 }
 
 /** What Lambda sets in every function. */
-function lambdaEnvironment(assetDirectory: string): Record<string, string> {
+export function lambdaEnvironment(assetDirectory: string): Record<string, string> {
   return {
     PATH: process.env.PATH ?? '',
     LANG: 'en_US.UTF-8',
@@ -163,5 +163,7 @@ function lambdaEnvironment(assetDirectory: string): Record<string, string> {
     AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
     AWS_LAMBDA_LOG_GROUP_NAME: '/aws/lambda/refresher',
     AWS_LAMBDA_LOG_STREAM_NAME: 'embedded',
+    // Lambda does not set this: its Node 24 has nothing to be warned of, and the Node of this machine is not asked.
+    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
   };
 }

@@ -13,7 +13,7 @@ import { createRegistries } from './registries/registries';
 import { DEFAULT_RETRY_POLICY } from './retry';
 import { RunpodAccount } from './runpod/account';
 import { createRoutes } from './runpod/routes';
-import { createSecretReader } from './secret-value';
+import { createSecretReader, type ReadSecret } from './secret-value';
 import { sendOverNetwork } from './transport';
 
 /** The use case's ports, and what is learnt in passing by the clients behind them. */
@@ -28,7 +28,7 @@ export function createPorts({ runpod }: Pick<RefresherSettings, 'runpod'>, clock
   const secretsManager = new SecretsManagerClient(AWS_CLIENT_DEFAULTS);
   const apiKeyAges = watchApiKeyAges(secretsManager);
   const secrets = new SecretsProvider({ awsSdkV3Client: secretsManager });
-  const registries = createRegistries(clock, createSecretReader(registrySecrets(), clock));
+  const registries = createRegistries(clock, registrySecretReader(clock));
   const accounts = new Memo<string, RunpodAccount>();
   const ports: RefreshPorts = {
     clock,
@@ -42,7 +42,17 @@ export function createPorts({ runpod }: Pick<RefresherSettings, 'runpod'>, clock
   return { ports, apiKeyAges };
 }
 
-/** A client of their own: the age of a registry's secret must not pass for the age of a Runpod key. */
-function registrySecrets(): SecretsProvider {
-  return new SecretsProvider({ awsSdkV3Client: new SecretsManagerClient(AWS_CLIENT_DEFAULTS) });
+/**
+ * A client of their own: the age of a registry's secret must not pass for the age of a Runpod key. Made when the first
+ * is read: ECR has none.
+ */
+function registrySecretReader(clock: Clock): ReadSecret {
+  let reader: ReadSecret | undefined;
+  return (...secret) => {
+    reader ??= createSecretReader(
+      new SecretsProvider({ awsSdkV3Client: new SecretsManagerClient(AWS_CLIENT_DEFAULTS) }),
+      clock,
+    );
+    return reader(...secret);
+  };
 }

@@ -1,9 +1,4 @@
-import {
-  Agent as HttpAgent,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  request as requestHttp,
-} from 'node:http';
+import type { Agent, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { OperatorMustActError, TransientError } from './errors';
 
@@ -28,10 +23,24 @@ export type Transport = (
   limits: { timeoutMs: number; maxBytes: number },
 ) => Promise<HttpAnswer>;
 
-const agents = {
-  'http:': new HttpAgent({ keepAlive: true }),
-  'https:': new HttpsAgent({ keepAlive: true }),
-};
+/** How requests of one protocol are sent, over sockets that are kept. */
+interface Sender {
+  readonly request: typeof requestHttps;
+  readonly agent: Agent;
+}
+
+const overHttps: Sender = { request: requestHttps, agent: new HttpsAgent({ keepAlive: true }) };
+let overHttp: Promise<Sender> | undefined;
+
+/** On Node 24 importing node:http loads a WebSocket client, a third of a cold start, for an address that only tests have. */
+function senderOf({ protocol }: URL): Sender | Promise<Sender> {
+  if (protocol === 'https:') return overHttps;
+  overHttp ??= import('node:http').then(({ Agent, request }) => ({
+    request,
+    agent: new Agent({ keepAlive: true }),
+  }));
+  return overHttp;
+}
 
 /**
  * Sends one request over node:https. Redirects are answers like any other: following one would hand the
@@ -41,14 +50,14 @@ const agents = {
  * @throws TransientError on a network failure, the time-out, or an answer larger than `maxBytes`
  * @throws OperatorMustActError when the address is neither https nor loopback
  */
-export const sendOverNetwork: Transport = (request, { timeoutMs, maxBytes }) => {
+export const sendOverNetwork: Transport = async (request, { timeoutMs, maxBytes }) => {
   const url = assertConfidential(request.url);
-  const secure = url.protocol === 'https:';
+  const sender = await senderOf(url);
   return new Promise((resolve, reject) => {
-    const outgoing = (secure ? requestHttps : requestHttp)(url, {
+    const outgoing = sender.request(url, {
       method: request.method,
       headers: { ...bodyHeaders(request.body), ...request.headers },
-      agent: secure ? agents['https:'] : agents['http:'],
+      agent: sender.agent,
     });
     const fail = (what: string) => {
       clearTimeout(timer);

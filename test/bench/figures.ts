@@ -6,6 +6,7 @@ import { deflateRawSync } from 'node:zlib';
 import type { RefresherSettings } from '../../lambda/refresh-credentials/model';
 import { bundleFunction } from '../../lib/refresher-code';
 import { type EmbeddedCloud, startEmbeddedCloud } from '../../local/cloud';
+import { lambdaEnvironment } from '../../local/lambda-process';
 import { LambdaRuntime } from '../../local/lambda-runtime';
 import type { RunpodUser } from '../../local/runpod/accounts';
 import { type Command, inTurn, type Spread, spreadOf, straightLine } from './measure';
@@ -81,8 +82,10 @@ class Bench {
   }
 
   command(targets: number): Command {
-    const args = [join(__dirname, 'cold.mjs'), join(this.asset(targets), 'index.mjs')];
-    return { file: process.execPath, args, env: this.cloud.environment() };
+    const asset = this.asset(targets);
+    const args = [join(__dirname, 'cold.mjs'), join(asset, 'index.mjs')];
+    const env = { ...lambdaEnvironment(asset), ...this.cloud.environment() };
+    return { file: process.execPath, args, env };
   }
 
   latency(ms: number): void {

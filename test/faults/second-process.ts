@@ -1,15 +1,11 @@
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  type RefresherSettings,
-  type RefreshReport,
-  SETTINGS_FILE,
-} from '../../lambda/refresh-credentials/model';
+import type { RefreshReport } from '../../lambda/refresh-credentials/model';
 import { type Invocation, LambdaRuntime } from '../../local/lambda-runtime';
-import { ASSET_VARIABLE } from '../integration/global-setup';
 import type { TargetSketch, World } from '../integration/world';
 import { findLeaks } from '../support/find-leaks';
+import { putFunction } from '../support/put-function';
 
 /** What the second process came to, and the secrets that it put out. */
 export interface SecondRun {
@@ -20,14 +16,11 @@ export interface SecondRun {
 /** Runs the function in a process beside the world's own: Lambda starts a second one when two events meet. */
 export async function runBeside(world: World, targets: readonly TargetSketch[]): Promise<SecondRun> {
   const directory = mkdtempSync(join(tmpdir(), 'beside-'));
-  const asset = process.env[ASSET_VARIABLE] ?? '';
-  for (const file of ['index.mjs', 'index.mjs.map']) copyFileSync(join(asset, file), join(directory, file));
-  const settings: RefresherSettings = {
+  putFunction(directory, {
     service: 'Test',
     targets: targets.map((target) => world.target(target)),
     runpod: world.cloud.runpod.settings(),
-  };
-  writeFileSync(join(directory, SETTINGS_FILE), JSON.stringify(settings));
+  });
   const lambda = new LambdaRuntime({ assetDirectory: directory, environment: world.cloud.environment() });
   try {
     const invocation = await lambda.invoke<RefreshReport>({}, 60_000);

@@ -1,19 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  type RefresherSettings,
-  type RefreshReport,
-  type RunpodSettings,
-  SETTINGS_FILE,
-  type Target,
+import type {
+  RefresherSettings,
+  RefreshReport,
+  RunpodSettings,
+  Target,
 } from '../../lambda/refresh-credentials/model';
 import { type EmbeddedCloud, startEmbeddedCloud } from '../../local/cloud';
 import { type Invocation, LambdaRuntime } from '../../local/lambda-runtime';
 import type { RunpodUser } from '../../local/runpod/accounts';
 import { findLeaks, type Leak } from '../support/find-leaks';
-import { ASSET_VARIABLE } from './global-setup';
+import { putFunction } from '../support/put-function';
 
 /** Name of the secret with the API key of the world's Runpod user. */
 export const KEY_SECRET = 'runpod/api-key';
@@ -74,18 +73,22 @@ export class World {
     };
   }
 
-  /** Puts the function in place with these targets. The next invocation is cold. */
-  async deploy(sketches: readonly TargetSketch[], runpod: Partial<RunpodSettings> = {}): Promise<void> {
+  /**
+   * Puts the function in place with these targets. The next invocation is cold.
+   *
+   * @param put - by default the function as it is bundled for all kinds of registry, which takes no time
+   */
+  async deploy(
+    sketches: readonly TargetSketch[],
+    runpod: Partial<RunpodSettings> = {},
+    put: (directory: string, settings: RefresherSettings) => unknown = putFunction,
+  ): Promise<void> {
     await this.#lambda?.stop();
-    const asset = process.env[ASSET_VARIABLE] ?? '';
-    for (const file of ['index.mjs', 'index.mjs.map'])
-      copyFileSync(join(asset, file), join(this.#directory, file));
-    const settings: RefresherSettings = {
+    put(this.#directory, {
       service: 'Test',
       targets: sketches.map((sketch) => this.target(sketch)),
       runpod: { ...this.cloud.runpod.settings(), ...runpod },
-    };
-    writeFileSync(join(this.#directory, SETTINGS_FILE), JSON.stringify(settings));
+    });
     this.#lambda = new LambdaRuntime({
       assetDirectory: this.#directory,
       environment: this.cloud.environment(),

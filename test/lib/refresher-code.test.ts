@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { toSettings } from '../../lib/config/settings';
 import { bundleFunction } from '../../lib/refresher-code';
-import { config, manyTargets } from './config/builder';
+import { config, type Json, manyTargets } from './config/builder';
 
 const FAILING_HANDLER = join(__dirname, 'fixtures/failing-handler.ts');
 
@@ -54,6 +54,34 @@ describe('bundleFunction', () => {
     expect(map.sources).toContain('lambda/refresh-credentials/refresh.ts');
     expect(map.sources.join('\n')).not.toMatch(/node_modules|\.\./);
     expect(Object.keys(map)).toEqual(['version', 'sources', 'names', 'mappings']);
+  });
+
+  it.each<[string, Json[], string[]]>([
+    ['ECR', [{ type: 'ecr', repositories: ['worker'] }], ['client-ecr']],
+    [
+      'a role',
+      [{ type: 'ecr', repositories: ['worker'], roleArn: 'arn:aws:iam::210987654321:role/pull' }],
+      ['client-ecr', 'credential-providers', 'nested-clients'],
+    ],
+    ['ECR Public', [{ type: 'ecr-public' }], ['client-ecr-public']],
+    ['a stored password', [{ type: 'ghcr', credentialSecretName: 's' }], []],
+    [
+      'two kinds',
+      [{ type: 'ecr-public' }, { type: 'ecr', repositories: ['worker'] }],
+      ['client-ecr', 'client-ecr-public'],
+    ],
+  ])('carries the packages for %s and no others', (what, registries, needed) => {
+    const targets = registries.map((registry, index) => ({
+      name: `t${index}`,
+      registryAuthName: `t${index}`,
+      registry,
+    }));
+
+    const { inputs } = bundleFunction(join(directory, what), toSettings(config({ targets })));
+
+    const packages = Object.keys(inputs).map((input) => /node_modules\/@aws-sdk\/([^/]+)/.exec(input)?.[1]);
+    const some = ['client-ecr', 'client-ecr-public', 'credential-providers', 'nested-clients'];
+    expect(some.filter((name) => packages.includes(name))).toEqual(needed);
   });
 
   it('leaves no CDK in the function', () => {

@@ -114,17 +114,6 @@ describe('LambdaRuntime', () => {
       { namespace: 'Mine', name: 'Tried', values: [1, 2], dimensions: [{ service: 'stack' }] },
     ]);
   });
-
-  it("drops the AWS SDK's warning of old Nodes, and nothing else", async () => {
-    const fresh = runtimeOf();
-
-    const first = await fresh.invoke({ act: 'warn' });
-    const second = await fresh.invoke({ act: 'warn' });
-    await fresh.stop();
-
-    expect(first.stderr).toEqual(['after the warning']);
-    expect(second.stderr).toEqual(['after the warning']);
-  });
 });
 
 function runtimeOf(differences: Partial<LambdaRuntimeOptions> = {}): LambdaRuntime {

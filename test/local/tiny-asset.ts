@@ -43,11 +43,6 @@ const acts = {
     process.stdout.write('no line feed');
     console.error('to stderr');
   },
-  warn: async () => {
-    process.emitWarning('NodeVersionSupportWarning: The SDK\\nwill need more.\\n\\nMore information can be found at: x');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    console.error('after the warning');
-  },
 };
 export const handler = async (event, context) => acts[event.act](event, context);
 `;

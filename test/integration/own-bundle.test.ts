@@ -1,0 +1,77 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type RefresherSettings, type Registry, SETTINGS_FILE } from '../../lambda/refresh-credentials/model';
+import { bundleFunction } from '../../lib/refresher-code';
+import { World } from './world';
+
+const ROLE = 'arn:aws:iam::210987654321:role/pull';
+const LOGIN = { username: 'robot', password: 'gR7pQ2xW9kLm4Zs8' };
+
+let world: World;
+
+beforeEach(async () => {
+  world = await World.start();
+});
+
+afterEach(async () => {
+  await world.stop();
+  expect(world.leaks()).toEqual([]);
+});
+
+const ecr = async (): Promise<Registry> => ({ type: 'ecr', repositories: ['my-worker'] });
+
+async function ecrThroughARole(): Promise<Registry> {
+  world.cloud.aws.sts.addRole(ROLE, {});
+  return { type: 'ecr', repositories: ['my-worker'], roleArn: ROLE };
+}
+
+async function ecrPublic(): Promise<Registry> {
+  const { registry } = await world.cloud.otherRegistries.get('ecr-public');
+  return { type: 'ecr-public', url: registry.url };
+}
+
+async function selfHosted(): Promise<Registry> {
+  const { registry, logins } = await world.cloud.otherRegistries.get('self-hosted');
+  logins.set(LOGIN.username, LOGIN.password);
+  world.putSecret('registry/login', JSON.stringify(LOGIN), LOGIN.password);
+  return { type: 'self-hosted', url: registry.url, credentialSecretName: 'registry/login' };
+}
+
+describe('a function that was bundled for its own settings alone', () => {
+  it.each([
+    ['ecr', ecr],
+    ['ecr through a role', ecrThroughARole],
+    ['ecr-public', ecrPublic],
+    ['a registry with a stored password', selfHosted],
+  ])('has what it needs for %s', async (_, open) => {
+    await world.deploy([{ name: 'prod', registry: await open(), verify: 'required' }], {}, bundleFunction);
+
+    const { result } = await world.invoke();
+
+    expect(result?.refreshed).toMatchObject([{ target: 'prod', verified: true }]);
+  });
+
+  it.each([
+    ['ecr', ecr],
+    ['ecr through a role', ecrThroughARole],
+    ['ecr-public', ecrPublic],
+  ])('says that it must be deployed again when %s was put into its settings by hand', async (_, open) => {
+    await world.deploy([{ name: 'prod', registry: await open() }], {}, bundledForNothing);
+
+    const { error, logs } = await world.invoke();
+
+    expect(error?.errorMessage).toContain('prod: this function');
+    expect(logs).toContainEqual(
+      expect.objectContaining({
+        reason: 'configuration-wrong',
+        why: expect.stringContaining('deploy the stack again'),
+      }),
+    );
+    expect(world.auth('prod')?.password).toBe('old');
+  });
+});
+
+function bundledForNothing(directory: string, settings: RefresherSettings): void {
+  bundleFunction(directory, { ...settings, targets: [] });
+  writeFileSync(join(directory, SETTINGS_FILE), JSON.stringify(settings));
+}

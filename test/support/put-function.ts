@@ -1,0 +1,11 @@
+import { copyFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type RefresherSettings, SETTINGS_FILE } from '../../lambda/refresh-credentials/model';
+import { BUNDLE_VARIABLE } from '../integration/global-setup';
+
+/** Puts the function, as it is bundled for all kinds of registry, into a folder with these settings. */
+export function putFunction(directory: string, settings: RefresherSettings): void {
+  const bundle = process.env[BUNDLE_VARIABLE] ?? '';
+  for (const file of ['index.mjs', 'index.mjs.map']) copyFileSync(join(bundle, file), join(directory, file));
+  writeFileSync(join(directory, SETTINGS_FILE), JSON.stringify(settings));
+}
