@@ -8,6 +8,7 @@ import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { ECRClient } from '@aws-sdk/client-ecr';
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { createApiKeyReader } from '../lambda/refresh-credentials/api-key';
@@ -111,6 +112,11 @@ export class Operator {
     const client = this.#ecr.get(key) ?? new ECRClient({ ...AWS_CLIENT_DEFAULTS, ...(region && { region }) });
     this.#ecr.set(key, client);
     return client;
+  }
+
+  /** A client for a topic, which may be in another region. */
+  topics(topicArn: string): SNSClient {
+    return new SNSClient({ ...AWS_CLIENT_DEFAULTS, region: topicArn.split(':')[3] });
   }
 
   /** A Runpod API key, read once. @throws OperatorMustActError or TransientError */

@@ -3,6 +3,7 @@
 import { accountLinks, routeAsker } from '../doctor/account-links';
 import { type CheckedLink, walkChain } from '../doctor/chain';
 import { deploymentLinks } from '../doctor/deployment-links';
+import { pagingLink } from '../doctor/paging-link';
 import { usageLink } from '../doctor/usage-link';
 import { EXIT } from '../errors';
 import type { Operator } from '../operator';
@@ -17,6 +18,7 @@ export async function doctor(operator: Operator, output: Output): Promise<number
     ...accountLinks(operator, askRoutes),
     ...deploymentLinks(operator),
     usageLink(operator, askRoutes),
+    pagingLink(operator),
   ];
   const checked = await walkChain(
     links,

@@ -1,9 +1,10 @@
 /** `status`: one table of what is kept fresh, and what waits or rings. */
 
 import { GetMetricStatisticsCommand } from '@aws-sdk/client-cloudwatch';
+import { ringingAlarms } from '../deployment/alarms';
 import { type LastSuccess, lastSuccesses, readHistory } from '../deployment/history';
 import { type DeployedStack, requireStack } from '../deployment/stack';
-import { ringingAlarms, waitingIn } from '../doctor/deployment-links';
+import { waitingIn } from '../doctor/deployment-links';
 import { EXIT } from '../errors';
 import type { Operator } from '../operator';
 import type { Output } from '../output';

@@ -1,4 +1,4 @@
-/** The chain from your AWS identity to the workers at Runpod, walked link by link. */
+/** The chain from your AWS identity to the workers at Runpod and to whoever is paged, walked link by link. */
 
 import { asRefresherError, RefresherError } from '../../lambda/refresh-credentials/errors';
 import { ConfigError } from '../../lib/config/mistakes';

@@ -1,8 +1,8 @@
 /** The links that hold once the stack is deployed: stack, the function's own role, schedule, alarms, users. */
 
-import { DescribeAlarmsCommand } from '@aws-sdk/client-cloudwatch';
 import { DescribeRuleCommand } from '@aws-sdk/client-eventbridge';
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
+import { ringingAlarms } from '../deployment/alarms';
 import { lastSuccesses, readHistory } from '../deployment/history';
 import { type InvocationOutcome, invokeFunction } from '../deployment/invoke';
 import { type DeployedStack, deployedTemplate, findStack, requireStack } from '../deployment/stack';
@@ -195,17 +195,6 @@ async function checkAlarms(operator: Operator): Promise<Finding> {
   }
   if (retrying > 0) return warns([`${count(retrying, 'failed run')} will be tried again within 15 minutes`]);
   return holds('nothing waits, nothing rings');
-}
-
-/** Names of the alarms that ring, without the stack's name before them. @throws AWS's own error */
-export async function ringingAlarms(operator: Operator, stackName: string): Promise<string[]> {
-  const prefix = `${stackName}-`;
-  const { MetricAlarms } = await operator.cloudWatch.send(
-    new DescribeAlarmsCommand({ AlarmNamePrefix: prefix }),
-  );
-  return (MetricAlarms ?? [])
-    .filter(({ StateValue }) => StateValue === 'ALARM')
-    .map(({ AlarmName }) => (AlarmName ?? '').slice(prefix.length));
 }
 
 /** How many messages a queue holds, whatever they wait for. @throws AWS's own error */

@@ -1,5 +1,6 @@
 import { AwsError } from './aws-error';
 import { accessKeyOf, type Caller } from './caller';
+import { escapeXml, queryAnswer } from './query-protocol';
 
 const NAMESPACE = 'https://sts.amazonaws.com/doc/2011-06-15/';
 const SESSION_LIFE_MS = 3_600_000;
@@ -24,7 +25,8 @@ export class StsStandIn {
     }
     const expiration = new Date(now.getTime() + SESSION_LIFE_MS).toISOString();
     const session = escapeXml(parameters.get('RoleSessionName') ?? '');
-    return answerXml(
+    return queryAnswer(
+      NAMESPACE,
       'AssumeRole',
       `<Credentials><AccessKeyId>${accessKeyOf(roleArn)}</AccessKeyId><SecretAccessKey>secret</SecretAccessKey>
 <SessionToken>session</SessionToken><Expiration>${expiration}</Expiration></Credentials>
@@ -35,7 +37,8 @@ export class StsStandIn {
 
   /** `GetCallerIdentity`. */
   getCallerIdentity({ arn, accountId }: Caller): string {
-    return answerXml(
+    return queryAnswer(
+      NAMESPACE,
       'GetCallerIdentity',
       `<Arn>${escapeXml(arn)}</Arn><UserId>AROAEMBEDDED:embedded</UserId><Account>${accountId}</Account>`,
     );
@@ -45,12 +48,4 @@ export class StsStandIn {
   static errorXml({ code, message }: AwsError): string {
     return `<ErrorResponse xmlns="${NAMESPACE}"><Error><Type>Sender</Type><Code>${code}</Code><Message>${escapeXml(message)}</Message></Error></ErrorResponse>`;
   }
-}
-
-function answerXml(action: string, result: string): string {
-  return `<${action}Response xmlns="${NAMESPACE}"><${action}Result>${result}</${action}Result></${action}Response>`;
-}
-
-function escapeXml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

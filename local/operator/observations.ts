@@ -2,10 +2,17 @@ import { AwsError } from '../aws/aws-error';
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** An alarm as CloudWatch shows it. */
+export interface ObservedAlarm {
+  state: 'OK' | 'ALARM' | 'INSUFFICIENT_DATA';
+  muted: boolean;
+  readonly topicArns: readonly string[];
+}
+
 /** What CloudWatch, its logs, SQS and EventBridge tell of a deployment. */
 export class Observations {
-  /** State by alarm name. */
-  readonly alarms = new Map<string, 'OK' | 'ALARM' | 'INSUFFICIENT_DATA'>();
+  /** By name. */
+  readonly alarms = new Map<string, ObservedAlarm>();
   /** Messages waiting, by queue URL. */
   readonly queues = new Map<string, number>();
   /** State by rule name. */
@@ -26,7 +33,7 @@ export class Observations {
 
   /** Puts every alarm back to OK, as CloudWatch does once the metrics are good again. */
   calm(): void {
-    for (const name of this.alarms.keys()) this.alarms.set(name, 'OK');
+    for (const alarm of this.alarms.values()) alarm.state = 'OK';
   }
 
   /** `FilterLogEvents`; of filter patterns it understands alternatives of `$.message = "…"`. Pages hold 100 lines. */
@@ -49,7 +56,14 @@ export class Observations {
   /** `DescribeAlarms` by prefix. */
   describeAlarms({ AlarmNamePrefix }: Fields): object {
     const names = [...this.alarms].filter(([name]) => name.startsWith(String(AlarmNamePrefix ?? '')));
-    return { MetricAlarms: names.map(([AlarmName, StateValue]) => ({ AlarmName, StateValue })) };
+    return {
+      MetricAlarms: names.map(([AlarmName, { state, topicArns, muted }]) => ({
+        AlarmName,
+        StateValue: state,
+        ActionsEnabled: !muted,
+        AlarmActions: topicArns,
+      })),
+    };
   }
 
   /** `GetMetricStatistics` of `TriggeredRules`, the only metric that is kept here. */

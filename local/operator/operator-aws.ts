@@ -4,6 +4,7 @@ import { type ReceivedRequest, type StandInAnswer, StandInServer } from '../stan
 import type { ImagesStandIn } from './images';
 import { Observations } from './observations';
 import { StacksStandIn } from './stacks';
+import { TopicsStandIn } from './topics';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -14,6 +15,7 @@ const XML = { 'content-type': 'text/xml' };
 export class OperatorAws extends StandInServer {
   readonly stacks = new StacksStandIn();
   readonly observations = new Observations();
+  readonly topics = new TopicsStandIn();
   readonly #json: Readonly<Record<string, (fields: Fields) => object>>;
 
   constructor(images: ImagesStandIn) {
@@ -62,6 +64,8 @@ export class OperatorAws extends StandInServer {
         return this.stacks.describe(parameters.get('StackName'));
       case 'GetTemplate':
         return this.stacks.template(parameters.get('StackName'));
+      case 'ListSubscriptionsByTopic':
+        return this.topics.listSubscriptions(parameters.get('TopicArn') ?? '');
       default:
         throw unknown(request);
     }

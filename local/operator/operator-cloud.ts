@@ -61,7 +61,8 @@ async function deploy(
   name: string,
   { template, assetDirectory }: Synthesised,
 ): Promise<Readonly<Record<string, string>>> {
-  const { observations, stacks } = operatorAws;
+  const { observations, stacks, topics } = operatorAws;
+  const propertiesOf = (id: string) => template.Resources[id]?.Properties ?? {};
   const nameOf = (id: string) => `${name}-${id}`;
   const idsOf = (type: string) =>
     Object.keys(template.Resources).filter((id) => template.Resources[id]?.Type === type);
@@ -71,8 +72,17 @@ async function deploy(
   );
   for (const id of idsOf('AWS::SQS::Queue')) observations.queues.set(queueUrl(id), 0);
   for (const id of idsOf('AWS::Events::Rule')) observations.rules.set(nameOf(id), 'ENABLED');
+  const topicArn = (topic: unknown) =>
+    isReference(topic) ? `arn:aws:sns:${LOCAL_REGION}:${ACCOUNT}:${nameOf(topic.Ref)}` : String(topic);
   for (const id of idsOf('AWS::CloudWatch::Alarm')) {
-    observations.alarms.set(String(template.Resources[id]?.Properties.AlarmName), 'OK');
+    const { AlarmName, AlarmActions } = propertiesOf(id);
+    const topicArns = Array.isArray(AlarmActions) ? AlarmActions.map(topicArn) : [];
+    observations.alarms.set(String(AlarmName), { state: 'OK', muted: false, topicArns });
+  }
+  for (const id of idsOf('AWS::SNS::Topic')) topics.create(topicArn({ Ref: id }));
+  for (const id of idsOf('AWS::SNS::Subscription')) {
+    const { TopicArn, Protocol, Endpoint } = propertiesOf(id);
+    topics.subscribe(topicArn(TopicArn), String(Protocol), String(Endpoint));
   }
   const { FunctionName = '', LogGroupName = '' } = outputs;
   observations.log(LogGroupName, cloud.clock.now(), '{"message":"INIT_START"}');
@@ -97,7 +107,11 @@ async function deploy(
 /** The outputs with every `Ref` resolved; one that is more than a `Ref` is left out. */
 function outputsOf(template: CloudFormationTemplate, refer: (id: string) => string): Record<string, string> {
   const outputs = Object.entries(template.Outputs ?? {}).flatMap(([key, { Value }]) =>
-    typeof Value === 'object' && Value !== null && 'Ref' in Value ? [[key, refer(String(Value.Ref))]] : [],
+    isReference(Value) ? [[key, refer(Value.Ref)]] : [],
   );
   return Object.fromEntries(outputs);
+}
+
+function isReference(value: unknown): value is { readonly Ref: string } {
+  return typeof value === 'object' && value !== null && 'Ref' in value;
 }

@@ -1,5 +1,8 @@
 import { AwsError } from '../aws/aws-error';
+import { escapeXml, queryAnswer } from '../aws/query-protocol';
 import type { CloudFormationTemplate } from '../synthesise';
+
+const NAMESPACE = 'http://cloudformation.amazonaws.com/doc/2010-05-15/';
 
 /** A stack that was deployed. */
 export interface DeployedStack {
@@ -22,7 +25,8 @@ export class StacksStandIn {
       ([key, value]) =>
         `<member><OutputKey>${key}</OutputKey><OutputValue>${escapeXml(value)}</OutputValue></member>`,
     );
-    return answer(
+    return queryAnswer(
+      NAMESPACE,
       'DescribeStacks',
       `<Stacks><member><StackName>${stack.name}</StackName><StackStatus>${stack.status}</StackStatus>
 <CreationTime>${stack.deployedAt.toISOString()}</CreationTime><Outputs>${outputs.join('')}</Outputs></member></Stacks>`,
@@ -32,7 +36,7 @@ export class StacksStandIn {
   /** `GetTemplate`: the text that was uploaded. */
   template(name: string | null): string {
     const text = JSON.stringify(this.#find(name).template, null, 1);
-    return answer('GetTemplate', `<TemplateBody>${escapeXml(text)}</TemplateBody>`);
+    return queryAnswer(NAMESPACE, 'GetTemplate', `<TemplateBody>${escapeXml(text)}</TemplateBody>`);
   }
 
   #find(name: string | null): DeployedStack {
@@ -40,12 +44,4 @@ export class StacksStandIn {
     if (!stack) throw new AwsError('ValidationError', `Stack with id ${name} does not exist`);
     return stack;
   }
-}
-
-function answer(action: string, result: string): string {
-  return `<${action}Response xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><${action}Result>${result}</${action}Result></${action}Response>`;
-}
-
-function escapeXml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

@@ -80,6 +80,7 @@ export class CommandWorld {
     });
     this.writeConfig();
     await this.deploy();
+    this.cloud.operatorAws.topics.confirmAll();
     await this.run(['refresh']);
   }
 

@@ -129,9 +129,10 @@ describe('status', () => {
 
   it('exits with 1 when an alarm rings', async () => {
     const { alarms } = world.cloud.operatorAws.observations;
-    alarms.set('EcrCredentialRefresher-RefreshSilent', 'ALARM');
+    const alarm = alarms.get('EcrCredentialRefresher-RefreshSilent');
+    if (alarm) alarm.state = 'ALARM';
     const { code, stdout } = await world.run(['status', '--json']);
-    alarms.set('EcrCredentialRefresher-RefreshSilent', 'OK');
+    world.cloud.operatorAws.observations.calm();
 
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({ healthy: false, alarms: ['RefreshSilent'] });

@@ -31,6 +31,7 @@ const CHAIN = [
   'last-run',
   'alarms',
   'usage',
+  'paging',
 ];
 
 /** What `--json` says. */
@@ -294,7 +295,8 @@ const BREAKS: readonly Break[] = [
     suggests: /^npx runpod-ecr refresh --config/,
     breakIt: () => {
       const { alarms } = world.cloud.operatorAws.observations;
-      alarms.set('EcrCredentialRefresher-OperatorActionNeeded', 'ALARM');
+      const alarm = alarms.get('EcrCredentialRefresher-OperatorActionNeeded');
+      if (alarm) alarm.state = 'ALARM';
       return runSuggested;
     },
   },
@@ -309,6 +311,50 @@ const BREAKS: readonly Break[] = [
       return () => {
         world.writeConfig({ registry: { type: 'ecr', repositories: ['my-worker', 'team/batch'] } });
         return world.deploy();
+      };
+    },
+  },
+  {
+    what: 'nobody has confirmed the mail of the subscription',
+    cause: 'paging',
+    says: /^nobody yet: not confirmed by oncall@example\.com$/,
+    suggests:
+      /^follow the link in the mail .*aws sns subscribe --topic-arn arn:aws:sns:\S+ --protocol email --notification-endpoint oncall@example\.com$/,
+    breakIt: () => {
+      const { topics } = world.cloud.operatorAws;
+      for (const subscriber of [...topics.topics.values()].flat()) subscriber.confirmed = false;
+      return () => topics.confirmAll();
+    },
+  },
+  {
+    what: 'nobody confirmed it in time',
+    cause: 'paging',
+    says: /^nobody: the topic has no subscription$/,
+    suggests:
+      /^aws sns subscribe --topic-arn arn:aws:sns:\S+ --protocol email --notification-endpoint oncall@example\.com$/,
+    breakIt: () => {
+      const { topics } = world.cloud.operatorAws;
+      for (const topicArn of topics.topics.keys()) topics.topics.set(topicArn, []);
+      return (suggestion) => {
+        const [, topicArn = '', protocol = '', endpoint = ''] =
+          /--topic-arn (\S+) --protocol (\S+) --notification-endpoint (\S+)/.exec(suggestion) ?? [];
+        topics.subscribe(topicArn, protocol, endpoint);
+        topics.confirmAll();
+      };
+    },
+  },
+  {
+    what: 'somebody muted an alarm',
+    cause: 'paging',
+    says: /nobody hears of RefreshFailing: muted by hand/,
+    suggests: /^aws cloudwatch enable-alarm-actions --alarm-names EcrCredentialRefresher-RefreshFailing$/,
+    breakIt: () => {
+      const { alarms } = world.cloud.operatorAws.observations;
+      const alarm = alarms.get('EcrCredentialRefresher-RefreshFailing');
+      if (alarm) alarm.muted = true;
+      return (suggestion) => {
+        const unmuted = alarms.get(suggestion.split(' ').at(-1) ?? '');
+        if (unmuted) unmuted.muted = false;
       };
     },
   },
@@ -331,8 +377,9 @@ describe('doctor', () => {
 ✓ Schedule, last run     refreshed 0 min ago, good for another 11 h 59 min
 ✓ Queues and alarms      nothing waits, nothing rings
 ✓ Users at Runpod        1 endpoint
+✓ Who is paged           oncall@example.com
 
-All 12 links hold.
+All 13 links hold.
 `);
   });
 
@@ -383,6 +430,49 @@ All 12 links hold.
       found: [expect.any(String), expect.stringContaining('pod lab uses :latest')],
     });
     expect(links.find(({ id }) => id === 'runpod-key')?.status).toBe('warning');
+  });
+
+  it('warns where nobody is paged, or not everybody, or where it may not look', async () => {
+    const integration = 'https://events.example.com/integration/a1b2c3d4/enqueue';
+    const paging = async () => (await diagnose()).links.find(({ id }) => id === 'paging');
+    const deployWith = async (alarms: object) => {
+      world.writeConfig({ registry: { type: 'ecr', repositories: ['my-worker', 'team/batch'] } }, { alarms });
+      await world.deploy();
+    };
+
+    await deployWith({});
+    const nobody = await paging();
+    await deployWith({ emails: ['oncall@example.com'], httpsEndpoints: [integration] });
+    const one = await paging();
+    world.cloud.operatorAws.topics.confirmAll();
+    const both = await paging();
+    await deployWith({ topicArns: ['arn:aws:sns:us-east-1:999999999999:their-topic'] });
+    world.cloud.operatorAws.faults.add(
+      { operation: 'ListSubscriptionsByTopic' },
+      {
+        status: 403,
+        body: '<ErrorResponse><Error><Code>AuthorizationError</Code><Message>not authorized</Message></Error></ErrorResponse>',
+      },
+      1,
+    );
+    const unknown = await paging();
+    await deployWith({ emails: ['oncall@example.com'] });
+
+    expect(nobody).toMatchObject({
+      status: 'warning',
+      found: ['nobody: the configuration names no one'],
+      mend: expect.stringMatching(/^put alarms\.emails into .*, then npx cdk deploy/),
+    });
+    expect(one).toMatchObject({
+      status: 'warning',
+      found: ['oncall@example.com', 'not confirmed by https://events.example.com/…'],
+    });
+    expect(both).toMatchObject({ status: 'ok', found: ['oncall@example.com, https://events.example.com/…'] });
+    expect(unknown).toMatchObject({
+      status: 'warning',
+      found: [expect.stringMatching(/^cannot be told: .*not authorized/)],
+    });
+    expect(JSON.stringify([one, both])).not.toContain('a1b2c3d4');
   });
 
   it('shows neither a key nor a password, and nothing of a workload but its image', () => {
