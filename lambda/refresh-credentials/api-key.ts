@@ -23,6 +23,7 @@ export function parseApiKey(secretName: string, value: unknown): Secret {
   const text = typeof value === 'string' ? value.trim() : undefined;
   if (text === undefined) throw unusable(secretName, 'a binary or empty value');
   const key = text.startsWith('{') ? apiKeyField(secretName, text) : text;
+  if (/^["'`]|["'`]$/.test(key)) throw unusable(secretName, 'a value in quotation marks');
   // What may stand in an HTTP header without being quoted.
   if (!/^[\x21-\x7e]+$/.test(key))
     throw unusable(secretName, 'a value that is empty or has spaces or line breaks in it');
