@@ -1,6 +1,7 @@
 import type { StandInClock } from '../stand-in-clock';
-import { type ReceivedRequest, type StandInAnswer, StandInServer } from '../stand-in-server';
+import type { ReceivedRequest } from '../stand-in-server';
 import { AwsError } from './aws-error';
+import { AwsServer } from './aws-server';
 import { type Caller, callerOf } from './caller';
 import { type DenialMatch, Denials, type PlacedDenial } from './denials';
 import { EcrStandIn } from './ecr';
@@ -12,7 +13,7 @@ type JsonAction = (input: SecretsManagerInput, caller: Caller) => object;
 type QueryAction = (parameters: URLSearchParams, caller: Caller) => string;
 
 /** ECR, Secrets Manager and STS on one socket, as the real AWS SDK speaks to them through `AWS_ENDPOINT_URL`. */
-export class AwsStandIn extends StandInServer {
+export class AwsStandIn extends AwsServer {
   readonly ecr: EcrStandIn;
   /** ECR Public, which issues tokens of its own. */
   readonly ecrPublic: EcrStandIn;
@@ -62,25 +63,7 @@ export class AwsStandIn extends StandInServer {
     return this.#denials.add(action, match);
   }
 
-  protected override operationOf({ headers, body }: ReceivedRequest): string | undefined {
-    const target = headers['x-amz-target'];
-    if (typeof target === 'string') return target.split('.').at(-1);
-    return new URLSearchParams(body).get('Action') ?? undefined;
-  }
-
-  protected answer(request: ReceivedRequest): StandInAnswer {
-    const isQuery = request.headers['x-amz-target'] === undefined;
-    try {
-      return isQuery
-        ? { status: 200, headers: XML, body: this.#answerQuery(request) }
-        : { status: 200, headers: JSON_1_1, body: this.#answerJson(request) };
-    } catch (error) {
-      if (!(error instanceof AwsError)) throw error;
-      return isQuery ? queryError(error) : jsonError(error);
-    }
-  }
-
-  #answerJson(request: ReceivedRequest): object {
+  protected answerJson(request: ReceivedRequest): object {
     const service = SERVICES[String(request.headers['x-amz-target']).split('.')[0] ?? ''];
     const name = `${service}:${request.operation}`;
     const action = this.#jsonActions[name];
@@ -91,7 +74,7 @@ export class AwsStandIn extends StandInServer {
     return action(input, caller);
   }
 
-  #answerQuery(request: ReceivedRequest): string {
+  protected answerQuery(request: ReceivedRequest): string {
     const name = `sts:${request.operation}`;
     const action = this.#queryActions[name];
     if (!action) throw new AwsError('InvalidAction', `the embedded cloud has no ${name}`);
@@ -107,18 +90,6 @@ const SERVICES: Readonly<Record<string, string>> = {
   SpencerFrontendService: 'ecr-public',
   secretsmanager: 'secretsmanager',
 };
-
-const JSON_1_1 = { 'content-type': 'application/x-amz-json-1.1' };
-const XML = { 'content-type': 'text/xml' };
-
-function jsonError({ code, message, status }: AwsError): StandInAnswer {
-  const headers = { ...JSON_1_1, 'x-amzn-errortype': code };
-  return { status, headers, body: { __type: code, message, Message: message } };
-}
-
-function queryError(error: AwsError): StandInAnswer {
-  return { status: error.status, headers: XML, body: StsStandIn.errorXml(error) };
-}
 
 function inputOf(body: string): SecretsManagerInput {
   try {

@@ -43,9 +43,4 @@ export class StsStandIn {
       `<Arn>${escapeXml(arn)}</Arn><UserId>AROAEMBEDDED:embedded</UserId><Account>${accountId}</Account>`,
     );
   }
-
-  /** An error. */
-  static errorXml({ code, message }: AwsError): string {
-    return `<ErrorResponse xmlns="${NAMESPACE}"><Error><Type>Sender</Type><Code>${code}</Code><Message>${escapeXml(message)}</Message></Error></ErrorResponse>`;
-  }
 }

@@ -1,6 +1,6 @@
 import { AwsError } from '../aws/aws-error';
-import { StsStandIn } from '../aws/sts';
-import { type ReceivedRequest, type StandInAnswer, StandInServer } from '../stand-in-server';
+import { AwsServer } from '../aws/aws-server';
+import type { ReceivedRequest } from '../stand-in-server';
 import type { ImagesStandIn } from './images';
 import { Observations } from './observations';
 import { StacksStandIn } from './stacks';
@@ -8,11 +8,8 @@ import { TopicsStandIn } from './topics';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const JSON_1_1 = { 'content-type': 'application/x-amz-json-1.1' };
-const XML = { 'content-type': 'text/xml' };
-
 /** AWS as the operator's command line asks it, beside what the function asks for; Lambda has a socket of its own. */
-export class OperatorAws extends StandInServer {
+export class OperatorAws extends AwsServer {
   readonly stacks = new StacksStandIn();
   readonly observations = new Observations();
   readonly topics = new TopicsStandIn();
@@ -33,31 +30,13 @@ export class OperatorAws extends StandInServer {
     };
   }
 
-  protected override operationOf({ headers, body }: ReceivedRequest): string | undefined {
-    const target = headers['x-amz-target'];
-    if (typeof target === 'string') return target.split('.').at(-1);
-    return new URLSearchParams(body).get('Action') ?? undefined;
+  protected answerJson(request: ReceivedRequest): object {
+    const handle = this.#json[request.operation ?? ''];
+    if (!handle) throw unknown(request);
+    return handle(JSON.parse(request.body) as Fields);
   }
 
-  protected answer(request: ReceivedRequest): StandInAnswer {
-    const isQuery = request.headers['x-amz-target'] === undefined;
-    try {
-      if (isQuery) return { status: 200, headers: XML, body: this.#answerQuery(request) };
-      const handle = this.#json[request.operation ?? ''];
-      if (!handle) throw unknown(request);
-      return { status: 200, headers: JSON_1_1, body: handle(JSON.parse(request.body) as Fields) };
-    } catch (error) {
-      if (!(error instanceof AwsError)) throw error;
-      if (isQuery) return { status: error.status, headers: XML, body: StsStandIn.errorXml(error) };
-      return {
-        status: error.status,
-        headers: { ...JSON_1_1, 'x-amzn-errortype': error.code },
-        body: { __type: error.code, message: error.message },
-      };
-    }
-  }
-
-  #answerQuery(request: ReceivedRequest): string {
+  protected answerQuery(request: ReceivedRequest): string {
     const parameters = new URLSearchParams(request.body);
     switch (request.operation) {
       case 'DescribeStacks':

@@ -1,8 +1,9 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { createServer as createHttpServer, request, type Server } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
+import { createServer, request, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { freePort } from './free-port';
 
 const run = promisify(execFile);
 const ROOT = join(__dirname, '../..');
@@ -76,7 +77,7 @@ export async function ecrOfToday(
   emulator: Emulator,
   registryUrl: string,
 ): Promise<{ url: string; server: Server }> {
-  const server = createHttpServer((incoming, outgoing) => {
+  const server = createServer((incoming, outgoing) => {
     const onward = request(`${emulator.url}${incoming.url}`, {
       method: incoming.method,
       headers: incoming.headers,
@@ -103,14 +104,6 @@ function withPlaceAndTime(text: string, proxyEndpoint: string): string {
   return JSON.stringify({
     authorizationData: authorizationData.map((data) => ({ ...data, expiresAt, proxyEndpoint })),
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 async function answers(url: string): Promise<boolean> {
