@@ -16,7 +16,7 @@ const POLICY_VERSION = '2012-10-17';
 
 /**
  * The statement that lets these roles pull, and nobody else. The account is the principal and the role a condition
- * (see docs/decisions/0010): a role that does not exist yet, or was made anew, would break a policy that names it
+ * (see docs/decisions/0009): a role that does not exist yet, or was made anew, would break a policy that names it
  * as its principal.
  *
  * @throws OperatorMustActError when an ARN has no account
