@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { RefresherError } from '../lambda/refresh-credentials/errors';
 import { ConfigError } from '../lib/config/mistakes';
+import { endWithClosedPipe } from '../local/closed-pipe';
 import { version } from '../package.json';
 import { CliError, describeAwsError, EXIT } from './errors';
 import { addInitOptions, type InitFlags } from './init-options';
@@ -17,11 +18,13 @@ const EXIT_CODES = `
 Exit codes:
   0  all is well
   1  something is broken
-  2  the command was not understood`;
+  2  the command was not understood
+  130  interrupted`;
 
 /** Runs a command line (without node and script), and sets the process's exit code. */
 export async function main(args: readonly string[]): Promise<void> {
   process.on('SIGINT', interrupted);
+  endWithClosedPipe();
   const program = createProgram();
   try {
     await program.parseAsync(args, { from: 'user' });

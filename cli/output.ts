@@ -3,12 +3,16 @@
 import type { Writable } from 'node:stream';
 import Table from 'cli-table3';
 import { createColors } from 'picocolors';
-import { terminalFor } from './terminal';
 
 /** How something stands. */
 export type Standing = 'ok' | 'warning' | 'broken' | 'skipped';
 
 const MARKS: Readonly<Record<Standing, string>> = { ok: '✓', warning: '!', broken: '✗', skipped: '·' };
+
+const SPINNER = ['◒', '◐', '◓', '◑'];
+
+/** To the beginning of the line, and erases it (ECMA-48, EL). */
+const ERASE_LINE = `\r${String.fromCharCode(27)}[2K`;
 
 /** A stream that may be a terminal. */
 export type Screen = Writable & { readonly isTTY?: boolean };
@@ -67,17 +71,27 @@ export class Output {
     for (const line of table.toString().split('\n')) this.line(line.trimEnd());
   }
 
-  /** Shows that something is going on until `action` has ended; on standard error, and on a terminal only. */
+  /**
+   * Shows that something is going on until `action` has ended; on standard error, and on a terminal only.
+   *
+   * Not the spinner of the prompts: it reads the keyboard, so that a key on standard input would be shown and
+   * lost, and Ctrl-C would end the process as if all were well.
+   */
   async during<T>(label: string, action: () => Promise<T>): Promise<T> {
     const { stderr, env } = this.#options;
     if (!stderr.isTTY || this.json || env.TERM === 'dumb') return action();
-    const { spinner } = await import('@clack/prompts');
-    const spin = spinner({ output: terminalFor(stderr, hasColour(stderr, env)), withGuide: false });
-    spin.start(label);
+    let turn = 0;
+    const draw = () => {
+      stderr.write(`${ERASE_LINE}${SPINNER[turn % SPINNER.length]}  ${label}`);
+      turn += 1;
+    };
+    draw();
+    const timer = setInterval(draw, 100);
     try {
       return await action();
     } finally {
-      spin.clear();
+      clearInterval(timer);
+      stderr.write(ERASE_LINE);
     }
   }
 }

@@ -10,6 +10,7 @@ import { readConfigFile } from '../lib/config/load';
 import { ConfigError } from '../lib/config/mistakes';
 import type { RefresherConfig } from '../lib/config/schema';
 import { toSettings } from '../lib/config/settings';
+import { endWithClosedPipe } from './closed-pipe';
 import { type EmbeddedCloud, startEmbeddedCloud } from './cloud';
 import { type Accounts, embed, furnish, imageOf, registryOf } from './furnish';
 import { type Invocation, LambdaRuntime } from './lambda-runtime';
@@ -34,6 +35,7 @@ const MAX_TOLD = 12;
 const startedAt = performance.now();
 const outdir = mkdtempSync(join(tmpdir(), 'runpod-ecr-'));
 
+endWithClosedPipe();
 start()
   .then((code) => {
     process.exitCode = code;

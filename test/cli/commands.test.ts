@@ -127,6 +127,20 @@ describe('status', () => {
     );
   });
 
+  it('ends quietly when nobody reads on', async () => {
+    const [node = '', ...args] = world.commandLine(['status']);
+    const command = [node, ...args].map((word) => `'${word}'`).join(' ');
+
+    const { stdout, stderr } = await world.start(
+      'sh',
+      ['-c', `{ ${command}; echo "exit $?" >&2; } | true`],
+      {},
+    );
+
+    expect(stdout).toBe('');
+    expect(stderr).toBe('exit 141\n');
+  });
+
   it('exits with 1 when an alarm rings', async () => {
     const { alarms } = world.cloud.operatorAws.observations;
     const alarm = alarms.get('EcrCredentialRefresher-RefreshSilent');

@@ -1,5 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { screenAfter } from '../support/screen';
 import { type CommandRun, CommandWorld } from './command-world';
 
@@ -27,9 +29,18 @@ const ESC = String.fromCharCode(27);
 const ENTER = '\r';
 const DOWN = `${ESC}[B`;
 const CTRL_C = '\u0003';
+const CTRL_D = '\u0004';
 
-/** Runs the command line at a terminal of 100 columns and answers as a person would. */
-async function atTerminal(args: readonly string[], steps: readonly Step[]): Promise<CommandRun> {
+/**
+ * Runs the command line at a terminal of 100 columns and answers as a person would.
+ *
+ * @param redirect - for the shell, such as `< key.txt`
+ */
+async function atTerminal(
+  args: readonly string[],
+  steps: readonly Step[],
+  redirect = '',
+): Promise<CommandRun> {
   const left = [...steps];
   let seen = '';
   const answer = (child: ChildProcess) => (chunk: string) => {
@@ -41,7 +52,7 @@ async function atTerminal(args: readonly string[], steps: readonly Step[]): Prom
     // A person reads first; keys that come before the question is drawn would be lost.
     setTimeout(() => child.stdin?.write(next[1]), 60);
   };
-  const run = await world.start('python3', ['-c', PTY, 'sh', '-c', inTerminal([...args, ...urls()])], {
+  const run = await world.start('python3', ['-c', PTY, 'sh', '-c', `${inTerminal(args)} ${redirect}`], {
     env: { TERM: 'xterm-256color' },
     onStart: (child) => {
       child.stdout?.on('data', answer(child));
@@ -53,7 +64,9 @@ async function atTerminal(args: readonly string[], steps: readonly Step[]): Prom
 
 /** Told to the shell inside the pseudo-terminal, which has no size of its own. */
 function inTerminal(args: readonly string[]): string {
-  const command = world.commandLine(args).map((word) => `'${word}'`);
+  const command = world
+    .commandLine(args[0] === 'init' ? [...args, ...urls()] : args)
+    .map((word) => `'${word}'`);
   return `stty cols 100 rows 40; exec ${command.join(' ')}`;
 }
 
@@ -169,19 +182,51 @@ describe('init at a terminal', () => {
     expect(existsSync(world.configPath)).toBe(false);
   });
 
+  it.each<[string, readonly string[]]>([
+    ['the key alone', ['init', '--store-key', '--key-stdin']],
+    ['everything', ['init', ...FLAGS]],
+  ])('takes the key from a file, %s, and never shows it', async (_, args) => {
+    const keyFile = join(mkdtempSync(join(tmpdir(), 'key-')), 'key.txt');
+    writeFileSync(keyFile, `${world.key}\n`);
+
+    const { code, stdout } = await atTerminal(args, [], `< '${keyFile}'`);
+    rmSync(dirname(keyFile), { recursive: true });
+
+    expect(stdout).toContain('stored the key in runpod/api-key');
+    expect(code).toBe(0);
+    expect(storedKey()).toBe(world.key);
+  });
+
+  it('does not wait for a key at a terminal that was told to come from elsewhere', async () => {
+    const { code, stdout } = await atTerminal(['init', '--store-key', '--key-stdin'], []);
+
+    expect(stdout).toContain('--key-stdin reads a file or a pipe, and this is a terminal');
+    expect(code).toBe(2);
+  });
+
+  it('counts an input that ends as Ctrl-C', async () => {
+    const { code, stdout } = await atTerminal(['init'], [['Paste a Runpod API key', CTRL_D]]);
+
+    expect(stdout).toContain('Nothing was stored or written.');
+    expect(code).toBe(130);
+  });
+
+  it('is ended by Ctrl-C while it waits for an answer', async () => {
+    world.cloud.aws.faults.add({ operation: 'GetCallerIdentity' }, { hang: true });
+
+    const { code, stdout } = await atTerminal(['init'], [['asking AWS who you are', CTRL_C]]);
+
+    expect(stdout).toContain('Interrupted.');
+    expect(code).toBe(130);
+  });
+
   it('shows no colour with NO_COLOR', async () => {
-    const raw = await world.start(
-      'python3',
-      ['-c', PTY, 'sh', '-c', inTerminal(['init', '--store-key', ...urls()])],
-      {
-        env: { TERM: 'xterm-256color', NO_COLOR: '1' },
-        onStart: (child) => {
-          child.stdout?.once('data', () =>
-            setTimeout(() => child.stdin?.write(`${world.key}${ENTER}`), 1_500),
-          );
-        },
+    const raw = await world.start('python3', ['-c', PTY, 'sh', '-c', inTerminal(['init', '--store-key'])], {
+      env: { TERM: 'xterm-256color', NO_COLOR: '1' },
+      onStart: (child) => {
+        child.stdout?.once('data', () => setTimeout(() => child.stdin?.write(`${world.key}${ENTER}`), 1_500));
       },
-    );
+    });
 
     expect(raw.code).toBe(0);
     expect(raw.stdout).toContain('Paste a Runpod API key');
