@@ -95,6 +95,8 @@ export class RefreshFailedError extends Error {
 
   constructor(failed: readonly FailedTarget[], total: number) {
     super(`${failed.length} of ${total} targets failed. ${describeFailures(failed)}`);
+    // Lambda sends the stack along with the message, which it would repeat: of a thousand targets that is much.
+    this.stack = `${this.name}${stackFrames(this)}`;
   }
 }
 

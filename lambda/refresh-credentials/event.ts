@@ -9,7 +9,7 @@ export interface EventRequest {
   readonly dryRun: boolean;
   /**
    * The same for every retry of one event, so that a retry goes on where the last try stopped.
-   * @default - the event has none, and every invocation begins anew
+   * @default - the invocation's own request id, which Lambda's retries share
    */
   readonly runId?: string;
 }
@@ -36,12 +36,22 @@ export function parseEvent(event: unknown): EventRequest {
 function parseQueued(records: readonly unknown[]): EventRequest {
   const [first, ...others] = records.map((record) => {
     const body = parseBody(isObject(record) ? record.body : undefined);
-    return parseEvent(isObject(body) && 'requestPayload' in body ? body.requestPayload : body);
+    const isFailed = isObject(body) && ('requestContext' in body || 'requestPayload' in body);
+    return isFailed ? parseFailed(body) : parseEvent(body);
   });
   if (!first || others.length > 0) {
     throw new InvalidEventError(`expected one queued event at a time, found ${records.length}`);
   }
   return first;
+}
+
+/**
+ * What Lambda's destination wrote of an invocation that failed. Without the payload, which Lambda leaves out where it is
+ * too large, it is a full run. (AWS Lambda Developer Guide, "Capturing records of Lambda asynchronous invocations")
+ */
+function parseFailed({ requestContext, requestPayload }: JsonObject): EventRequest {
+  const requestId = isObject(requestContext) ? requestContext.requestId : undefined;
+  return { ...(typeof requestId === 'string' && { runId: requestId }), ...parseEvent(requestPayload) };
 }
 
 function parseBody(body: unknown): unknown {

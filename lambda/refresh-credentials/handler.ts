@@ -44,13 +44,13 @@ export function createHandler({
   return async (event, context) => {
     const startedMs = clock.now();
     logger.addContext(context);
-    const { targets: names, dryRun, runId } = parseEvent(event);
+    const { targets: names, dryRun, runId = context.awsRequestId } = parseEvent(event);
     const targets = chooseTargets(settings.targets, names);
     const done = resumption.recall(runId);
 
     const outcomes = await refresh(
       {
-        targets: targets.filter(({ name }) => !done.has(name)),
+        targets: resumption.inOrderOfNeed(targets.filter(({ name }) => !done.has(name))),
         dryRun,
         deadlineMs: startedMs + context.getRemainingTimeInMillis() - REPORT_RESERVE_MS,
       },

@@ -11,6 +11,9 @@ export const USER_AGENT = `runpod-ecr-credential-refresher/${version}`;
 /** More than any answer that the function reads; a list of thousands of names stays below it. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
+/** Longer than any quota of a minute makes a retry wait: the API is as good as down, and another may step in. */
+const LONG_LIMIT_MS = 5 * 60_000;
+
 /** How one request may be sent. */
 export interface SendOptions {
   /** No attempt starts and no wait ends after this moment (milliseconds since the epoch). */
@@ -82,7 +85,9 @@ async function waitForTurn({ deadlineMs, pacer }: SendOptions, clock: Clock): Pr
     if (clock.now() >= deadlineMs) throw new OutOfTimeError(outOfTime(0));
     const waitMs = pacer?.tryBegin(clock.now()) ?? 0;
     if (waitMs === 0) return;
-    if (clock.now() + waitMs >= deadlineMs) throw new OutOfTimeError(outOfTime(waitMs));
+    if (clock.now() + waitMs >= deadlineMs) {
+      throw new (waitMs > LONG_LIMIT_MS ? TransientError : OutOfTimeError)(outOfTime(waitMs));
+    }
     await clock.sleep(waitMs);
   }
 }

@@ -12,6 +12,9 @@ import type { RegistryAuth } from './runpod/route';
 /** Enough to hide the latency of each write, few enough that a quota is not overrun before it is known. */
 const CONCURRENT_TARGETS = 10;
 
+/** No proof may spend more of a run: the write is what it is all for. */
+const PROOF_LIMIT_MS = 60_000;
+
 /** What the use case needs from the world. */
 export interface RefreshPorts {
   readonly clock: Clock;
@@ -69,6 +72,8 @@ class Run {
   readonly #credentials = new Memo<string, Promise<Credential>>();
   readonly #proofs = new Memo<string, Promise<Proof>>();
   readonly #listings = new Memo<Secret, Promise<Listing>>();
+  /** Registries that could not be asked: one answer is enough, or a thousand images would spend the run. */
+  readonly #silent = new Map<string, Proof>();
 
   constructor(request: RefreshRequest, ports: RefreshPorts) {
     this.#request = request;
@@ -119,11 +124,17 @@ class Run {
   async #prove(target: Target, credential: Credential): Promise<Verification> {
     const { verify, verifyImage, registry } = target;
     if (verify === 'off') return { verified: false };
-    const { prove, shareKey } = this.#ports;
-    const proof = await this.#proofs.get(`${shareKey(registry)} ${verifyImage ?? ''}`, () =>
-      prove(credential, verifyImage, this.#request.deadlineMs),
-    );
+    const { prove, shareKey, clock } = this.#ports;
+    const share = shareKey(registry);
+    const silent = verify === 'best-effort' ? this.#silent.get(share) : undefined;
+    const deadlineMs = Math.min(this.#request.deadlineMs, clock.now() + PROOF_LIMIT_MS);
+    const proof =
+      silent ??
+      (await this.#proofs.get(`${share} ${verifyImage ?? ''}`, () =>
+        prove(credential, verifyImage, deadlineMs),
+      ));
     if (proof.accepted) return { verified: true };
+    if (!proof.lasting) this.#silent.set(share, proof);
     if (verify === 'best-effort') return { verified: false, unverifiedBecause: proof.because };
     const message = `verify is "required" and ${proof.because}; nothing was sent to Runpod`;
     throw proof.lasting ? new OperatorMustActError('image-unproved', message) : new TransientError(message);

@@ -1,36 +1,57 @@
 import type { Clock } from './clock';
+import type { Target } from './model';
 import type { TargetSuccess } from './refresh';
 
 /** A retry later than this begins anew: its run's first credentials have lost too much of their life. */
 const MEMORY_MS = 60 * 60_000;
 
+/** Runs whose retries may alternate in one process: the schedule's, a changed secret's, somebody's. */
+const MAX_RUNS = 4;
+
+type Done = Map<string, { readonly success: TargetSuccess; readonly atMs: number }>;
+
 /**
- * What earlier tries of the same event have done in this process, so that a retry goes on where they stopped.
- * A thousand targets under a quota of sixty a minute need more than one invocation. A cold start forgets, and
- * then writes again what was written: harmless.
+ * What earlier tries have done in this process, so that a retry goes on where they stopped. A thousand targets under
+ * a quota of sixty a minute need more than one invocation. A cold start forgets, and then writes again what was
+ * written: harmless.
  */
 export class Resumption {
   readonly #clock: Clock;
-  #runId: string | undefined;
-  #done = new Map<string, { readonly success: TargetSuccess; readonly atMs: number }>();
+  /** The runs that were tried last, by their id; the latest at the end. */
+  readonly #runs = new Map<string, Done>();
+  /** When each target was refreshed last, by whatever run; milliseconds since the epoch. */
+  readonly #refreshedMs = new Map<string, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   /** The targets that an earlier try of this run refreshed, by name. */
-  recall(runId: string | undefined): ReadonlyMap<string, TargetSuccess> {
-    if (runId === undefined || runId !== this.#runId) return new Map();
+  recall(runId: string): ReadonlyMap<string, TargetSuccess> {
     const sinceMs = this.#clock.now() - MEMORY_MS;
-    const recent = [...this.#done].filter(([, { atMs }]) => atMs >= sinceMs);
+    const recent = [...(this.#runs.get(runId) ?? [])].filter(([, { atMs }]) => atMs >= sinceMs);
     return new Map(recent.map(([name, { success }]) => [name, success]));
   }
 
-  /** Only the latest run is kept. */
-  remember(runId: string | undefined, successes: readonly TargetSuccess[]): void {
-    if (runId === undefined) return;
-    if (runId !== this.#runId) this.#done = new Map();
-    this.#runId = runId;
-    for (const success of successes) this.#done.set(success.target, { success, atMs: this.#clock.now() });
+  /**
+   * The targets, those first that have waited longest: where no run has time for all, each still has its turn, and
+   * not the first ones again and again.
+   */
+  inOrderOfNeed(targets: readonly Target[]): readonly Target[] {
+    const refreshedMs = ({ name }: Target) => this.#refreshedMs.get(name) ?? 0;
+    return [...targets].sort((a, b) => refreshedMs(a) - refreshedMs(b));
+  }
+
+  /** Only the last few runs are kept. */
+  remember(runId: string, successes: readonly TargetSuccess[]): void {
+    const atMs = this.#clock.now();
+    const done: Done = this.#runs.get(runId) ?? new Map();
+    for (const success of successes) {
+      done.set(success.target, { success, atMs });
+      this.#refreshedMs.set(success.target, atMs);
+    }
+    this.#runs.delete(runId);
+    this.#runs.set(runId, done);
+    for (const oldest of [...this.#runs.keys()].slice(0, -MAX_RUNS)) this.#runs.delete(oldest);
   }
 }

@@ -22,6 +22,7 @@ describe('RefreshFailedError', () => {
     );
 
     expect(error.name).toBe('RefreshFailedError');
+    expect(error.stack).toMatch(/^RefreshFailedError\n +at .*errors\.test\.ts/);
     expect(error.message).toBe('2 of 5 targets failed. prod: Runpod answered 503 | test: secret x is empty');
   });
 

@@ -42,6 +42,16 @@ describe('parseEvent', () => {
       queued(failedInvocation({ targets: ['prod'] })),
       { targets: ['prod'], dryRun: false },
     ],
+    [
+      'a queued event without an id, by that of its invocation',
+      queued(JSON.stringify({ requestContext: { requestId: 'r-1' }, requestPayload: { targets: ['prod'] } })),
+      { targets: ['prod'], dryRun: false, runId: 'r-1' },
+    ],
+    [
+      'a failed invocation whose payload was too large to come along',
+      queued(JSON.stringify({ version: '1.0', requestContext: { requestId: 'r-1' } })),
+      { dryRun: false, runId: 'r-1' },
+    ],
     ['an event put back by hand', queued('{"targets":["prod"]}'), { targets: ['prod'], dryRun: false }],
     [
       'a schedule put back by hand',

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { ApiKeyAges } from '../../lambda/refresh-credentials/api-key-age';
 import {
   InvalidEventError,
@@ -24,7 +25,8 @@ function aHandler(differences: WorldDifferences = {}) {
     apiKeyAges,
     ...telemetry,
   });
-  const invoke = (event: unknown = {}) => handler(event, aLambdaContext());
+  const invoke = (event: unknown = {}, awsRequestId: string = randomUUID()) =>
+    handler(event, aLambdaContext({ awsRequestId }));
   return { world, apiKeyAges, invoke, ...telemetry };
 }
 
@@ -34,6 +36,11 @@ function failingFor(ids: ReadonlySet<string>): WorldDifferences {
     if (ids.has(id)) throw new TransientError('Runpod answered 503');
   };
   return { routes: { 'rest-v2': { update } } };
+}
+
+/** What Lambda's on-failure destination writes of an invocation that had no payload worth the name. */
+function failedInvocation(requestId: string): string {
+  return JSON.stringify({ requestContext: { requestId }, requestPayload: {} });
 }
 
 function aSchedule(id: string) {
@@ -118,6 +125,16 @@ describe('createHandler', () => {
     },
   );
 
+  it('begins with the targets that have waited longest', async () => {
+    const { invoke, world } = aHandler();
+    await invoke({ targets: ['a', 'b'] });
+    world.calls.length = 0;
+
+    await invoke();
+
+    expect(world.callsTo('rest-v2 update')[0]).toBe('rest-v2 update auth-c');
+  });
+
   it('keeps five seconds of the invocation to report', async () => {
     const { ports } = aWorld();
     const deadlines: number[] = [];
@@ -141,10 +158,10 @@ describe('createHandler', () => {
   it('has the id of the invocation in every line', async () => {
     const { invoke, logLines } = aHandler();
 
-    await invoke();
+    await invoke({}, 'request-1');
 
     const ids = logLines().map((line) => line.function_request_id);
-    expect(new Set(ids)).toEqual(new Set([aLambdaContext().awsRequestId]));
+    expect(new Set(ids)).toEqual(new Set(['request-1']));
   });
 
   it('reports the age of the keys that were read', async () => {
@@ -181,6 +198,21 @@ describe('createHandler', () => {
       const body = JSON.stringify({ requestPayload: aSchedule('run-1') });
 
       await invoke({ Records: [{ body }] });
+
+      expect(world.callsTo('rest-v2 update')).toEqual(['rest-v2 update auth-b']);
+    });
+
+    it.each<[string, object, string]>([
+      ['by Lambda', {}, 'request-1'],
+      ['by the queue', { Records: [{ body: failedInvocation('request-1') }] }, 'request-2'],
+    ])('knows an event without an id that is repeated %s', async (_, event, requestId) => {
+      const down = new Set(['auth-b']);
+      const { invoke, world } = aHandler(failingFor(down));
+      await rejectionOf(invoke({}, 'request-1'));
+      down.clear();
+      world.calls.length = 0;
+
+      await invoke(event, requestId);
 
       expect(world.callsTo('rest-v2 update')).toEqual(['rest-v2 update auth-b']);
     });

@@ -1,4 +1,8 @@
-import { OperatorMustActError, TransientError } from '../../lambda/refresh-credentials/errors';
+import {
+  OperatorMustActError,
+  OutOfTimeError,
+  TransientError,
+} from '../../lambda/refresh-credentials/errors';
 import { createHttp, type SendOptions, USER_AGENT } from '../../lambda/refresh-credentials/http';
 import { Pacer } from '../../lambda/refresh-credentials/rate-limit';
 import { DEFAULT_RETRY_POLICY } from '../../lambda/refresh-credentials/retry';
@@ -6,6 +10,7 @@ import type { HttpRequest } from '../../lambda/refresh-credentials/transport';
 import { anAnswer } from '../support/builders';
 import { FakeClock, NOON } from '../support/fake-clock';
 import { type Step, scriptedTransport } from '../support/scripted-transport';
+import { rejectionOf } from '../support/thrown';
 
 const REQUEST: HttpRequest = {
   method: 'PATCH',
@@ -201,5 +206,19 @@ describe('createHttp', () => {
 
     expect(sent).toEqual([]);
     expect(clock.sleeps).toEqual([]);
+  });
+
+  it.each([
+    ['ends the try for a limit of minutes, which the next retry outlives', 290_000, true],
+    ['counts as an outage for a limit of hours, so that another route may step in', 36_000_000, false],
+  ])('%s', async (_, waitMs, endsTheTry) => {
+    const pacer = new Pacer();
+    pacer.hold(NOON + waitMs);
+    const { send } = aSender();
+
+    const failure = await rejectionOf(send({ pacer, deadlineMs: NOON + 60_000 }));
+
+    expect(failure).toBeInstanceOf(TransientError);
+    expect(failure instanceof OutOfTimeError).toBe(endsTheTry);
   });
 });

@@ -5,7 +5,12 @@ import {
   TransientError,
 } from '../../lambda/refresh-credentials/errors';
 import { Secret, type Target } from '../../lambda/refresh-credentials/model';
-import { isSuccess, refresh, type TargetOutcome } from '../../lambda/refresh-credentials/refresh';
+import {
+  isSuccess,
+  type RefreshPorts,
+  refresh,
+  type TargetOutcome,
+} from '../../lambda/refresh-credentials/refresh';
 import type { Proof } from '../../lambda/refresh-credentials/registries/oci-proof';
 import { aCredential, anEcrRegistry, aTarget } from '../support/builders';
 import { NOON } from '../support/fake-clock';
@@ -279,6 +284,44 @@ describe('refresh', () => {
       expect(world.callsTo('prove')).toHaveLength(verify === 'off' ? 0 : 1);
     },
   );
+
+  it('asks a registry that is silent no more about the other images, unless they must be proved', async () => {
+    const asked: (string | undefined)[] = [];
+    const world = aWorld({
+      prove: async (image) => {
+        asked.push(image);
+        return down;
+      },
+    });
+    const target = (index: number, verify: Target['verify']) =>
+      aTarget({ name: `t${index}`, verify, verifyImage: `worker:${index}` });
+    const many = Array.from({ length: 40 }, (_, index) => target(index, 'best-effort'));
+
+    const outcomes = await run(world, [...many, target(40, 'required')]);
+
+    // As many as are asked at the same time.
+    expect(asked).toEqual([...many.slice(0, 10).map(({ verifyImage }) => verifyImage), 'worker:40']);
+    expect(outcomes.filter(isSuccess)).toHaveLength(40);
+    expect(outcomes[20]).toMatchObject({ verified: false, unverifiedBecause: down.because });
+  });
+
+  it('gives a proof a minute at most, and less where the run has less', async () => {
+    const deadlines: number[] = [];
+    const world = aWorld();
+    const ports: RefreshPorts = {
+      ...world.ports,
+      prove: async (_credential, _image, deadlineMs) => {
+        deadlines.push(deadlineMs);
+        return { accepted: true };
+      },
+    };
+
+    for (const deadlineMs of [NOON + 300_000, NOON + 20_000]) {
+      await refresh({ targets: [aTarget()], dryRun: false, deadlineMs }, ports);
+    }
+
+    expect(deadlines).toEqual([NOON + 60_000, NOON + 20_000]);
+  });
 
   it('says why a target was not verified only where it was to be', async () => {
     const world = aWorld({ prove: async () => down });

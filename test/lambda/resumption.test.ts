@@ -1,11 +1,11 @@
 import { Resumption } from '../../lambda/refresh-credentials/resumption';
-import { aSuccess } from '../support/builders';
+import { aSuccess, aTarget } from '../support/builders';
 import { FakeClock } from '../support/fake-clock';
 
 const HOUR_MS = 3_600_000;
 
 /** The names that a memory tells for a run. */
-function recalled(resumption: Resumption, runId: string | undefined): string[] {
+function recalled(resumption: Resumption, runId: string): string[] {
   return [...resumption.recall(runId).keys()];
 }
 
@@ -25,31 +25,38 @@ describe('Resumption', () => {
     expect(resumption.recall('run-1').get('a')).toEqual(aSuccess({ target: 'a' }));
   });
 
-  it('does not mix up runs, and keeps the latest only', () => {
+  it('does not mix up runs whose tries alternate', () => {
     const resumption = new Resumption(new FakeClock());
 
     resumption.remember('run-1', [aSuccess({ target: 'a' })]);
     resumption.remember('run-2', [aSuccess({ target: 'b' })]);
+    resumption.remember('run-1', [aSuccess({ target: 'c' })]);
 
     expect(recalled(resumption, 'run-2')).toEqual(['b']);
-    expect(recalled(resumption, 'run-1')).toEqual([]);
+    expect(recalled(resumption, 'run-1')).toEqual(['a', 'c']);
   });
 
-  it('remembers nothing of an event without an id', () => {
+  it('keeps the four runs that were tried last', () => {
     const resumption = new Resumption(new FakeClock());
+    const runs = ['run-1', 'run-2', 'run-3', 'run-4'];
+    for (const run of runs) resumption.remember(run, [aSuccess({ target: run })]);
 
-    resumption.remember(undefined, [aSuccess()]);
+    resumption.remember('run-1', []);
+    resumption.remember('run-5', [aSuccess({ target: 'run-5' })]);
 
-    expect(recalled(resumption, undefined)).toEqual([]);
+    const kept = [...runs, 'run-5'].filter((run) => recalled(resumption, run).length > 0);
+    expect(kept).toEqual(['run-1', 'run-3', 'run-4', 'run-5']);
   });
 
-  it('is not made to forget by an event without an id', () => {
-    const resumption = new Resumption(new FakeClock());
-    resumption.remember('run-1', [aSuccess({ target: 'a' })]);
+  it('puts first what has waited longest, whichever run refreshed it, and else keeps the order', () => {
+    const clock = new FakeClock();
+    const resumption = new Resumption(clock);
+    const targets = ['a', 'b', 'c', 'd', 'e'].map((name) => aTarget({ name }));
+    resumption.remember('run-1', [aSuccess({ target: 'b' }), aSuccess({ target: 'a' })]);
+    clock.advance(HOUR_MS);
+    resumption.remember('run-2', [aSuccess({ target: 'd' })]);
 
-    resumption.remember(undefined, [aSuccess({ target: 'b' })]);
-
-    expect(recalled(resumption, 'run-1')).toEqual(['a']);
+    expect(resumption.inOrderOfNeed(targets).map(({ name }) => name)).toEqual(['c', 'e', 'a', 'b', 'd']);
   });
 
   it('forgets each target an hour after it was refreshed', () => {

@@ -93,14 +93,17 @@ export function anAwsError(
 }
 
 /** What Lambda hands to a handler with every event. */
-export function aLambdaContext({ remainingMs = 300_000 } = {}): Context {
+export function aLambdaContext({
+  remainingMs = 300_000,
+  awsRequestId = '11111111-2222-3333-4444-555555555555',
+} = {}): Context {
   return {
     callbackWaitsForEmptyEventLoop: true,
     functionName: 'refresher',
     functionVersion: '$LATEST',
     invokedFunctionArn: 'arn:aws:lambda:us-east-1:123456789012:function:refresher',
     memoryLimitInMB: '256',
-    awsRequestId: '11111111-2222-3333-4444-555555555555',
+    awsRequestId,
     logGroupName: '/aws/lambda/refresher',
     logStreamName: 'stream',
     getRemainingTimeInMillis: () => remainingMs,

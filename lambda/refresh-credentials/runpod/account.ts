@@ -26,7 +26,7 @@ export type Lookup = () => Promise<readonly RegistryAuth[]>;
 /** How often a name is looked for before its creation is given up. */
 const MAX_LOOKS = 3;
 
-/** A route that took over because another was down gives the place back after this long. */
+/** A route that took over for another reason than that the first plainly cannot gives the place back after this long. */
 const OUTAGE_MEMORY_MS = 10 * 60_000;
 
 /**
@@ -56,8 +56,10 @@ export class RunpodAccount {
 
   /** All registry auths of the account, and the route that listed them. */
   async list(call: RunpodCall): Promise<{ auths: RegistryAuth[]; route: RouteName }> {
-    const { value, route } = await this.#overRoutes((candidate) =>
-      candidate.list(this.#paced(call, candidate)),
+    // Not remembered: a key that may write over an API but not list would never write over it again.
+    const { value, route } = await this.#overRoutes(
+      (candidate) => candidate.list(this.#paced(call, candidate)),
+      { remember: false },
     );
     return { auths: value, route };
   }
@@ -80,7 +82,7 @@ export class RunpodAccount {
     try {
       const { route } = await this.#overRoutes(
         (candidate) => candidate.update(this.#paced(call, candidate), id, credential),
-        refusals,
+        { refusals },
       );
       return { registryAuthId: id, route };
     } catch (error) {
@@ -133,19 +135,24 @@ export class RunpodAccount {
     return { ...call, pacer: this.#pacers.get(name, () => new Pacer()) };
   }
 
-  /** @param refusals - filled with what the routes answered that could not do it */
+  /**
+   * @param refusals - filled with what the routes answered that could not do it
+   * @param remember - whether the route that worked is tried first the next time
+   */
   async #overRoutes<T>(
     attempt: (route: RunpodRoute) => Promise<T>,
-    refusals: RefresherError[] = [],
+    { refusals = [], remember = true }: { refusals?: RefresherError[]; remember?: boolean } = {},
   ): Promise<{ value: T; route: RouteName }> {
     for (const route of this.#inOrder()) {
       try {
         const value = await attempt(route);
-        this.#remember(route.name, refusals);
+        if (remember) this.#remember(route.name, refusals);
         return { value, route: route.name };
       } catch (thrown) {
         const error = asRefresherError(thrown);
-        if (ENDS_THE_TRY.some((kind) => error instanceof kind)) throw error;
+        // After a first route that did not refuse the key, a refusal says more of the API than of the key.
+        const doubtful = error instanceof ApiKeyRefusedError && refusals.length > 0;
+        if (!doubtful && ENDS_THE_TRY.some((kind) => error instanceof kind)) throw error;
         refusals.push(error);
       }
     }
@@ -161,10 +168,12 @@ export class RunpodAccount {
 
   #remember(route: RouteName, refusals: readonly RefresherError[]): void {
     if (refusals.length === 0) return;
-    const outage = refusals.some(({ kind }) => kind === 'transient');
+    const lasting = refusals.every(
+      (refusal) => refusal instanceof RouteCannotError && refusal.definite && !refusal.mayPass,
+    );
     this.#preferred = {
       route,
-      untilMs: outage ? this.#clock.now() + OUTAGE_MEMORY_MS : Number.POSITIVE_INFINITY,
+      untilMs: lasting ? Number.POSITIVE_INFINITY : this.#clock.now() + OUTAGE_MEMORY_MS,
     };
   }
 }

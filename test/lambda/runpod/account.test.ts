@@ -22,6 +22,8 @@ const HERE: RegistryAuth[] = [...OTHERS, { id: 'auth-prod', name: 'ecr-prod' }];
 const cannot = () => Promise.reject(new RouteCannotError('it answered 404', { definite: true }));
 const unclear = () =>
   Promise.reject(new RouteCannotError('it answered 200 without JSON', { definite: false }));
+const maintenance = () =>
+  Promise.reject(new RouteCannotError('it answered with a web page', { definite: true, mayPass: true }));
 const down = () => Promise.reject(new TransientError('it answered 503'));
 const refused = () => Promise.reject(keyRefused('rest-v2'));
 const forbidden = () => Promise.reject(permissionMissing('rest-v2'));
@@ -86,6 +88,25 @@ describe('RunpodAccount.update', () => {
 
     expect(failure).toBeInstanceOf(ApiKeyRefusedError);
     expect(calls).toEqual(['rest-v2 update auth-prod']);
+  });
+
+  it('does not take the word of a later route for the key, when the first did not refuse it', async () => {
+    const { account } = anAccount({
+      'rest-v2': { update: down },
+      'rest-v1': { update: refused },
+      graphql: {},
+    });
+
+    expect(await account.update(CALL, 'auth-prod', CREDENTIAL)).toMatchObject({ route: 'graphql' });
+  });
+
+  it.each([
+    ['that an outage is over, where the last word is not the key', down, TransientError],
+    ['for another key, where nothing else can be hoped for', cannot, ApiKeyRefusedError],
+  ])('waits %s', async (_, update, kind) => {
+    const { account } = anAccount({ 'rest-v2': { update }, 'rest-v1': { update: refused } });
+
+    expect(await rejectionOf(account.update(CALL, 'auth-prod', CREDENTIAL))).toBeInstanceOf(kind);
   });
 
   it('asks only the route that is forced', async () => {
@@ -257,6 +278,33 @@ describe('RunpodAccount.update', () => {
       'rest-v2 update auth-prod',
       'rest-v1 update auth-prod',
     ]);
+  });
+
+  it.each<[string, () => Promise<never>]>([
+    ['gave an answer that nobody understood', unclear],
+    ['showed a web page', maintenance],
+    ['lacked a permission', forbidden],
+  ])('gives a route that %s its place back after ten minutes', async (_, fails) => {
+    const answers = [fails, () => Promise.resolve()];
+    const { account, clock } = anAccount({
+      'rest-v2': { update: () => answers.shift()?.() ?? Promise.resolve() },
+      'rest-v1': {},
+    });
+
+    const first = await account.update(CALL, 'auth-prod', CREDENTIAL);
+    clock.advance(10 * 60_000);
+    const later = await account.update(CALL, 'auth-prod', CREDENTIAL);
+
+    expect([first.route, later.route]).toEqual(['rest-v1', 'rest-v2']);
+  });
+
+  it('writes over the first route though it may not list', async () => {
+    const { account } = anAccount({ 'rest-v2': { list: forbidden }, 'rest-v1': {} });
+
+    const { route: listed } = await account.list(CALL);
+    const { route: written } = await account.update(CALL, 'auth-prod', CREDENTIAL);
+
+    expect([listed, written]).toEqual(['rest-v1', 'rest-v2']);
   });
 
   it('gives a route that was down its place back after ten minutes', async () => {
