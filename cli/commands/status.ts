@@ -1,7 +1,8 @@
 /** `status`: one table of what is kept fresh, and what waits or rings. */
 
 import { GetMetricStatisticsCommand } from '@aws-sdk/client-cloudwatch';
-import { ringingAlarms } from '../deployment/alarms';
+import { DescribeRuleCommand } from '@aws-sdk/client-eventbridge';
+import { alarmsOf } from '../deployment/alarms';
 import { type LastSuccess, lastSuccesses, readHistory } from '../deployment/history';
 import { type DeployedStack, requireStack } from '../deployment/stack';
 import { waitingIn } from '../doctor/deployment-links';
@@ -27,21 +28,29 @@ interface TargetStatus {
   readonly minutesLeft?: number;
 }
 
-/** Shows the table. @returns the exit code: 1 when a credential is dead or unknown, or an alarm rings */
+/** Shows the table. @returns the exit code: 1 when a credential is dead or unknown, nothing runs, or an alarm that pages rings */
 export async function status(operator: Operator, output: Output): Promise<number> {
   const view = await output.during('looking at the stack, its log and its alarms', () => look(operator));
   output.data(view);
   showTargets(output, view.targets);
   output.line();
-  output.line(
-    `Next run    ${view.nextRun === undefined ? 'unknown' : `${timeText(new Date(view.nextRun))} (in ${minutesText(Date.parse(view.nextRun) - Date.now())})`}`,
-  );
+  output.line(`Next run    ${nextRunText(output, view)}`);
   output.line(
     `Alarms      ${view.alarms.length === 0 ? 'none rings' : output.colors.red(view.alarms.join(', '))}`,
   );
+  if (view.warnings.length > 0) output.line(`Warnings    ${output.colors.yellow(view.warnings.join(', '))}`);
   const { waiting, givenUp, undelivered } = view.retries;
   output.line(`Retries     ${waiting} waiting, ${givenUp} given up, ${undelivered} never delivered`);
   return view.healthy ? EXIT.well : EXIT.broken;
+}
+
+function nextRunText(
+  { colors }: Output,
+  { schedule, nextRun }: { readonly schedule: string; readonly nextRun?: string },
+): string {
+  if (schedule === 'disabled') return colors.red('none: the schedule is disabled');
+  if (nextRun === undefined) return 'unknown';
+  return `${timeText(new Date(nextRun))} (in ${minutesText(Date.parse(nextRun) - Date.now())})`;
 }
 
 async function look(operator: Operator) {
@@ -49,7 +58,7 @@ async function look(operator: Operator) {
   const since = new Date(Date.now() - LOOK_BACK_MS);
   const [history, alarms, waiting, givenUp, undelivered, nextRun] = await Promise.all([
     readHistory(operator, stack.output('LogGroupName'), since),
-    ringingAlarms(operator, stack.name),
+    alarmsOf(operator, stack.name),
     waitingIn(operator, stack.output('RetryQueueUrl')),
     waitingIn(operator, stack.output('DeadLetterQueueUrl')),
     waitingIn(operator, stack.output('UndeliveredQueueUrl')),
@@ -70,12 +79,15 @@ async function look(operator: Operator) {
   const fresh = targets.every(
     ({ lastSuccess, minutesLeft = 1 }) => lastSuccess !== undefined && minutesLeft > 0,
   );
+  const ringing = alarms.filter(({ rings }) => rings);
   return {
-    healthy: fresh && alarms.length === 0,
+    healthy: fresh && nextRun !== 'disabled' && !ringing.some(({ pages }) => pages),
     stack: stack.name,
     targets,
-    ...(nextRun && { nextRun: nextRun.toISOString() }),
-    alarms,
+    schedule: nextRun === 'disabled' ? 'disabled' : 'enabled',
+    ...(nextRun instanceof Date && { nextRun: nextRun.toISOString() }),
+    alarms: ringing.filter(({ pages }) => pages).map(({ name }) => name),
+    warnings: ringing.filter(({ pages }) => !pages).map(({ name }) => name),
     retries: { waiting, givenUp, undelivered },
   };
 }
@@ -88,7 +100,9 @@ function lifeOf(success: LastSuccess | undefined): Partial<TargetStatus> {
 }
 
 /** A rate counts from the last time that the rule fired, or from its creation. @throws AWS's own error */
-async function nextRunOf(operator: Operator, stack: DeployedStack): Promise<Date | undefined> {
+async function nextRunOf(operator: Operator, stack: DeployedStack): Promise<Date | 'disabled' | undefined> {
+  const { State } = await operator.events.send(new DescribeRuleCommand({ Name: stack.output('RuleName') }));
+  if (State !== 'ENABLED') return 'disabled';
   const intervalMs = operator.config().refreshIntervalHours * HOUR_MS;
   const now = Date.now();
   const { Datapoints } = await operator.cloudWatch.send(

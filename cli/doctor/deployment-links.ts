@@ -2,7 +2,7 @@
 
 import { DescribeRuleCommand } from '@aws-sdk/client-eventbridge';
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
-import { ringingAlarms } from '../deployment/alarms';
+import { alarmsOf } from '../deployment/alarms';
 import { lastSuccesses, readHistory } from '../deployment/history';
 import { type InvocationOutcome, invokeFunction } from '../deployment/invoke';
 import { type DeployedStack, deployedTemplate, findStack, requireStack } from '../deployment/stack';
@@ -148,8 +148,10 @@ async function checkLastRun(operator: Operator): Promise<Finding> {
 async function checkSuccesses(operator: Operator, stack: DeployedStack): Promise<Finding> {
   const now = Date.now();
   const history = await readHistory(operator, stack.output('LogGroupName'), new Date(now - LOOK_BACK_MS));
-  const successes = lastSuccesses(history);
   const { targets } = operator.settings();
+  const all = lastSuccesses(history);
+  // A target that was renamed or taken out is still in the log.
+  const successes = new Map([...all].filter(([target]) => targets.some(({ name }) => name === target)));
   const refresh = commandLine('refresh', operator.options);
   const never = targets.filter(({ name }) => !successes.has(name)).map(({ name }) => name);
   if (never.length > 0) {
@@ -168,8 +170,8 @@ async function checkSuccesses(operator: Operator, stack: DeployedStack): Promise
 
 async function checkAlarms(operator: Operator): Promise<Finding> {
   const stack = await requireStack(operator);
-  const [ringing, retrying, dead, undelivered] = await Promise.all([
-    ringingAlarms(operator, stack.name),
+  const [alarms, retrying, dead, undelivered] = await Promise.all([
+    alarmsOf(operator, stack.name),
     waitingIn(operator, stack.output('RetryQueueUrl')),
     waitingIn(operator, stack.output('DeadLetterQueueUrl')),
     waitingIn(operator, stack.output('UndeliveredQueueUrl')),
@@ -189,12 +191,17 @@ async function checkAlarms(operator: Operator): Promise<Finding> {
       purge(stack.output('UndeliveredQueueUrl')),
     );
   }
-  if (ringing.length > 0) {
+  const ringing = alarms.filter(({ rings }) => rings);
+  const pages = ringing.filter((alarm) => alarm.pages).map(({ name }) => name);
+  if (pages.length > 0) {
     const refresh = commandLine('refresh', operator.options);
-    return breaks([`ringing: ${ringing.join(', ')} (docs/runbook.md has a heading for each)`], refresh);
+    return breaks([`ringing: ${pages.join(', ')} (docs/runbook.md has a heading for each)`], refresh);
   }
-  if (retrying > 0) return warns([`${count(retrying, 'failed run')} will be tried again within 15 minutes`]);
-  return holds('nothing waits, nothing rings');
+  const warnings = [
+    ...(retrying > 0 ? [`${count(retrying, 'failed run')} will be tried again within 15 minutes`] : []),
+    ...ringing.map(({ name }) => `warning: ${name}; see docs/runbook.md, "${name}"`),
+  ];
+  return warnings.length > 0 ? warns(warnings) : holds('nothing waits, nothing rings');
 }
 
 /** How many messages a queue holds, whatever they wait for. @throws AWS's own error */

@@ -28,6 +28,7 @@ async function checkPaging(operator: Operator): Promise<Finding> {
       awsCommand(`cloudwatch enable-alarm-actions --alarm-names ${names}`, options),
     );
   }
+  const { emails, httpsEndpoints, topicArns: theirs } = operator.config().alarms;
   const topicArns = alarms.find(({ name }) => name === PAGING_ALARM)?.topicArns ?? [];
   if (topicArns.length === 0) {
     return warns(
@@ -35,68 +36,109 @@ async function checkPaging(operator: Operator): Promise<Finding> {
       `put alarms.emails into ${configLabel}, then ${deployCommand(options)}`,
     );
   }
-  return judge(operator, await Promise.all(topicArns.map((arn) => subscribersOf(operator, arn))));
+  const topics = await Promise.all(topicArns.map((arn) => lookAt(operator, arn)));
+  const gone = topics.filter(({ exists }) => !exists).map(({ arn }) => arn);
+  if (gone.length > 0) {
+    return breaks(
+      [`there is no topic ${gone.join(', ')}`],
+      `put topics that exist into alarms.topicArns in ${configLabel}, then ${deployCommand(options)}`,
+    );
+  }
+  const own = topics.find(({ arn }) => !theirs.includes(arn));
+  const expected = own ? [...emails.map(byMail), ...httpsEndpoints.map(byHttps)] : [];
+  const deaf = expected.filter(
+    ({ endpoint }) => !own?.confirmed.some(({ Endpoint }) => Endpoint === endpoint),
+  );
+  return judge(
+    operator,
+    topics,
+    deaf.map((recipient) => ({ ...recipient, topicArn: own?.arn ?? '' })),
+  );
 }
 
-/** Who would get what a topic is told. */
-interface Subscribers {
-  readonly topicArn: string;
+/** Somebody whom the configuration names. */
+interface Recipient {
+  readonly protocol: 'email' | 'https';
+  readonly endpoint: string;
+}
+
+const byMail = (endpoint: string): Recipient => ({ protocol: 'email', endpoint });
+const byHttps = (endpoint: string): Recipient => ({ protocol: 'https', endpoint });
+
+/** A topic, and who would get what it is told. */
+interface Topic {
+  readonly arn: string;
+  readonly exists: boolean;
   readonly confirmed: readonly Subscription[];
-  readonly pending: readonly Subscription[];
   /** Why it could not be looked at. */
   readonly unknown?: string;
 }
 
-async function subscribersOf(operator: Operator, topicArn: string): Promise<Subscribers> {
+async function lookAt(operator: Operator, arn: string): Promise<Topic> {
   const all: Subscription[] = [];
   try {
-    const pages = paginateListSubscriptionsByTopic(
-      { client: operator.topics(topicArn) },
-      { TopicArn: topicArn },
-    );
+    const pages = paginateListSubscriptionsByTopic({ client: operator.topics(arn) }, { TopicArn: arn });
     for await (const { Subscriptions } of pages) all.push(...(Subscriptions ?? []));
   } catch (error) {
-    if (nameOf(error) === 'NotFoundException') return { topicArn, confirmed: [], pending: [] };
+    if (nameOf(error) === 'NotFoundException') return { arn, exists: false, confirmed: [] };
     // A topic of another team need not let you look.
-    return { topicArn, confirmed: [], pending: [], unknown: describeAwsError(error) };
+    return { arn, exists: true, confirmed: [], unknown: describeAwsError(error) };
   }
   return {
-    topicArn,
+    arn,
+    exists: true,
     confirmed: all.filter(({ SubscriptionArn }) => SubscriptionArn?.startsWith('arn:')),
-    pending: all.filter(({ SubscriptionArn }) => SubscriptionArn === 'PendingConfirmation'),
   };
 }
 
-function judge(operator: Operator, topics: readonly Subscribers[]): Finding {
-  const confirmed = topics.flatMap((topic) => topic.confirmed);
-  const pending = topics.flatMap((topic) => topic.pending);
-  const unknown = topics.flatMap((topic) => topic.unknown ?? []);
-  const who = confirmed.map(describeSubscription).join(', ');
-  if (confirmed.length > 0 && pending.length === 0) return holds(who);
-  const unconfirmed = `not confirmed by ${pending.map(describeSubscription).join(', ')}`;
-  const subscribe = subscribeCommand(operator, pending[0] ?? { TopicArn: topics[0]?.topicArn });
-  // SNS forgets a subscription that nobody confirms for 48 hours.
-  const confirm = `follow the link in the mail from AWS Notifications, within 48 hours; for another mail: ${subscribe}`;
-  if (confirmed.length > 0) return warns([who, unconfirmed], confirm);
-  if (unknown.length > 0) return warns([`cannot be told: ${unknown.join('; ')}`]);
-  return pending.length > 0
-    ? breaks([`nobody yet: ${unconfirmed}`], confirm)
-    : breaks(['nobody: the topic has no subscription'], subscribe);
-}
-
-function subscribeCommand(
+function judge(
   operator: Operator,
-  { TopicArn, Protocol = 'email', Endpoint }: Subscription,
-): string {
-  const [address = 'ADDRESS'] = operator.config().alarms.emails;
-  const endpoint = Protocol === 'email' ? (Endpoint ?? address) : 'ENDPOINT';
-  return awsCommand(
-    `sns subscribe --topic-arn ${TopicArn} --protocol ${Protocol} --notification-endpoint ${endpoint}`,
-    operator.options,
+  topics: readonly Topic[],
+  deaf: readonly (Recipient & { readonly topicArn: string })[],
+): Finding {
+  const who = topics.flatMap(({ confirmed }) => confirmed.map(describeSubscription));
+  const unknown = topics.flatMap((topic) => topic.unknown ?? []);
+  const problems = [
+    ...(deaf.length > 0 ? [`not subscribed: ${deaf.map(nameRecipient).join(', ')}`] : []),
+    ...unknown.map((why) => `cannot be told: ${why}`),
+  ];
+  const [first] = deaf;
+  const mend = first && howToSubscribe(operator, first);
+  if (problems.length === 0 && who.length > 0) return holds(who.join(', '));
+  if (who.length > 0) return warns([who.join(', '), ...problems], mend);
+  if (unknown.length > 0) return warns(problems, mend);
+  return breaks(
+    ['nobody', ...problems],
+    mend ?? `subscribe somebody to ${topics.map(({ arn }) => arn).join(', ')}`,
   );
 }
 
+/** SNS forgets a subscription that nobody confirms for 48 hours; a deployment does not make it again. */
+function howToSubscribe(
+  operator: Operator,
+  { topicArn, protocol, endpoint }: Recipient & { readonly topicArn: string },
+): string {
+  const target = protocol === 'email' ? endpoint : 'URL';
+  const subscribe = awsCommand(
+    `sns subscribe --topic-arn ${topicArn} --protocol ${protocol} --notification-endpoint ${target}`,
+    operator.options,
+  );
+  return protocol === 'email'
+    ? `follow the link in the mail from AWS Notifications, within 48 hours; for another mail: ${subscribe}`
+    : `confirm it in the integration; to have AWS ask again: ${subscribe}`;
+}
+
 /** An integration's URL has its key in the path, so only the host is shown. */
-function describeSubscription({ Protocol, Endpoint = '' }: Subscription): string {
-  return Protocol?.startsWith('http') && URL.canParse(Endpoint) ? `${new URL(Endpoint).origin}/…` : Endpoint;
+function nameRecipient({
+  protocol,
+  endpoint,
+}: {
+  readonly protocol: string;
+  readonly endpoint: string;
+}): string {
+  return protocol.startsWith('http') && URL.canParse(endpoint) ? `${new URL(endpoint).origin}/…` : endpoint;
+}
+
+function describeSubscription({ Protocol = '', Endpoint = '' }: Subscription): string {
+  return nameRecipient({ protocol: Protocol, endpoint: Endpoint });
 }

@@ -31,9 +31,11 @@ export class Observations {
     this.#logs.set(group, []);
   }
 
-  /** Puts every alarm back to OK, as CloudWatch does once the metrics are good again. */
+  /** Puts the alarms back to OK that a good run ends; what warns of days or of a key's age goes on. */
   calm(): void {
-    for (const alarm of this.alarms.values()) alarm.state = 'OK';
+    for (const [name, alarm] of this.alarms) {
+      if (!/-(RunningSlow|ApiKeyOld)$/.test(name)) alarm.state = 'OK';
+    }
   }
 
   /** `FilterLogEvents`; of filter patterns it understands alternatives of `$.message = "…"`. Pages hold 100 lines. */

@@ -127,6 +127,17 @@ describe('status', () => {
     );
   });
 
+  it('says that nothing runs by itself while the schedule is disabled', async () => {
+    const { rules } = world.cloud.operatorAws.observations;
+    const names = [...rules.keys()];
+    for (const name of names) rules.set(name, 'DISABLED');
+    const { code, stdout } = await world.run(['status']);
+    for (const name of names) rules.set(name, 'ENABLED');
+
+    expect(code).toBe(1);
+    expect(stdout).toContain('Next run    none: the schedule is disabled\n');
+  });
+
   it('ends quietly when nobody reads on', async () => {
     const [node = '', ...args] = world.commandLine(['status']);
     const command = [node, ...args].map((word) => `'${word}'`).join(' ');

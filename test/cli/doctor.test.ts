@@ -18,6 +18,8 @@ afterAll(async () => {
   await world.stop();
 });
 
+const BOTH_REPOSITORIES = { type: 'ecr', repositories: ['my-worker', 'team/batch'] };
+
 const CHAIN = [
   'identity',
   'configuration',
@@ -317,7 +319,7 @@ const BREAKS: readonly Break[] = [
   {
     what: 'nobody has confirmed the mail of the subscription',
     cause: 'paging',
-    says: /^nobody yet: not confirmed by oncall@example\.com$/,
+    says: /^nobody\nnot subscribed: oncall@example\.com$/,
     suggests:
       /^follow the link in the mail .*aws sns subscribe --topic-arn arn:aws:sns:\S+ --protocol email --notification-endpoint oncall@example\.com$/,
     breakIt: () => {
@@ -329,9 +331,9 @@ const BREAKS: readonly Break[] = [
   {
     what: 'nobody confirmed it in time',
     cause: 'paging',
-    says: /^nobody: the topic has no subscription$/,
+    says: /^nobody\nnot subscribed: oncall@example\.com$/,
     suggests:
-      /^aws sns subscribe --topic-arn arn:aws:sns:\S+ --protocol email --notification-endpoint oncall@example\.com$/,
+      /for another mail: aws sns subscribe --topic-arn arn:aws:sns:\S+ --protocol email --notification-endpoint oncall@example\.com$/,
     breakIt: () => {
       const { topics } = world.cloud.operatorAws;
       for (const topicArn of topics.topics.keys()) topics.topics.set(topicArn, []);
@@ -436,7 +438,7 @@ All 13 links hold.
     const integration = 'https://events.example.com/integration/a1b2c3d4/enqueue';
     const paging = async () => (await diagnose()).links.find(({ id }) => id === 'paging');
     const deployWith = async (alarms: object) => {
-      world.writeConfig({ registry: { type: 'ecr', repositories: ['my-worker', 'team/batch'] } }, { alarms });
+      world.writeConfig({ registry: BOTH_REPOSITORIES }, { alarms });
       await world.deploy();
     };
 
@@ -465,7 +467,8 @@ All 13 links hold.
     });
     expect(one).toMatchObject({
       status: 'warning',
-      found: ['oncall@example.com', 'not confirmed by https://events.example.com/…'],
+      found: ['oncall@example.com', 'not subscribed: https://events.example.com/…'],
+      mend: expect.stringMatching(/^confirm it in the integration; .* --protocol https /),
     });
     expect(both).toMatchObject({ status: 'ok', found: ['oncall@example.com, https://events.example.com/…'] });
     expect(unknown).toMatchObject({
@@ -473,6 +476,49 @@ All 13 links hold.
       found: [expect.stringMatching(/^cannot be told: .*not authorized/)],
     });
     expect(JSON.stringify([one, both])).not.toContain('a1b2c3d4');
+  });
+
+  it('says which topic of another team is gone', async () => {
+    const topicArn = 'arn:aws:sns:us-east-1:999999999999:gone';
+    world.writeConfig({ registry: BOTH_REPOSITORIES }, { alarms: { topicArns: [topicArn] } });
+    await world.deploy();
+
+    const { cause, links } = await diagnose();
+    world.writeConfig({ registry: BOTH_REPOSITORIES });
+    await world.deploy();
+
+    expect(cause).toBe('paging');
+    expect(links.at(-1)).toMatchObject({
+      found: [`there is no topic ${topicArn}`],
+      mend: expect.stringMatching(/^put topics that exist into alarms\.topicArns/),
+    });
+  });
+
+  it('is not broken by an alarm that only warns, by one of another stack, or by a target that is no more', async () => {
+    const { observations } = world.cloud.operatorAws;
+    const { alarms } = observations;
+    const ringing = { state: 'ALARM' as const, muted: true, topicArns: [] };
+    const { LogGroupName = '' } = await world.deploy();
+    const old = new Date(Date.now() - 8 * 3_600_000);
+    const line = { message: 'target refreshed', target: 'renamed-away', timestamp: old.toISOString() };
+    observations.log(LogGroupName, old, JSON.stringify(line));
+    alarms.set('EcrCredentialRefresher-staging-RefreshSilent', ringing);
+    const keyOld = alarms.get('EcrCredentialRefresher-ApiKeyOld');
+    if (keyOld) keyOld.state = 'ALARM';
+
+    const { healthy, links } = await diagnose();
+    const { code, stdout } = await world.run(['status']);
+    alarms.delete('EcrCredentialRefresher-staging-RefreshSilent');
+    if (keyOld) keyOld.state = 'OK';
+
+    expect(healthy).toBe(true);
+    expect(links.find(({ id }) => id === 'alarms')).toMatchObject({
+      status: 'warning',
+      found: ['warning: ApiKeyOld; see docs/runbook.md, "ApiKeyOld"'],
+    });
+    expect(links.find(({ id }) => id === 'last-run')).toMatchObject({ status: 'ok' });
+    expect(code).toBe(0);
+    expect(stdout).toContain('Alarms      none rings\nWarnings    ApiKeyOld\n');
   });
 
   it('shows neither a key nor a password, and nothing of a workload but its image', () => {

@@ -1,4 +1,5 @@
 import { Match } from 'aws-cdk-lib/assertions';
+import { WARNINGS } from '../../cli/deployment/alarms';
 import { config, type Json } from './config/builder';
 import { stackOf, templateOf, warningsOf } from './synthesise';
 
@@ -9,7 +10,6 @@ const PAGES = [
   'RetriesExhausted',
   'ScheduleBroken',
 ];
-const WARNINGS = ['ApiKeyOld', 'FallbackRoute', 'RunningSlow'];
 const PAGE_TOPIC = { Ref: 'NotificationsPagesTopic98F1FAEF' };
 const WARNING_TOPIC = { Ref: 'NotificationsWarningsTopic2BD800ED' };
 const ONCALL = 'arn:aws:sns:us-east-1:123456789012:oncall';
