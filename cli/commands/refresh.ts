@@ -1,5 +1,6 @@
 /** `refresh`: runs the deployed function now and tells its story. */
 
+import type { RefreshedTarget } from '../../lambda/refresh-credentials/model';
 import { type LogLine, readHistory } from '../deployment/history';
 import { type InvocationOutcome, invokeFunction } from '../deployment/invoke';
 import { requireStack } from '../deployment/stack';
@@ -19,6 +20,9 @@ export interface RefreshOptions {
 /** How often the log is looked at while the function runs. */
 const LOOK_EVERY_MS = 2_000;
 
+/** How long the log may take to have all lines of a run that has ended. */
+const LOG_PATIENCE_MS = 15_000;
+
 /** Invokes the function and waits. @returns the exit code */
 export async function refresh(operator: Operator, output: Output, options: RefreshOptions): Promise<number> {
   const names = options.target;
@@ -34,6 +38,7 @@ export async function refresh(operator: Operator, output: Output, options: Refre
     `${output.colors.dim('invoking')} ${functionName}${options.dryRun ? ' (dry run: nothing is written)' : ''}`,
   );
   const startedMs = Date.now();
+  const readLog = () => readHistory(operator, stack.output('LogGroupName'), new Date(startedMs));
   const outcome = await output
     .during('the function is at work', () =>
       tellWhile(
@@ -41,8 +46,7 @@ export async function refresh(operator: Operator, output: Output, options: Refre
           ...(names && { targets: names }),
           ...(options.dryRun && { dryRun: true }),
         }),
-        async () =>
-          story.tell(await readHistory(operator, stack.output('LogGroupName'), new Date(startedMs))),
+        async () => story.tell(await readLog()),
       ),
     )
     .catch((cause: unknown) => {
@@ -52,6 +56,7 @@ export async function refresh(operator: Operator, output: Output, options: Refre
       );
     });
   story.tell(outcome.lines);
+  if (outcome.error) await output.during('reading the log to its end', () => tellTheRest(story, readLog));
   return conclude(operator, output, outcome, { story, elapsedMs: Date.now() - startedMs });
 }
 
@@ -70,13 +75,14 @@ function conclude(
     output.line(output.colors.green(`${report.refreshed.length} ${done}, none failed, in ${seconds} s`));
     return EXIT.well;
   }
-  output.data({ refreshed: story.refreshed, error });
+  output.data({ refreshed: story.refreshed, failed: story.failed, error });
   if (error?.type === 'InvalidEventError') {
     throw wrongUse(
       `The deployed function does not understand it: ${error.message}. Deploy the configuration first.`,
     );
   }
-  if (!story.toldFailures) output.line(`${output.mark('broken')} ${error?.type}: ${error?.message}`);
+  if (story.failed.length === 0) output.line(`${output.mark('broken')} ${error?.type}: ${error?.message}`);
+  else if (story.untold > 0) output.line(`… and ${story.untold} more; the function's log has them`);
   output.complain(
     output.colors.red(
       `Failed after ${seconds} s. What is broken, and what mends it: ${commandLine('doctor', operator.options)}`,
@@ -85,20 +91,44 @@ function conclude(
   return EXIT.broken;
 }
 
+/** The answer of a run that failed has the end of its log only; the rest arrives in the log group in seconds. */
+async function tellTheRest(story: Story, readLog: () => Promise<readonly LogLine[]>): Promise<void> {
+  const untilMs = Date.now() + LOG_PATIENCE_MS;
+  while (story.untold > 0 && Date.now() < untilMs) {
+    story.tell(await readLog().catch(() => []));
+    if (story.untold > 0) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+}
+
+/** A target that failed, as `--json` tells it. */
+interface ToldFailure {
+  readonly target: string;
+  readonly why: unknown;
+  /** Present where a person must act. */
+  readonly reason?: unknown;
+}
+
 /** Tells each line of the log once, whichever way it comes. */
 class Story {
-  readonly refreshed: string[] = [];
-  toldFailures = false;
+  readonly refreshed: RefreshedTarget[] = [];
+  readonly failed: ToldFailure[] = [];
   readonly #output: Output;
   readonly #told = new Set<string>();
+  #targetsOfRun = 0;
 
   constructor(output: Output) {
     this.#output = output;
   }
 
+  /** Targets of the run that no line was seen of, once the run's last line was. */
+  get untold(): number {
+    return Math.max(0, this.#targetsOfRun - this.#told.size);
+  }
+
   tell(lines: readonly LogLine[]): void {
     for (const line of lines) {
       if (line.message !== 'run finished') this.#tellOnce(line);
+      else this.#targetsOfRun = Number(line.fields.refreshed) + Number(line.fields.failed);
     }
   }
 
@@ -121,17 +151,35 @@ class Story {
     this.#told.add(target);
     const output = this.#output;
     if (message === 'target failed') {
-      this.toldFailures = true;
+      const { why, reason } = fields;
+      this.failed.push({ target, why, ...(reason !== undefined && { reason }) });
       output.line(`${output.mark('broken')} ${output.colors.bold(target)}  ${fields.why}`);
       return;
     }
-    this.refreshed.push(target);
+    this.refreshed.push(reportOf(fields));
     const proof = fields.verified === true ? 'proved' : 'not proved';
     const took = typeof fields.durationMs === 'number' ? `  ${fields.durationMs} ms` : '';
     output.line(
       `${output.mark(fields.verified === true ? 'ok' : 'warning')} ${output.colors.bold(target)}  over ${fields.route}, ${proof}${lifeOf(fields.expiresAt)}${output.colors.dim(took)}`,
     );
   }
+}
+
+/** What the function returns of a target that was refreshed; its log line has more. */
+function reportOf({
+  target,
+  registryAuthId,
+  route,
+  expiresAt,
+  verified,
+}: LogLine['fields']): RefreshedTarget {
+  return {
+    target,
+    registryAuthId,
+    route,
+    ...(expiresAt !== undefined && { expiresAt }),
+    verified,
+  } as RefreshedTarget;
 }
 
 function lifeOf(expiresAt: unknown): string {

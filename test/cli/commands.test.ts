@@ -110,6 +110,43 @@ describe('refresh', () => {
   });
 });
 
+describe('refresh of many targets', () => {
+  it('tells of every target, though the answer holds the end of the log only', async () => {
+    const names = Array.from({ length: 30 }, (_, index) => `target-${index}`);
+    const ids = names.map((name) => world.user.create({ name, username: 'AWS', password: 'old' })?.id);
+    const targets = names.map((name, index) => ({
+      name,
+      registryAuthId: index === 7 ? 'regnowhere' : ids[index],
+      registry: { type: 'ecr', repositories: ['my-worker'] },
+    }));
+    world.writeConfig({}, { targets });
+    await world.deploy();
+
+    const { code, stdout } = await world.run(['refresh', '--json']);
+    world.writeConfig();
+    await world.deploy();
+
+    expect(code).toBe(1);
+    const { refreshed, failed, error } = JSON.parse(stdout);
+    expect(refreshed).toHaveLength(29);
+    expect(refreshed[0]).toEqual({
+      target: expect.any(String),
+      registryAuthId: expect.any(String),
+      route: 'rest-v2',
+      expiresAt: expect.any(String),
+      verified: true,
+    });
+    expect(failed).toEqual([
+      {
+        target: 'target-7',
+        reason: 'registry-auth-missing',
+        why: expect.stringContaining('no registry auth regnowhere'),
+      },
+    ]);
+    expect(error).toMatchObject({ type: 'RefreshFailedError' });
+  });
+});
+
 describe('status', () => {
   it('shows targets, next run, alarms and retries', async () => {
     await world.run(['refresh']);
