@@ -29,6 +29,11 @@ export function isAccessDenied(error: unknown): boolean {
   return /^(AccessDenied|UnauthorizedOperation)/.test(nameOf(error));
 }
 
+/** Whether a secret is on its way out. Secrets Manager has no error of its own for it, so its words must do. */
+export function isMarkedForDeletion(error: unknown): boolean {
+  return error instanceof Error && /marked for deletion|scheduled for deletion/.test(error.message);
+}
+
 /**
  * Says a failed call to AWS in one sentence with the next step.
  *

@@ -17,6 +17,8 @@ export const RUNPOD: RunpodSettings = {
   graphqlUrl: 'https://api.runpod.io/graphql',
 };
 
+const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@.]+$/;
+
 /** The answer that makes a new registry auth: no id looks like it. */
 const NEW_AUTH = '';
 
@@ -31,6 +33,10 @@ export interface TargetAnswers {
 
 /** @throws CliError (wrong use) naming every flag that is missing where nobody can be asked */
 export function requireFlags(flags: InitFlags): void {
+  const strange = flags.email?.find((email) => !EMAIL.test(email));
+  if (strange !== undefined) {
+    throw wrongUse(`--email: expected an address such as oncall@example.com, found "${strange}".`);
+  }
   if (isInteractive()) return;
   const missing = [
     ...(flags.repository ? [] : ['--repository']),
@@ -111,7 +117,7 @@ async function askAuth(flags: InitFlags, auths: readonly RegistryAuth[]): Promis
 async function askEmails(): Promise<string[]> {
   if (!isInteractive()) return [];
   const text = await askText('Who is paged? E-mail addresses, or nothing for now', '', (answer) =>
-    splitEmails(answer).every((email) => /^[^\s@]+@[^\s@]+\.[^\s@.]+$/.test(email))
+    splitEmails(answer).every((email) => EMAIL.test(email))
       ? undefined
       : 'Addresses such as oncall@example.com, with commas between them.',
   );

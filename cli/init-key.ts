@@ -7,10 +7,12 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import { parseApiKey } from '../lambda/refresh-credentials/api-key';
 import type { RunpodSettings, Secret } from '../lambda/refresh-credentials/model';
+import { isJsonObject, type JsonObject } from '../lambda/refresh-credentials/runpod/answer';
 import type { RegistryAuth } from '../lambda/refresh-credentials/runpod/route';
-import { CliError, nameOf, wrongUse } from './errors';
+import { CliError, isMarkedForDeletion, nameOf, wrongUse } from './errors';
 import type { InitFlags } from './init-options';
 import type { Operator } from './operator';
+import { awsCommand, commandLine } from './options';
 import type { Output } from './output';
 import { askSecret, askYes, isInteractive, readSecretFromStdin } from './prompts';
 import { probeRoutes, type RouteAccess, writableRoutes } from './runpod/access';
@@ -21,6 +23,8 @@ export interface CheckedKey {
   readonly auths: readonly RegistryAuth[];
   /** `keep`: the secret holds this key already. */
   readonly store: 'keep' | 'create' | 'replace';
+  /** What the secret holds beside the key, where it is a JSON object. */
+  readonly beside?: JsonObject;
 }
 
 /** How often a person may paste a key that does not work. */
@@ -42,15 +46,17 @@ export async function takeKey(
   if (stored.value !== undefined && !(await replaces(flags, secretName))) {
     const apiKey = parseApiKey(secretName, stored.value);
     const routes = await output.during('asking Runpod', () => probeRoutes(operator, runpod, apiKey));
-    return { apiKey, auths: workingAuths(routes, secretName), store: 'keep' };
+    const again = commandLine(`init --store-key --replace-key --secret ${secretName}`, operator.options);
+    return { apiKey, auths: workingAuths(routes, { secretName, again }), store: 'keep' };
   }
   const store = stored.exists ? 'replace' : 'create';
+  const beside = objectWithKey(stored.value);
   for (let tries = 1; ; tries += 1) {
     const apiKey = await newKey(flags);
     try {
       parseApiKey('the key', apiKey.reveal());
       const routes = await output.during('asking Runpod', () => probeRoutes(operator, runpod, apiKey));
-      return { apiKey, auths: workingAuths(routes), store };
+      return { apiKey, auths: workingAuths(routes), store, ...(beside && { beside }) };
     } catch (error) {
       if (flags.keyStdin || !isInteractive() || tries === MAX_TRIES || !(error instanceof Error)) throw error;
       output.line(`${output.mark('broken')} ${error.message}`);
@@ -60,12 +66,29 @@ export async function takeKey(
 
 /** Stores a checked key. @throws AWS's own error */
 export async function storeKey(operator: Operator, secretName: string, key: CheckedKey): Promise<void> {
-  const SecretString = key.apiKey.reveal();
-  if (key.store === 'create') {
-    const Description = 'Runpod API key with which registry auths are kept fresh';
+  const apiKey = key.apiKey.reveal();
+  const SecretString = key.beside ? JSON.stringify({ ...key.beside, apiKey }) : apiKey;
+  const replace = () =>
+    operator.secrets.send(new PutSecretValueCommand({ SecretId: secretName, SecretString }));
+  if (key.store === 'replace') await replace();
+  if (key.store !== 'create') return;
+  const Description = 'Runpod API key with which registry auths are kept fresh';
+  try {
     await operator.secrets.send(new CreateSecretCommand({ Name: secretName, SecretString, Description }));
-  } else if (key.store === 'replace') {
-    await operator.secrets.send(new PutSecretValueCommand({ SecretId: secretName, SecretString }));
+  } catch (error) {
+    // A secret that was made without a value reads as if it were not there.
+    if (nameOf(error) !== 'ResourceExistsException') throw error;
+    await replace();
+  }
+}
+
+/** A secret that is a JSON object with the key in it; its other fields are kept. */
+function objectWithKey(value: string | undefined): JsonObject | undefined {
+  try {
+    const json: unknown = JSON.parse(value ?? '');
+    return isJsonObject(json) && 'apiKey' in json ? json : undefined;
+  } catch {
+    return undefined;
   }
 }
 
@@ -78,6 +101,12 @@ async function readStored(
     return { exists: true, value: SecretString };
   } catch (error) {
     if (nameOf(error) === 'ResourceNotFoundException') return { exists: false };
+    if (isMarkedForDeletion(error)) {
+      const restore = awsCommand(`secretsmanager restore-secret --secret-id ${secretName}`, operator.options);
+      throw new CliError(`${secretName} is marked for deletion. Take that back first: ${restore}`, {
+        cause: error,
+      });
+    }
     throw error;
   }
 }
@@ -102,12 +131,15 @@ function newKey(flags: InitFlags): Promise<Secret> {
   throw wrongUse('Nobody can be asked for the Runpod key here (not a terminal): give it with --key-stdin.');
 }
 
-function workingAuths(routes: readonly RouteAccess[], secretName?: string): readonly RegistryAuth[] {
+/** @param stored - where the key was found, and the command that stores another. @default - it was just given */
+function workingAuths(
+  routes: readonly RouteAccess[],
+  stored?: { readonly secretName: string; readonly again: string },
+): readonly RegistryAuth[] {
   const [works] = writableRoutes(routes);
   if (works) return works.auths;
-  const whose = secretName === undefined ? 'this key' : `the key in ${secretName}`;
-  const again =
-    secretName === undefined ? '' : ' Store another with: npx runpod-ecr init --store-key --replace-key';
+  const whose = stored === undefined ? 'this key' : `the key in ${stored.secretName}`;
+  const again = stored === undefined ? '' : ` Store another with: ${stored.again}`;
   if (routes.some(({ state }) => state === 'refused')) {
     throw new CliError(`Runpod refuses ${whose} (401).${again}`);
   }

@@ -136,7 +136,9 @@ export class Operator {
 
 /** Gives the AWS clients the profile and the region of the command line, before any of them is made. */
 export function adoptAwsOptions({ profile, region }: GlobalOptions, env: NodeJS.ProcessEnv): void {
-  if (region !== undefined) env.AWS_REGION = region;
+  // The CDK knows the older variable, the SDK does not.
+  const wanted = region ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION;
+  if (wanted !== undefined) env.AWS_REGION = wanted;
   if (profile === undefined) return;
   env.AWS_PROFILE = profile;
   // A profile that was named goes before what happens to stand in the environment.

@@ -25,9 +25,14 @@ export function commandLine(command: string, options: GlobalOptions): string {
 
 /** `npx cdk deploy` with what the CDK calls these options. */
 export function deployCommand(options: GlobalOptions): string {
+  return cdkCommand('deploy', options);
+}
+
+/** A command of the CDK with what it calls these options. */
+export function cdkCommand(command: 'bootstrap' | 'deploy', options: GlobalOptions): string {
   const region = options.region ? `AWS_REGION=${options.region} ` : '';
   return [
-    `${region}npx cdk deploy`,
+    `${region}npx cdk ${command}`,
     ...(options.profile ? [`--profile ${quoted(options.profile)}`] : []),
     ...(options.config ? [`-c ${quoted(`config=${options.config}`)}`] : []),
   ].join(' ');

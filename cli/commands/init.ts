@@ -1,15 +1,15 @@
 /** `init`: from nothing to a configuration that can be deployed. */
 
-import { existsSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import type { RunpodSettings } from '../../lambda/refresh-credentials/model';
 import { parseConfig } from '../../lib/config/parse';
-import { EXIT, wrongUse } from '../errors';
+import { CliError, EXIT, wrongUse } from '../errors';
 import { askTarget, RUNPOD, requireFlags, type TargetAnswers } from '../init-answers';
 import { storeKey, takeKey } from '../init-key';
 import type { InitFlags } from '../init-options';
 import { type Operator, PROJECT_ROOT } from '../operator';
-import { commandLine, deployCommand } from '../options';
+import { cdkCommand, commandLine, deployCommand } from '../options';
 import type { Output } from '../output';
 import { askYes, isInteractive } from '../prompts';
 
@@ -35,10 +35,7 @@ export async function init(operator: Operator, output: Output, flags: InitFlags)
   const answers = await askTarget(operator, output, flags, key.auths);
   const text = configText({ answers, secretName, region, runpod });
   parseConfig(text, operator.configLabel);
-  await withoutInterruption(async () => {
-    await storeKey(operator, secretName, key);
-    writeWhole(operator.configPath, text);
-  });
+  await withoutInterruption(() => writeWhole(operator, text, () => storeKey(operator, secretName, key)));
   if (key.store !== 'keep') output.line(`${output.mark('ok')} stored the key in ${secretName}`);
   output.line(`${output.mark('ok')} wrote ${operator.configLabel}`);
   output.data({ config: operator.configPath, secret: secretName, key: key.store });
@@ -63,6 +60,13 @@ async function storeKeyOnly(operator: Operator, output: Output, flags: InitFlags
 
 /** A file is never overwritten unasked. */
 async function mayWrite(operator: Operator, flags: InitFlags): Promise<void> {
+  const directory = dirname(operator.configPath);
+  if (!existsSync(directory)) {
+    throw wrongUse(`There is no folder ${directory}. Make it first, or name another path with --config.`);
+  }
+  if (existsSync(operator.configPath) && statSync(operator.configPath).isDirectory()) {
+    throw wrongUse(`${operator.configLabel} is a folder. Name a file with --config.`);
+  }
   if (flags.force || !existsSync(operator.configPath)) return;
   if (isInteractive() && (await askYes(`${operator.configLabel} is there already. Overwrite it?`))) return;
   throw wrongUse(
@@ -111,11 +115,25 @@ function configText({ answers, secretName, region, runpod }: ConfigParts): strin
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
-/** The file is there whole or not at all. */
-function writeWhole(path: string, text: string): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporary, text);
-  renameSync(temporary, path);
+/** The file is there whole or not at all, and only where what belongs to it succeeds. @throws CliError */
+async function writeWhole(operator: Operator, text: string, along: () => Promise<void>): Promise<void> {
+  const temporary = `${operator.configPath}.${process.pid}.tmp`;
+  orCannotBeWritten(operator, () => writeFileSync(temporary, text));
+  try {
+    await along();
+    orCannotBeWritten(operator, () => renameSync(temporary, operator.configPath));
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}
+
+function orCannotBeWritten(operator: Operator, write: () => void): void {
+  try {
+    write();
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+    throw new CliError(`${operator.configLabel} cannot be written (${code}).`, { cause });
+  }
 }
 
 /** What has been begun is finished before Ctrl-C counts: two short steps. */
@@ -137,9 +155,7 @@ function sayNext(operator: Operator, output: Output): void {
   const where = inRoot || options.config ? '' : ` (in ${relative(process.cwd(), join(PROJECT_ROOT)) || '.'})`;
   output.line();
   output.line(`Next${where}:`);
-  output.line(
-    `  npx cdk bootstrap${options.profile ? ` --profile ${options.profile}` : ''}   once per account and region`,
-  );
+  output.line(`  ${cdkCommand('bootstrap', options)}   once per account and region`);
   output.line(`  ${deployCommand(options)}`);
   output.line(`  ${commandLine('doctor', options)}`);
 }

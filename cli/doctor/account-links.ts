@@ -3,7 +3,7 @@
 import { OperatorMustActError } from '../../lambda/refresh-credentials/errors';
 import type { Target } from '../../lambda/refresh-credentials/model';
 import { ConfigError } from '../../lib/config/mistakes';
-import { describeAwsError, isAccessDenied } from '../errors';
+import { describeAwsError, isAccessDenied, isMarkedForDeletion } from '../errors';
 import { inspectImage, parseImageName, WORKER_PLATFORM } from '../images';
 import type { Operator } from '../operator';
 import { awsCommand, commandLine } from '../options';
@@ -44,7 +44,7 @@ async function checkIdentity(operator: Operator): Promise<Finding> {
     return holds(`${arn} in ${region}`);
   } catch (error) {
     const { profile } = operator.options;
-    const mend = `aws sso login${profile ? ` --profile ${profile}` : ''} (or aws configure), and name a region with --region`;
+    const mend = `${awsCommand('sso login', { ...(profile && { profile }) })} (or aws configure), and name a region with --region`;
     return breaks([describeAwsError(error)], mend);
   }
 }
@@ -73,7 +73,8 @@ async function checkSecrets(operator: Operator): Promise<Finding> {
       if (!(error instanceof OperatorMustActError)) throw error;
       // The function's message names another way to mend it; one is enough.
       const found = error.message.replace(/ Make it with: .*$/s, '').replace(/; store the key again$/, '');
-      return breaks([found], storeKey(operator, name));
+      const restore = awsCommand(`secretsmanager restore-secret --secret-id ${name}`, operator.options);
+      return breaks([found], isMarkedForDeletion(error) ? restore : storeKey(operator, name));
     }
   }
   return holds(`${names.join(', ')} ${names.length === 1 ? 'holds a key' : 'hold keys'}`);

@@ -2,7 +2,7 @@
 
 import { RefresherError } from '../../lambda/refresh-credentials/errors';
 import type { Operator } from '../operator';
-import { deployCommand } from '../options';
+import { commandLine, deployCommand } from '../options';
 import { type Use, usesOf, type WrittenAuth } from '../usage';
 import type { AskRoutes } from './account-links';
 import { breaks, type Finding, holds, type Link, warns } from './chain';
@@ -57,7 +57,7 @@ function describeUses(operator: Operator, uses: readonly Use[]): Finding {
   if (latest.length === 0) return holds(story);
   return warns(
     [story, ...latest.map((use) => `${nameOfUse(use)} uses :latest, which can mean another image tomorrow`)],
-    'npx runpod-ecr usage shows the digest to pin',
+    `${commandLine('usage', operator.options)} shows the digest to pin`,
   );
 }
 

@@ -47,7 +47,7 @@ function readText(path: string, label: string): string {
     throw new ConfigError(
       label === DEFAULT_FILE
         ? `There is no ${DEFAULT_FILE} yet. Make one from the example and edit it: cp refresher.config.example.json ${DEFAULT_FILE}`
-        : `${label} does not exist. Check the path given with -c config=PATH.`,
+        : `${label} does not exist. Check the path that was given.`,
     );
   }
 }

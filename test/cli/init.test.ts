@@ -267,6 +267,81 @@ describe('init in a script', () => {
     expect(storedKey()).toBe('rpa_another');
   });
 
+  it('keeps what else a secret holds, and fills one that was made without a value', async () => {
+    world.cloud.aws.secrets.put('runpod/api-key', '{"apiKey":"rpa_old","owner":"platform"}');
+    const replace = ['init', '--store-key', '--replace-key', '--key-stdin', ...urls()];
+    const replaced = await world.run(replace, { stdin: world.key });
+    const kept = storedKey();
+    world.cloud.aws.faults.add(
+      { operation: 'GetSecretValue' },
+      { status: 400, body: { __type: 'ResourceNotFoundException', message: 'no value' } },
+      1,
+    );
+    const filled = await world.run(replace, { stdin: world.key });
+
+    expect(replaced).toMatchObject({ code: 0, stderr: '' });
+    expect(JSON.parse(String(kept))).toEqual({ apiKey: world.key, owner: 'platform' });
+    expect(filled).toMatchObject({ code: 0, stderr: '' });
+    expect(storedKey()).toBe(world.key);
+  });
+
+  it('says how to get back a secret that is marked for deletion', async () => {
+    world.cloud.aws.faults.add(
+      { operation: 'GetSecretValue' },
+      {
+        status: 400,
+        body: {
+          __type: 'InvalidRequestException',
+          message: "You can't perform this operation on the secret because it was marked for deletion.",
+        },
+      },
+    );
+
+    const run = await world.run(['init', '--store-key', '--key-stdin', ...urls()], { stdin: world.key });
+
+    expect(run).toMatchObject({
+      code: 1,
+      stderr:
+        'runpod/api-key is marked for deletion. Take that back first: aws secretsmanager restore-secret --secret-id runpod/api-key\n',
+    });
+  });
+
+  it.each<[string, string[], RegExp]>([
+    ['a folder that is not there', ['--config', 'nowhere/x.json'], /^There is no folder \S+nowhere\./],
+    ['a folder in the place of a file', ['--config', '.', '--force'], /^\. is a folder/],
+    ['what is no address', ['--email', 'notmail'], /^--email: expected an address/],
+  ])('refuses %s before it asks anybody, and stores nothing', async (_, args, says) => {
+    const words = world.commandLine(['init', ...FLAGS, ...urls()]).slice(0, -2);
+    const [node = '', ...rest] = args.includes('--config')
+      ? words
+      : world.commandLine(['init', ...FLAGS, ...urls()]);
+
+    const run = await world.start(node, [...rest, ...args], { stdin: world.key });
+
+    expect(run.code).toBe(2);
+    expect(run.stderr).toMatch(says);
+    expect(run.stdout).toBe('');
+    expect(storedKey).toThrow();
+    expect(world.cloud.runpod.requests).toEqual([]);
+  });
+
+  it('stores no key where the file cannot be written', async () => {
+    const [node = '', ...words] = world.commandLine(['init', ...FLAGS, ...urls()]).slice(0, -2);
+
+    const run = await world.start(node, [...words, '--config', '/dev/null/x.json'], { stdin: world.key });
+
+    expect(run).toMatchObject({ code: 1, stderr: '/dev/null/x.json cannot be written (ENOTDIR).\n' });
+    expect(storedKey).toThrow();
+  });
+
+  it('prints commands for the region and the file that were given', async () => {
+    const run = await world.run(['init', ...FLAGS, ...urls(), '--region', 'eu-west-1'], { stdin: world.key });
+
+    expect(run.stdout).toContain(
+      `  AWS_REGION=eu-west-1 npx cdk bootstrap -c config=${world.configPath}   once`,
+    );
+  });
+
   it('refuses a key that may only read, and stores nothing', async () => {
     const weak = world.newKey();
     world.cloud.runpod.addUser(weak, { user: world.user, scope: 'read-only' });

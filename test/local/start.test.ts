@@ -61,7 +61,7 @@ describe('npm start', () => {
     expect(start('-c', 'nope.json')).toEqual({
       code: 1,
       stdout: '',
-      stderr: 'nope.json does not exist. Check the path given with -c config=PATH.\n',
+      stderr: 'nope.json does not exist. Check the path that was given.\n',
     });
   });
 });

@@ -39,7 +39,7 @@ describe('loadConfig', () => {
 
   it('refuses a named file that does not exist', () => {
     expect(() => loadConfig(nodeWith({ config: 'missing.json' }), root)).toThrow(
-      'missing.json does not exist. Check the path given with -c config=PATH.',
+      'missing.json does not exist. Check the path that was given.',
     );
   });
 
