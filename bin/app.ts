@@ -13,7 +13,7 @@ try {
   const config = loadConfig(app.node);
   new RefresherStack(app, config.stackName, {
     config,
-    env: account && region ? { account, region } : undefined,
+    env: { ...(account && { account }), ...(region && { region }) },
   });
   app.synth();
 } catch (error) {

@@ -1,7 +1,13 @@
 /** The function behind the delegations of a stack, with its role and its log. */
 
 import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
-import { Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import {
+  Policy,
+  PolicyStatement,
+  type PolicyStatementProps,
+  Role,
+  ServicePrincipal,
+} from 'aws-cdk-lib/aws-iam';
 import { Architecture, Function as LambdaFunction, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
@@ -13,13 +19,6 @@ const TIMEOUT = Duration.minutes(3);
 
 /** A construct id is a contract: there is one such function in a stack. */
 const ID = 'DelegationFunction';
-
-/** What one delegation needs. */
-export interface DelegationPermissions {
-  readonly repositoryArn: string;
-  /** Secrets Manager name or ARN of the Runpod API key. */
-  readonly runpodApiKeySecretName: string;
-}
 
 /** One function for all delegations of a stack. Each delegation brings its own permissions. */
 export class DelegationFunction extends Construct {
@@ -76,24 +75,31 @@ export class DelegationFunction extends Construct {
   }
 
   /**
-   * Allows the function what one delegation needs. A policy for each, so that a delegation which is removed keeps
-   * its permissions until it has taken everything back: CloudFormation changes what stays before it deletes what goes.
+   * Allows the function to change the policy of one repository. A policy for each, so that a delegation which is
+   * removed keeps its permissions until it has taken everything back: CloudFormation changes what stays before it
+   * deletes what goes.
    */
-  allow(scope: Construct, id: string, permissions: DelegationPermissions): Policy {
+  allowRepository(scope: Construct, id: string, repositoryArn: string): Policy {
+    return this.#allow(scope, id, 'ChangeRepositoryPolicy', {
+      actions: ['ecr:GetRepositoryPolicy', 'ecr:SetRepositoryPolicy', 'ecr:DeleteRepositoryPolicy'],
+      resources: [repositoryArn],
+    });
+  }
+
+  /** Allows it to read a key, once for all delegations with that key: the policies of a role have 10,240 characters. */
+  allowKey(id: string, secretName: string): Policy {
+    const known = this.node.tryFindChild(id);
+    if (known instanceof Policy) return known;
+    return this.#allow(this, id, 'ReadRunpodApiKey', {
+      actions: ['secretsmanager:GetSecretValue'],
+      resources: [secretArn(this, secretName)],
+    });
+  }
+
+  #allow(scope: Construct, id: string, sid: string, statement: PolicyStatementProps): Policy {
     return new Policy(scope, id, {
       roles: [this.#role],
-      statements: [
-        new PolicyStatement({
-          sid: 'ChangeRepositoryPolicy',
-          actions: ['ecr:GetRepositoryPolicy', 'ecr:SetRepositoryPolicy', 'ecr:DeleteRepositoryPolicy'],
-          resources: [permissions.repositoryArn],
-        }),
-        new PolicyStatement({
-          sid: 'ReadRunpodApiKey',
-          actions: ['secretsmanager:GetSecretValue'],
-          resources: [secretArn(this, permissions.runpodApiKeySecretName)],
-        }),
-      ],
+      statements: [new PolicyStatement({ sid, ...statement })],
     });
   }
 

@@ -8,6 +8,7 @@ import {
   type DelegationProperties,
   RUNPOD_PRINCIPAL_ARNS,
 } from '../lambda/delegate-repository/model';
+import { ConfigError } from './config/mistakes';
 import { DelegationFunction } from './delegation-function';
 
 /** Properties of `RunpodEcrDelegation`. */
@@ -52,20 +53,25 @@ export class RunpodEcrDelegation extends Construct {
       restV2Url: props.restV2Url ?? 'https://api.runpod.io/v2',
       ...(name !== undefined && { name }),
     };
+    if (Token.isUnresolved(region)) {
+      throw new ConfigError(
+        `The delegation of ${repository} needs a region: its own, or that of the stack (env, or AWS_REGION).`,
+      );
+    }
     // Another repository or key makes other resources, so that the old permissions outlive the old delegation.
-    const place = [Token.isUnresolved(region) ? '' : region, repository];
+    const place = [region, repository];
     const provider = DelegationFunction.of(this);
-    const permissions = provider.allow(this, `Permissions${hashOf(...place, runpodApiKeySecretName)}`, {
-      repositoryArn: this.repositoryArn,
-      runpodApiKeySecretName,
-    });
+    const permissions = [
+      provider.allowRepository(this, `Permissions${hashOf(...place)}`, this.repositoryArn),
+      provider.allowKey(`Key${hashOf(runpodApiKeySecretName)}`, runpodApiKeySecretName),
+    ];
     const resource = new CustomResource(this, `Resource${hashOf(...place)}`, {
       resourceType: DELEGATION_RESOURCE_TYPE,
       serviceToken: provider.function.functionArn,
       serviceTimeout: provider.patience,
       properties: { ...properties },
     });
-    resource.node.addDependency(permissions);
+    resource.node.addDependency(...permissions);
     this.delegationId = resource.getAttString('delegationId');
   }
 }

@@ -1,16 +1,25 @@
 /** The refresh that is part of the deployment. */
 
-import { Annotations, CfnResource, Duration, Lazy, Stack } from 'aws-cdk-lib';
+import { Annotations, CfnResource, Duration, Lazy, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { InvocationType, Trigger } from 'aws-cdk-lib/triggers';
 import { Construct } from 'constructs';
 import type { RefresherConfig } from './config/schema';
 import type { RefreshRetries } from './refresh-retries';
 
+/** What a run has time for at 60 requests a minute, which Runpod's published examples have. */
+const TARGETS_OF_ONE_RUN = 250;
+
+/** Id of what the CDK's `Trigger` makes, once in a stack. */
+const PROVIDER_ID = 'AWSCDK.TriggerCustomResourceProviderCustomResourceProvider';
+
 /** Properties of `FirstRefresh`. */
 export interface FirstRefreshProps {
   /** `require` fails the deployment when the refresh fails, `attempt` goes on, `off` waits for the schedule. */
   readonly mode: RefresherConfig['firstRefresh'];
+  /** How many targets share one account at Runpod, at the most. */
+  readonly mostTargetsOfOneKey: number;
   readonly function: LambdaFunction;
   /** How long the refresh may last. */
   readonly timeout: Duration;
@@ -39,6 +48,12 @@ export class FirstRefresh extends Construct {
       'The rule invokes the function unqualified, and the trigger may invoke its versions by its own role.',
     );
     const required = props.mode === 'require';
+    if (required && props.mostTargetsOfOneKey > TARGETS_OF_ONE_RUN) {
+      Annotations.of(this).addWarningV2(
+        'runpod-ecr-credential-refresher:firstRefreshTooLarge',
+        `${props.mostTargetsOfOneKey} targets share a Runpod API key, and a quota of 60 requests a minute lets one run write some ${TARGETS_OF_ONE_RUN}: the first refresh may fail, and the deployment with it. Set "firstRefresh" to "attempt".`,
+      );
+    }
     const trigger = new Trigger(this, 'Trigger', {
       handler: props.function,
       invocationType: required ? InvocationType.REQUEST_RESPONSE : InvocationType.EVENT,
@@ -47,11 +62,23 @@ export class FirstRefresh extends Construct {
       executeAfter: [...props.after],
     });
     createAnewForEachVersion(trigger, props);
+    keepProviderLogForAMonth(this);
     if (!required) {
       const version = props.function.currentVersion;
       trigger.executeAfter(props.retries.catchFailures('FirstRefresh', props.function, version.version));
     }
   }
+}
+
+/** The trigger's own function would make a log group that nothing ever deletes. */
+function keepProviderLogForAMonth(scope: Construct): void {
+  const provider = Stack.of(scope).node.tryFindChild(PROVIDER_ID)?.node.tryFindChild('Handler');
+  if (!CfnResource.isCfnResource(provider)) throw new Error(`${PROVIDER_ID} is expected to have a Handler.`);
+  const logGroup = new LogGroup(scope, 'ProviderLog', {
+    retention: RetentionDays.ONE_MONTH,
+    removalPolicy: RemovalPolicy.DESTROY,
+  });
+  provider.addPropertyOverride('LoggingConfig', { LogGroup: logGroup.logGroupName });
 }
 
 /**

@@ -29,5 +29,12 @@ export function declareOutputs(stack: Stack, sources: OutputSources): void {
 }
 
 function urlOf(stack: Stack, { dashboard }: RefresherDashboard): string {
-  return `https://${stack.region}.console.aws.amazon.com/cloudwatch/home#dashboards/dashboard/${dashboard.dashboardName}`;
+  return `https://${consoleOf(stack.region)}/cloudwatch/home#dashboards/dashboard/${dashboard.dashboardName}`;
+}
+
+/** China and GovCloud have consoles of their own. A region that is not known yet is taken for one of the others. */
+function consoleOf(region: string): string {
+  if (region.startsWith('cn-')) return `${region}.console.amazonaws.cn`;
+  if (region.startsWith('us-gov-')) return `${region}.console.amazonaws-us-gov.com`;
+  return `${region}.console.aws.amazon.com`;
 }

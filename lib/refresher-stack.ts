@@ -1,8 +1,10 @@
 /** The stack: composes the constructs and has no threshold, schedule or policy of its own. */
 
-import { Duration, Stack, type StackProps, Token } from 'aws-cdk-lib';
+import { Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
+import type { RefresherSettings } from '../lambda/refresh-credentials/model';
 import { Alarms } from './alarms';
+import { refuseWrongPlaces } from './config/place';
 import type { RefresherConfig } from './config/schema';
 import { toSettings } from './config/settings';
 import { RefresherDashboard } from './dashboard';
@@ -23,7 +25,7 @@ export interface RefresherStackProps extends StackProps {
 
 /** Keeps Runpod's registry auths fresh with credentials of Amazon ECR. */
 export class RefresherStack extends Stack {
-  /** @throws ConfigError when the configuration needs more than one stack can hold */
+  /** @throws ConfigError when the configuration needs more than one stack can hold, or another place */
   constructor(scope: Construct, id: string, { config, ...props }: RefresherStackProps) {
     super(scope, id, {
       stackName: config.stackName,
@@ -31,6 +33,7 @@ export class RefresherStack extends Stack {
       tags: { application: 'runpod-ecr-credential-refresher' },
       ...props,
     });
+    refuseWrongPlaces(config, this.region);
     const settings = toSettings(config);
     const interval = Duration.hours(config.refreshIntervalHours);
 
@@ -45,6 +48,7 @@ export class RefresherStack extends Stack {
     const retries = new RefreshRetries(this, 'Retries', { function: fn, role, timeout, interval });
     const firstRefresh = new FirstRefresh(this, 'FirstRefresh', {
       mode: config.firstRefresh,
+      mostTargetsOfOneKey: mostTargetsOfOneKey(settings),
       function: fn,
       timeout,
       retries,
@@ -100,7 +104,14 @@ function delegateRepositories(stack: Stack, config: RefresherConfig): void {
     ...delegation
   } of config.delegations) {
     const { region = stack.region, repository } = delegation;
-    const id = `Delegation:${Token.isUnresolved(region) ? '' : region}:${repository}`;
+    const id = `Delegation:${region}:${repository}`;
     new RunpodEcrDelegation(stack, id, { ...delegation, runpodApiKeySecretName, principalArns, restV2Url });
   }
+}
+
+/** A key is an account at Runpod, and an account has one quota. */
+function mostTargetsOfOneKey({ targets }: RefresherSettings): number {
+  const counts = new Map<string, number>();
+  for (const { runpodApiKeySecretName: key } of targets) counts.set(key, (counts.get(key) ?? 0) + 1);
+  return Math.max(...counts.values());
 }

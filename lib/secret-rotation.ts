@@ -2,8 +2,9 @@
 
 import { Annotations, Stack } from 'aws-cdk-lib';
 import { type EventPattern, Rule } from 'aws-cdk-lib/aws-events';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
-import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { type IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { RefresherSettings } from '../lambda/refresh-credentials/model';
 import { ruleTarget } from './delivery';
@@ -38,7 +39,9 @@ export class SecretRotation extends Construct {
   constructor(scope: Construct, id: string, props: SecretRotationProps) {
     super(scope, id);
     const groups = groupByPatternSize([...new Set(props.secrets.map(nameOf))]);
-    const target = ruleTarget(props.function, props.undeliveredQueue);
+    // Imported, so that no rule adds a statement of its own: the queue's policy holds 20 of them, and 8 KB.
+    const queue = Queue.fromQueueArn(this, 'Undelivered', props.undeliveredQueue.queueArn);
+    const target = ruleTarget(props.function, queue);
     const arns = new Map(props.secrets.map((secret) => [nameOf(secret), arnPrefixOf(this, secret)]));
     this.rules = groups.slice(0, MAX_RULES).map(
       (names, index) =>
@@ -47,6 +50,15 @@ export class SecretRotation extends Construct {
           eventPattern: patternOf(names.map((name) => ({ name, arnPrefix: arns.get(name) ?? name }))),
           targets: [target],
         }),
+    );
+    props.undeliveredQueue.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'SecretRulesSend',
+        principals: [new ServicePrincipal('events.amazonaws.com')],
+        actions: ['sqs:SendMessage'],
+        resources: [props.undeliveredQueue.queueArn],
+        conditions: { ArnEquals: { 'aws:SourceArn': this.rules.map(({ ruleArn }) => ruleArn) } },
+      }),
     );
     if (groups.length > MAX_RULES) {
       const unwatched = groups.slice(MAX_RULES).flat().length;

@@ -138,9 +138,12 @@ function memoryGigabytes(functions: readonly Resource[]): number {
   return Math.max(...functions.map(({ Properties }) => Number(Properties?.MemorySize))) / 1024;
 }
 
+/** The statements of the function's role that name the secrets of a run. */
+const SECRET_STATEMENTS = ['ReadRunpodApiKeys', 'ReadRegistryCredentials'];
+
 function secretsIn({ PolicyDocument }: Readonly<Record<string, unknown>>): number {
   const { Statement } = PolicyDocument as { Statement: readonly { Sid?: string; Resource: unknown }[] };
-  return Statement.filter(({ Sid }) => Sid === 'ReadRunpodApiKeys').reduce(
+  return Statement.filter(({ Sid = '' }) => SECRET_STATEMENTS.includes(Sid)).reduce(
     (sum, { Resource }) => sum + (Array.isArray(Resource) ? Resource.length : 1),
     0,
   );

@@ -96,7 +96,7 @@ async function checkFunction(
     const found = own.length > 0 ? own : [`${outcome.error.type}: ${outcome.error.message}`];
     return breaks(
       found.slice(0, 10),
-      `${deployCommand(operator.options)} puts the role right; a role that was changed by hand: ${awsCommand(`cloudformation detect-stack-drift --stack-name ${operator.config().stackName}`, operator.options)}`,
+      `${deployCommand(operator.options)} --revert-drift puts right what was changed by hand`,
     );
   }
   return holds('a dry run read the key, asked Runpod, and got its tokens, with its own role');

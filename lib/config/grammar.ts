@@ -73,11 +73,11 @@ export const registryUrl = () =>
     'an https: address of host and port only, such as https://registry.example.com (http: only for a loopback host)',
   );
 
-/** A page that people open. */
+/** A page that people open. An alarm's description holds 1,024 characters, and says more than the address. */
 export const pageUrl = () =>
   textLike(
-    /^(https:\/\/[^\s/@]+|http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?)(\/\S*)?$/,
-    'an https: address (http: only for a loopback host)',
+    /^(?=.{1,500}$)(https:\/\/[^\s/@]+|http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?)(\/\S*)?$/,
+    'an https: address of at most 500 characters (http: only for a loopback host)',
   );
 
 /** Where SNS delivers to. */

@@ -45,7 +45,7 @@ export function pathText(path: readonly PropertyKey[]): string {
   return text === '' ? '(the whole file)' : text;
 }
 
-const RUNPOD_KEY = /[Rr][Pp][Aa]_[A-Za-z0-9]{8,}|^[A-Z0-9]{40,}$/;
+const RUNPOD_KEY = /(?<![A-Za-z0-9])[Rr][Pp][Aa]_[A-Za-z0-9]{8,}|^[A-Z0-9]{40,}$/;
 const OTHER_SECRET = /(AKIA|ASIA)[A-Z0-9]{12,}|eyJ[A-Za-z0-9_-]{10,}|gh[a-z]_\w{10,}|_pat_\w{10,}|-----BEGIN/;
 const OPAQUE = /[A-Za-z0-9+/=_]{32,}/;
 const SECRET_KEY = /secret|passw|api_?key|token|credential|private_?key/i;

@@ -30,7 +30,7 @@ const ecr = z
         .array(repositoryName(), 'a list of ECR repository names')
         .min(1, 'at least one repository name')
         .describe(
-          'What the credential may pull: names of repositories, at least one. The credential at Runpod can pull these and nothing else.',
+          'What the credential may pull: names of repositories, at least one. The credential at Runpod can pull these, and those of the other ECR targets without roleArn, and nothing else.',
         ),
       roleArn: roleArn()
         .optional()

@@ -166,7 +166,7 @@ export const configSchema = z.strictObject(
       .optional()
       .describe('Lets an editor complete and check this file.'),
     stackName: textLike(
-      /^[A-Za-z][A-Za-z0-9-]{0,127}$/,
+      /^(?!CDKToolkit$)[A-Za-z][A-Za-z0-9-]{0,127}$/,
       'a CloudFormation stack name: a letter, then up to 127 letters, digits and -',
     )
       .default('EcrCredentialRefresher')

@@ -138,7 +138,7 @@ export function synthesiseDelegation(): { assetDirectory: string; remove: () => 
   const delegations = [{ repository: 'my-app' }];
   const alarms = { emails: ['oncall@example.com'] };
   const config = parseConfig(JSON.stringify(configJson({ alarms, delegations })), 'test');
-  const { template } = synthesise(config, outdir);
+  const { template } = synthesise(config, outdir, { region: 'eu-west-1' });
   return {
     assetDirectory: delegationAsset(template, outdir),
     remove: () => rmSync(outdir, { recursive: true, force: true }),

@@ -126,6 +126,30 @@ describe('RunpodEcrDelegation', () => {
     expect(Object.keys(written.findResources(RESOURCE))).toEqual(Object.keys(here.findResources(RESOURCE)));
   });
 
+  it('has room in its role for as many as there may be, each with a key of its own', () => {
+    const many = Array.from({ length: 20 }, (_, index) => ({
+      repository: `a-team-with-a-name/and-a-worker-with-another-${index}`,
+      runpodApiKeySecretName: `runpod/team-${index}`,
+    }));
+
+    const policies = Object.values(templateOf({ delegations: many }).findResources('AWS::IAM::Policy'));
+
+    const own = policies.filter(({ Properties }) => Properties.Roles[0].Ref.startsWith('Delegation'));
+    expect(own).toHaveLength(41);
+    const characters = own.map(({ Properties }) => JSON.stringify(Properties.PolicyDocument).length);
+    expect(characters.reduce((sum, length) => sum + length, 0)).toBeLessThanOrEqual(10_240);
+  });
+
+  it('is refused where no region is known: its resource would move with the next deployment', () => {
+    const make = () =>
+      new RunpodEcrDelegation(new Stack(new App(), 'Stack'), 'Delegation', {
+        repository: 'my-app',
+        runpodApiKeySecretName: 'runpod/api-key',
+      });
+
+    expect(make).toThrow('The delegation of my-app needs a region');
+  });
+
   it('tells the id at Runpod to whoever builds on it', () => {
     const stack = new Stack(new App(), 'Stack', { env: ENV });
 

@@ -40,6 +40,16 @@ describe('FirstRefresh', () => {
     );
   });
 
+  it('keeps the log of what invokes it for a month, like every other', () => {
+    const template = templateOf();
+
+    const functions = template.findResources('AWS::Lambda::Function');
+    const logGroups = template.findResources('AWS::Logs::LogGroup');
+    const used = Object.values(functions).map(({ Properties }) => Properties.LoggingConfig.LogGroup.Ref);
+    expect(used.sort()).toEqual(Object.keys(logGroups).sort());
+    for (const { Properties } of Object.values(logGroups)) expect(Properties.RetentionInDays).toBe(30);
+  });
+
   it('is a new resource for a new configuration, and only then', () => {
     const { id } = triggerOf(templateOf());
     const again = Template.fromStack(stackOf(config()));

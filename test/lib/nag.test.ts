@@ -46,7 +46,7 @@ describe('cdk-nag', () => {
   });
 
   it('is acknowledged only where it finds something', () => {
-    const stack = stackOf(config({ targets, delegations }));
+    const stack = stackOf(config({ targets, delegations }), ENV);
     const needed = new Set<string>();
     for (const Pack of [AwsSolutionsChecks, ServerlessChecks]) {
       jest.spyOn(acknowledgementsOf(Pack.prototype), 'isAcknowledged').mockImplementation((_, id) => {
@@ -62,7 +62,7 @@ describe('cdk-nag', () => {
   });
 
   it('is acknowledged with a reason of at least one whole sentence', () => {
-    for (const { reason } of acknowledged(stackOf(config({ targets, delegations })))) {
+    for (const { reason } of acknowledged(stackOf(config({ targets, delegations }), ENV))) {
       expect(reason).toMatch(/^[A-Za-z].{60,}\.$/);
     }
   });

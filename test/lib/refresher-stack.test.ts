@@ -243,6 +243,18 @@ describe('RefresherStack', () => {
   });
 });
 
+describe('DashboardUrl', () => {
+  it.each([
+    ['eu-west-1', 'https://eu-west-1.console.aws.amazon.com/cloudwatch/'],
+    ['cn-north-1', 'https://cn-north-1.console.amazonaws.cn/cloudwatch/'],
+    ['us-gov-west-1', 'https://us-gov-west-1.console.amazonaws-us-gov.com/cloudwatch/'],
+  ])('leads to the console of %s', (region, address) => {
+    const template = Template.fromStack(stackOf(config(), { account: '123456789012', region }));
+
+    expect(JSON.stringify(template.findOutputs('DashboardUrl'))).toContain(address);
+  });
+});
+
 describe('a configuration of 1,000 targets', () => {
   it('needs no more policies than one target where they share repositories', () => {
     const targets = manyTargets(1000);
@@ -257,7 +269,7 @@ describe('a configuration of 1,000 targets', () => {
     const targets = manyTargets(1000, (index) => ({
       registry: { type: 'ecr', repositories: [`worker-${index}`] },
     }));
-    const stack = stackOf(config({ targets }), ENV);
+    const stack = stackOf(config({ targets, firstRefresh: 'attempt' }), ENV);
 
     const template = Template.fromStack(stack);
 
@@ -277,9 +289,20 @@ describe('a configuration of 1,000 targets', () => {
       registry: { type: 'ecr', repositories: [`a-longer-name-of-a-team/worker-${index}`] },
     }));
 
-    const stack = stackOf(config({ targets }), ENV);
+    const stack = stackOf(config({ targets, firstRefresh: 'attempt' }), ENV);
 
     expect(warningsOf(stack)).toEqual([expect.stringContaining('IAM attaches 10 unless the quota')]);
+  });
+
+  it.each([
+    ['warns of a first refresh that no run can finish', 1, 'targets share a Runpod API key'],
+    ['does not warn where every few targets have a key of their own', 10, undefined],
+  ])('%s', (_, keys, warning) => {
+    const targets = manyTargets(1000, (index) => ({ runpodApiKeySecretName: `runpod/${index % keys}` }));
+
+    const warnings = warningsOf(stackOf(config({ targets }), ENV));
+
+    expect(warnings).toEqual(warning === undefined ? [] : [expect.stringContaining(warning)]);
   });
 
   it('is refused in one sentence where no role can hold the permissions', () => {

@@ -9,7 +9,6 @@ const RUNBOOK = readFileSync(join(ROOT, 'docs/runbook.md'), 'utf8');
 /** The commands of the AWS CLI that the runbook may use, with their options. */
 const AWS_COMMANDS: Readonly<Record<string, readonly string[]>> = {
   'cloudformation describe-stacks': ['stack-name'],
-  'cloudformation detect-stack-drift': ['stack-name'],
   'ecr get-login-password': [],
   'events describe-rule': ['name'],
   'events enable-rule': ['name'],

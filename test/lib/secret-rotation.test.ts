@@ -143,6 +143,25 @@ describe('SecretRotation', () => {
     expect(warnings).toEqual([]);
   });
 
+  it('adds one statement to the policy of the queue, which 20 rules fit in', () => {
+    const names = Array.from({ length: 1_000 }, (_, index) => `registry/of-customer-${index}`);
+    const stack = stackOf(config({ stackName: 'a'.repeat(100), targets: withSecrets(names) }), ENV);
+
+    const policies = Template.fromStack(stack).findResources('AWS::SQS::QueuePolicy');
+
+    const [policy] = Object.entries(policies).filter(([id]) => id.startsWith('ScheduleUndelivered'));
+    const { Statement } = policy?.[1].Properties.PolicyDocument ?? {};
+    const sources = Statement.find(({ Sid }: Json) => Sid === 'SecretRulesSend').Condition.ArnEquals;
+    expect(sources['aws:SourceArn']).toHaveLength(20);
+    // A rule's generated name has up to 64 characters, and the ARN 60 before it.
+    const resolved = JSON.stringify(Statement).replace(
+      /\{"Fn::GetAtt":\[[^\]]*\]\}/g,
+      `"${'x'.repeat(130)}"`,
+    );
+    expect(resolved.length).toBeLessThan(8_192);
+    expect(Statement.length).toBeLessThan(20);
+  });
+
   it('says how many secrets are more than rules can watch', () => {
     const names = Array.from({ length: 1_000 }, (_, index) => `registry/of-customer-${index}`);
 

@@ -25,6 +25,19 @@ describe('monthlyCost', () => {
     expect(rise).toBeCloseTo(dollars, 4);
   });
 
+  it("counts the reads of registries' secrets as well", () => {
+    const registry = { type: 'ghcr', credentialSecretName: 'registry/ghcr' };
+    const targets = [
+      ...manyTargets(1),
+      ...manyTargets(1, () => ({ name: 'ghcr', registryAuthId: 'g', registry })),
+    ];
+
+    expect(monthly(costOf({ targets }, 2), 'secret: reads')).toBeCloseTo(
+      2 * monthly(costOf({}, 1), 'secret: reads'),
+      6,
+    );
+  });
+
   it('counts a metric by the hours in which it is sent', () => {
     expect(monthly(costOf({}, 1), 'custom metrics')).toBeCloseTo(7 * 0.3 * (4 / 24), 4);
     expect(monthly(costOf({ refreshIntervalHours: 1 }, 1), 'custom metrics')).toBeCloseTo(7 * 0.3, 4);

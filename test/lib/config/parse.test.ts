@@ -6,6 +6,14 @@ import { configJson, type Json, manyTargets, targetJson } from './builder';
 const RUNPOD_KEY = 'rpa_0H2K9XJ4M7Q1W5E8R3T6Y0U2I4O6P8A1S3D5F7G9H1J3';
 
 describe('parseConfig', () => {
+  it('does not take a name for a key that only has its letters', () => {
+    const registry = { type: 'ecr', repositories: ['sherpa_inference'] };
+
+    const text = JSON.stringify(configJson({ targets: [targetJson({ registry })] }));
+
+    expect(parseConfig(text, 'test.json').targets[0]?.registry).toMatchObject(registry);
+  });
+
   it('fills in every default', () => {
     const config = parseConfig(JSON.stringify(configJson()), 'test.json');
 
@@ -196,6 +204,16 @@ describe('parseConfig', () => {
       'a stack name with a space',
       configJson({ stackName: 'my stack' }),
       'stackName: expected a CloudFormation stack name: a letter, then up to 127 letters, digits and -; found "my stack"',
+    ],
+    [
+      "the name of the CDK's own stack",
+      configJson({ stackName: 'CDKToolkit' }),
+      'stackName: expected a CloudFormation stack name: a letter, then up to 127 letters, digits and -; found "CDKToolkit"',
+    ],
+    [
+      'a runbook whose address an alarm has no room for',
+      configJson({ alarms: { runbookUrl: `https://example.com/${'x'.repeat(500)}` } }),
+      'alarms.runbookUrl: expected an https: address of at most 500 characters (http: only for a loopback host); found a text of 520 characters',
     ],
     [
       'an interval of no hours',
