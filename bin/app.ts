@@ -13,7 +13,8 @@ try {
   const config = loadConfig(app.node);
   new RefresherStack(app, config.stackName, {
     config,
-    env: { ...(account && { account }), ...(region && { region }) },
+    // Without credentials the CDK CLI gives a region all the same: its default, not where the stack goes.
+    env: account && region ? { account, region } : undefined,
   });
   app.synth();
 } catch (error) {

@@ -55,7 +55,7 @@ export class RunpodEcrDelegation extends Construct {
     };
     if (Token.isUnresolved(region)) {
       throw new ConfigError(
-        `The delegation of ${repository} needs a region: its own, or that of the stack (env, or AWS_REGION).`,
+        `The delegation of ${repository} needs a region: its own, or that of the stack (env).`,
       );
     }
     // Another repository or key makes other resources, so that the old permissions outlive the old delegation.
