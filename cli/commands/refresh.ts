@@ -20,6 +20,9 @@ export interface RefreshOptions {
 /** How often the log is looked at while the function runs. */
 const LOOK_EVERY_MS = 2_000;
 
+/** How much the clock of this machine may differ from AWS's, which is in the log. */
+const CLOCK_TOLERANCE_MS = 60_000;
+
 /** How long the log may take to have all lines of a run that has ended. */
 const LOG_PATIENCE_MS = 15_000;
 
@@ -38,7 +41,8 @@ export async function refresh(operator: Operator, output: Output, options: Refre
     `${output.colors.dim('invoking')} ${functionName}${options.dryRun ? ' (dry run: nothing is written)' : ''}`,
   );
   const startedMs = Date.now();
-  const readLog = () => readHistory(operator, stack.output('LogGroupName'), new Date(startedMs));
+  const readLog = () =>
+    readHistory(operator, stack.output('LogGroupName'), new Date(startedMs - CLOCK_TOLERANCE_MS));
   const outcome = await output
     .during('the function is at work', () =>
       tellWhile(
@@ -46,7 +50,7 @@ export async function refresh(operator: Operator, output: Output, options: Refre
           ...(names && { targets: names }),
           ...(options.dryRun && { dryRun: true }),
         }),
-        async () => story.tell(await readLog()),
+        async () => story.tell((await readLog()).filter(({ at }) => at.getTime() >= startedMs)),
       ),
     )
     .catch((cause: unknown) => {
@@ -56,7 +60,11 @@ export async function refresh(operator: Operator, output: Output, options: Refre
       );
     });
   story.tell(outcome.lines);
-  if (outcome.error) await output.during('reading the log to its end', () => tellTheRest(story, readLog));
+  const requestId = outcome.lines.at(-1)?.requestId;
+  if (outcome.error && requestId !== undefined) {
+    const readRun = async () => (await readLog()).filter((line) => line.requestId === requestId);
+    await output.during('reading the log to its end', () => tellTheRest(story, readRun));
+  }
   return conclude(operator, output, outcome, { story, elapsedMs: Date.now() - startedMs });
 }
 

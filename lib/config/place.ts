@@ -57,7 +57,8 @@ function delegationMistakes({ delegations }: RefresherConfig, stackRegion: strin
   const firstAt = new Map<string, number>();
   return delegations.flatMap(({ repository, region = stackRegion }, index) => {
     if (region === undefined) {
-      const expected = 'a region, since without AWS credentials nothing says where the stack goes: write it here, or sign in';
+      const expected =
+        'a region, since without AWS credentials nothing says where the stack goes: write it here, or sign in';
       return [{ path: ['delegations', index, 'region'], expected, found: 'none' }];
     }
     const place = `${repository} in ${region}`;
