@@ -5,7 +5,7 @@ import { RefresherError } from '../lambda/refresh-credentials/errors';
 import { ConfigError } from '../lib/config/mistakes';
 import { endWithClosedPipe } from '../local/closed-pipe';
 import { version } from '../package.json';
-import { CliError, describeAwsError, EXIT } from './errors';
+import { CliError, describeAwsError, EXIT, wrongUse } from './errors';
 import { addInitOptions, type InitFlags } from './init-options';
 import { adoptAwsOptions, Operator } from './operator';
 import { commandLine, DEFAULT_CONFIG, type GlobalOptions } from './options';
@@ -78,7 +78,8 @@ function createProgram(): Command {
     'local',
     'local --config refresher.config.json',
   ]).action(async () => {
-    const { config } = program.opts<GlobalOptions>();
+    const { config, json } = program.opts<GlobalOptions>();
+    if (json) throw wrongUse('local tells its story to people only: leave --json out.');
     // It is the script of `npm start`, which reads its own arguments.
     process.argv.splice(2, process.argv.length, ...(config === undefined ? [] : ['--config', config]));
     await import('../local/start');

@@ -2,7 +2,13 @@ import type { Clock } from '../refresh-credentials/clock';
 import { OperatorMustActError, RouteCannotError, TransientError } from '../refresh-credentials/errors';
 import type { SendHttp } from '../refresh-credentials/http';
 import type { Secret } from '../refresh-credentials/model';
-import { isJsonObject, type JsonObject, parseJson, readAnswer } from '../refresh-credentials/runpod/answer';
+import {
+  CANNOT,
+  isJsonObject,
+  type JsonObject,
+  parseJson,
+  readAnswer,
+} from '../refresh-credentials/runpod/answer';
 import type { HttpAnswer, HttpRequest } from '../refresh-credentials/transport';
 import { describeRepository, type Repository } from './repository';
 
@@ -49,8 +55,6 @@ export class DelegationsUnavailableError extends OperatorMustActError {
  */
 const PAUSES_MS = [0, 1_000, 2_000, 4_000];
 
-const UNAVAILABLE = new Set([404, 405, 410, 501]);
-
 /** Speaks to `/registries/delegations` of REST v2. */
 export function createRunpodDelegations(http: SendHttp, clock: Clock): RunpodDelegations {
   async function call(access: RunpodAccess, request: Pick<HttpRequest, 'method' | 'body'> & { id?: string }) {
@@ -69,7 +73,7 @@ export function createRunpodDelegations(http: SendHttp, clock: Clock): RunpodDel
 
   async function find(access: RunpodAccess, repository: Repository): Promise<string[]> {
     const answer = await call(access, { method: 'GET' });
-    if (UNAVAILABLE.has(answer.status)) throw new DelegationsUnavailableError(answer.status);
+    if (CANNOT.has(answer.status)) throw new DelegationsUnavailableError(answer.status);
     const json = read(answer, 'list delegations');
     const listed = isJsonObject(json) ? json.delegations : json;
     if (!Array.isArray(listed)) throw new TransientError('rest-v2 answered without a list of delegations');

@@ -112,10 +112,14 @@ export function assertConfidential(address: string): URL {
   if (!URL.canParse(address))
     throw new OperatorMustActError('configuration-wrong', 'an address is not a URL');
   const url = new URL(address);
-  const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
-  if (url.protocol === 'https:' || (url.protocol === 'http:' && loopback)) return url;
+  if (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url))) return url;
   throw new OperatorMustActError(
     'configuration-wrong',
     `${url.host || 'an address'} would be asked over ${url.protocol.replace(':', '')}; only https may carry a credential`,
   );
+}
+
+/** Whether an address is of this machine, which no request to it leaves. */
+export function isLoopback({ hostname }: URL): boolean {
+  return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
 }

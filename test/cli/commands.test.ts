@@ -65,6 +65,14 @@ describe('runpod-ecr', () => {
     expect(debug.stderr).toContain('    at ');
   });
 
+  it('does not pretend that local has a document', async () => {
+    expect(await world.run(['local', '--json'])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'local tells its story to people only: leave --json out.\n',
+    });
+  });
+
   it('runs the whole service on the embedded cloud with local', async () => {
     const { code, stdout } = await world.run(['local']);
 

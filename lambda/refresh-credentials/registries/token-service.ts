@@ -1,7 +1,7 @@
 import { OperatorMustActError } from '../errors';
 import type { SendHttp } from '../http';
 import { type Credential, Secret } from '../model';
-import type { HttpAnswer } from '../transport';
+import { type HttpAnswer, isLoopback } from '../transport';
 import { parseObject } from './stored-login';
 
 /** What is asked of the token service that a registry named. */
@@ -65,10 +65,6 @@ function tokenServiceUrl(realm: string | undefined, registryUrl: string): URL {
   if (url.protocol !== 'https:' && !bothLoopback) throw untrusted(registry, 'an address that is not https');
   url.hash = '';
   return url;
-}
-
-function isLoopback({ hostname }: URL): boolean {
-  return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
 }
 
 /** Nothing of the realm is quoted: it is the registry's text. */

@@ -21,7 +21,7 @@ export function parseJson(answer: HttpAnswer): unknown {
 }
 
 /** Statuses by which an API says that it does not have the operation, or has it no more, or knows no such id. */
-const CANNOT = new Set([404, 405, 410, 501]);
+export const CANNOT: ReadonlySet<number> = new Set([404, 405, 410, 501]);
 
 /**
  * Reads the body of a successful answer, or throws what the answer means.

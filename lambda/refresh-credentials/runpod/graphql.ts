@@ -1,6 +1,5 @@
 import { RouteCannotError } from '../errors';
 import type { SendHttp } from '../http';
-import type { Credential } from '../model';
 import type { HttpAnswer } from '../transport';
 import {
   expectId,
@@ -13,7 +12,7 @@ import {
   readRegistryAuth,
   readRegistryAuths,
 } from './answer';
-import type { RouteCall, RunpodRoute } from './route';
+import { type RouteCall, type RunpodRoute, wireCredential } from './route';
 
 const NAME = 'graphql';
 
@@ -52,10 +51,6 @@ export function createGraphql(http: SendHttp, url: string): RunpodRoute {
       expectId(NAME, readRegistryAuth(NAME, data.updateRegistryAuth), id);
     },
   };
-}
-
-function wireCredential({ username, password }: Credential): { username: string; password: string } {
-  return { username, password: password.reveal() };
 }
 
 /** The `data` of an answer without `errors`. A status that says enough by itself goes before their codes. */

@@ -1,8 +1,8 @@
 import type { SendHttp } from '../http';
-import type { Credential, RouteName } from '../model';
+import type { RouteName } from '../model';
 import type { HttpRequest } from '../transport';
 import { expectId, isJsonObject, readAnswer, readRegistryAuth, readRegistryAuths } from './answer';
-import type { RegistryAuth, RouteCall, RunpodRoute } from './route';
+import { type RegistryAuth, type RouteCall, type RunpodRoute, wireCredential } from './route';
 
 /** What tells one REST generation from the other. */
 export interface RestDialect {
@@ -51,9 +51,4 @@ export function createRestRoute(http: SendHttp, dialect: RestDialect): RunpodRou
       expectId(name, readRegistryAuth(name, answer), id);
     },
   };
-}
-
-/** Exactly these two fields: REST v2 refuses unknown keys. */
-function wireCredential({ username, password }: Credential): { username: string; password: string } {
-  return { username, password: password.reveal() };
 }

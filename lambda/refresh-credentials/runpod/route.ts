@@ -33,3 +33,8 @@ export interface RunpodRoute {
   /** Resolves only when the answer names the id that was asked for. */
   update(call: RouteCall, id: string, credential: Credential): Promise<void>;
 }
+
+/** A credential as every API takes it. Exactly these two fields: REST v2 refuses unknown keys. */
+export function wireCredential({ username, password }: Credential): { username: string; password: string } {
+  return { username, password: password.reveal() };
+}
