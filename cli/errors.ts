@@ -45,7 +45,10 @@ export function describeAwsError(error: unknown): string {
   const name = nameOf(error);
   const message = error instanceof Error ? error.message : '';
   if (/^(CredentialsProviderError|TokenProviderError)$/.test(name)) {
-    return 'there are no AWS credentials; sign in (aws sso login, or aws configure), or name a profile with --profile';
+    const profile = process.env.AWS_PROFILE;
+    return profile
+      ? `the AWS profile ${profile} has no usable credentials, or does not exist (aws configure list-profiles); sign in with aws sso login --profile ${profile}, or name another with --profile`
+      : 'there are no AWS credentials; sign in (aws sso login, or aws configure), or name a profile with --profile';
   }
   if (/^Region is missing$/.test(message)) {
     return 'no AWS region is set; name it with --region, or set AWS_REGION';

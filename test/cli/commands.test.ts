@@ -50,9 +50,10 @@ describe('runpod-ecr', () => {
       AWS_EC2_METADATA_DISABLED: 'true',
     };
 
-    const [plain, debug] = await Promise.all([
+    const [plain, debug, mistyped] = await Promise.all([
       world.run(['status'], { env }),
       world.run(['status', '--debug'], { env }),
+      world.run(['status', '--profile', 'stagingg'], { env }),
     ]);
 
     expect(plain).toEqual({
@@ -63,6 +64,10 @@ describe('runpod-ecr', () => {
       ),
     });
     expect(debug.stderr).toContain('    at ');
+    expect(mistyped).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^the AWS profile stagingg has no usable credentials, or does not exist/),
+    });
   });
 
   it('does not pretend that local has a document', async () => {
