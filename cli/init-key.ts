@@ -76,8 +76,9 @@ export async function storeKey(operator: Operator, secretName: string, key: Chec
   try {
     await operator.secrets.send(new CreateSecretCommand({ Name: secretName, SecretString, Description }));
   } catch (error) {
-    // A secret that was made without a value reads as if it were not there.
     if (nameOf(error) !== 'ResourceExistsException') throw error;
+    // A secret that was made without a value reads as if it were not there. One that has a value now was stored meanwhile.
+    if ((await readStored(operator, secretName)).exists) throw error;
     await replace();
   }
 }

@@ -31,6 +31,7 @@ export class Output {
   readonly json: boolean;
   readonly colors: ReturnType<typeof createColors>;
   readonly #options: OutputOptions;
+  #spinning = false;
 
   constructor(options: OutputOptions) {
     this.#options = options;
@@ -40,6 +41,7 @@ export class Output {
 
   /** A line for people; nothing with `--json`. */
   line(text = ''): void {
+    if (this.#spinning) this.#options.stderr.write(ERASE_LINE);
     if (!this.json) this.#options.stdout.write(`${text}\n`);
   }
 
@@ -85,12 +87,14 @@ export class Output {
       stderr.write(`${ERASE_LINE}${SPINNER[turn % SPINNER.length]}  ${label}`);
       turn += 1;
     };
+    this.#spinning = true;
     draw();
     const timer = setInterval(draw, 100);
     try {
       return await action();
     } finally {
       clearInterval(timer);
+      this.#spinning = false;
       stderr.write(ERASE_LINE);
     }
   }

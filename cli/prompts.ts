@@ -88,8 +88,7 @@ async function answered<T>(question: Promise<T>): Promise<Exclude<T, symbol>> {
     process.exitCode = 130;
   };
   process.once('beforeExit', unanswered);
-  const answer = await question;
-  process.off('beforeExit', unanswered);
+  const answer = await question.finally(() => process.off('beforeExit', unanswered));
   if (typeof answer !== 'symbol') return answer as Exclude<T, symbol>;
   throw new CliError(ENDED, { exitCode: 130 });
 }

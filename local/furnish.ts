@@ -18,7 +18,9 @@ export async function embed(config: RefresherConfig, cloud: EmbeddedCloud): Prom
     }),
   );
   const runpod = { ...config.runpod, ...cloud.runpod.settings(config.runpod.api) };
-  return { ...config, targets, runpod };
+  // Where a stack goes that goes nowhere.
+  const delegations = config.delegations.map((delegation) => ({ region: LOCAL_REGION, ...delegation }));
+  return { ...config, targets, runpod, delegations };
 }
 
 /** The Runpod accounts of a furnished cloud, by the secret with their API key. */

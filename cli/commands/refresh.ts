@@ -60,37 +60,38 @@ export async function refresh(operator: Operator, output: Output, options: Refre
       );
     });
   story.tell(outcome.lines);
-  const requestId = outcome.lines.at(-1)?.requestId;
-  if (outcome.error && requestId !== undefined) {
+  const requestId = outcome.lines.at(-1)?.requestId ?? '';
+  if (outcome.error && requestId !== '') {
     const readRun = async () => (await readLog()).filter((line) => line.requestId === requestId);
-    await output.during('reading the log to its end', () => tellTheRest(story, readRun));
+    await output.during('reading the log to its end', () => tellTheRest(story, requestId, readRun));
   }
-  return conclude(operator, output, outcome, { story, elapsedMs: Date.now() - startedMs });
+  return conclude(operator, output, outcome, { story, requestId, elapsedMs: Date.now() - startedMs });
 }
 
 function conclude(
   operator: Operator,
   output: Output,
   { report, error }: InvocationOutcome,
-  { story, elapsedMs }: { story: Story; elapsedMs: number },
+  { story, requestId, elapsedMs }: { story: Story; requestId: string; elapsedMs: number },
 ): number {
   const seconds = (elapsedMs / 1_000).toFixed(1);
   if (report) {
     // A short log holds every target already; of a long one the answer tells the rest.
-    story.tellRest(report.refreshed);
+    story.tellRest(requestId, report.refreshed);
     output.data(report);
     const done = report.dryRun ? 'would be refreshed' : 'refreshed';
     output.line(output.colors.green(`${report.refreshed.length} ${done}, none failed, in ${seconds} s`));
     return EXIT.well;
   }
-  output.data({ refreshed: story.refreshed, failed: story.failed, error });
+  const { refreshed, failed, untold } = story.ofRun(requestId);
+  output.data({ refreshed, failed, error });
   if (error?.type === 'InvalidEventError') {
     throw wrongUse(
       `The deployed function does not understand it: ${error.message}. Deploy the configuration first.`,
     );
   }
-  if (story.failed.length === 0) output.line(`${output.mark('broken')} ${error?.type}: ${error?.message}`);
-  else if (story.untold > 0) output.line(`… and ${story.untold} more; the function's log has them`);
+  if (failed.length === 0) output.line(`${output.mark('broken')} ${error?.type}: ${error?.message}`);
+  else if (untold > 0) output.line(`… and ${untold} more; the function's log has them`);
   output.complain(
     output.colors.red(
       `Failed after ${seconds} s. What is broken, and what mends it: ${commandLine('doctor', operator.options)}`,
@@ -100,11 +101,15 @@ function conclude(
 }
 
 /** The answer of a run that failed has the end of its log only; the rest arrives in the log group in seconds. */
-async function tellTheRest(story: Story, readLog: () => Promise<readonly LogLine[]>): Promise<void> {
+async function tellTheRest(
+  story: Story,
+  requestId: string,
+  readLog: () => Promise<readonly LogLine[]>,
+): Promise<void> {
   const untilMs = Date.now() + LOG_PATIENCE_MS;
-  while (story.untold > 0 && Date.now() < untilMs) {
+  while (story.ofRun(requestId).untold > 0 && Date.now() < untilMs) {
     story.tell(await readLog().catch(() => []));
-    if (story.untold > 0) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    if (story.ofRun(requestId).untold > 0) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
   }
 }
 
@@ -116,31 +121,45 @@ interface ToldFailure {
   readonly reason?: unknown;
 }
 
-/** Tells each line of the log once, whichever way it comes. */
+/** What was told of one run. */
+interface ToldRun {
+  readonly refreshed: readonly RefreshedTarget[];
+  readonly failed: readonly ToldFailure[];
+  /** Targets of which no line was seen, once the run's last line was. */
+  readonly untold: number;
+}
+
+/** Tells each line of the log once, whichever way it comes. A run of the schedule may be told beside the own one. */
 class Story {
-  readonly refreshed: RefreshedTarget[] = [];
-  readonly failed: ToldFailure[] = [];
   readonly #output: Output;
-  readonly #told = new Set<string>();
-  #targetsOfRun = 0;
+  /** By run and target. */
+  readonly #told = new Map<string, LogLine>();
+  readonly #targetsOfRun = new Map<string, number>();
 
   constructor(output: Output) {
     this.#output = output;
   }
 
-  /** Targets of the run that no line was seen of, once the run's last line was. */
-  get untold(): number {
-    return Math.max(0, this.#targetsOfRun - this.#told.size);
+  ofRun(requestId: string): ToldRun {
+    const lines = [...this.#told.values()].filter((line) => line.requestId === requestId);
+    const isFailure = ({ message }: LogLine) => message === 'target failed';
+    return {
+      refreshed: lines.filter((line) => !isFailure(line)).map(({ fields }) => reportOf(fields)),
+      failed: lines.filter(isFailure).map(({ fields }) => failureOf(fields)),
+      untold: Math.max(0, (this.#targetsOfRun.get(requestId) ?? 0) - lines.length),
+    };
   }
 
   tell(lines: readonly LogLine[]): void {
     for (const line of lines) {
-      if (line.message !== 'run finished') this.#tellOnce(line);
-      else this.#targetsOfRun = Number(line.fields.refreshed) + Number(line.fields.failed);
+      const { message, requestId, fields } = line;
+      if (message !== 'run finished') this.#tellOnce(line);
+      else this.#targetsOfRun.set(requestId, Number(fields.refreshed) + Number(fields.failed));
     }
   }
 
   tellRest(
+    requestId: string,
     refreshed: readonly {
       readonly target: string;
       readonly route: string;
@@ -149,28 +168,30 @@ class Story {
     }[],
   ): void {
     for (const fields of refreshed) {
-      this.#tellOnce({ at: new Date(), message: 'target refreshed', requestId: '', fields: { ...fields } });
+      this.#tellOnce({ at: new Date(), message: 'target refreshed', requestId, fields: { ...fields } });
     }
   }
 
-  #tellOnce({ message, fields }: LogLine): void {
+  #tellOnce(line: LogLine): void {
+    const { message, requestId, fields } = line;
     const target = String(fields.target);
-    if (this.#told.has(target)) return;
-    this.#told.add(target);
+    if (this.#told.has(`${requestId} ${target}`)) return;
+    this.#told.set(`${requestId} ${target}`, line);
     const output = this.#output;
     if (message === 'target failed') {
-      const { why, reason } = fields;
-      this.failed.push({ target, why, ...(reason !== undefined && { reason }) });
       output.line(`${output.mark('broken')} ${output.colors.bold(target)}  ${fields.why}`);
       return;
     }
-    this.refreshed.push(reportOf(fields));
     const proof = fields.verified === true ? 'proved' : 'not proved';
     const took = typeof fields.durationMs === 'number' ? `  ${fields.durationMs} ms` : '';
     output.line(
       `${output.mark(fields.verified === true ? 'ok' : 'warning')} ${output.colors.bold(target)}  over ${fields.route}, ${proof}${lifeOf(fields.expiresAt)}${output.colors.dim(took)}`,
     );
   }
+}
+
+function failureOf({ target, why, reason }: LogLine['fields']): ToldFailure {
+  return { target: String(target), why, ...(reason !== undefined && { reason }) };
 }
 
 /** What the function returns of a target that was refreshed; its log line has more. */

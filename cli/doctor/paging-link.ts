@@ -20,7 +20,7 @@ async function checkPaging(operator: Operator): Promise<Finding> {
   const { options, configLabel } = operator;
   const stack = await requireStack(operator);
   const alarms = await alarmsOf(operator, stack.name);
-  const muted = alarms.filter(({ tells }) => !tells).map(({ name }) => name);
+  const muted = alarms.filter(({ pages, tells }) => pages && !tells).map(({ name }) => name);
   if (muted.length > 0) {
     const names = muted.map((name) => `${stack.name}-${name}`).join(' ');
     return breaks(
@@ -45,7 +45,8 @@ async function checkPaging(operator: Operator): Promise<Finding> {
     );
   }
   const own = topics.find(({ arn }) => !theirs.includes(arn));
-  const expected = own ? [...emails.map(byMail), ...httpsEndpoints.map(byHttps)] : [];
+  const readable = own?.unknown === undefined;
+  const expected = own && readable ? [...emails.map(byMail), ...httpsEndpoints.map(byHttps)] : [];
   const deaf = expected.filter(
     ({ endpoint }) => !own?.confirmed.some(({ Endpoint }) => Endpoint === endpoint),
   );

@@ -60,7 +60,7 @@ export function createHandler({
     const successes = outcomes.filter(isSuccess);
     const failures = outcomes.flatMap((outcome) => (isSuccess(outcome) ? [] : [outcome]));
     const fullRun = names === undefined;
-    if (!dryRun) resumption.remember(runId, successes);
+    if (!dryRun) resumption.remember(runId, successes, failures);
     const summary = {
       successes,
       failures,

@@ -5,6 +5,11 @@
 export class Memo<K, V> {
   readonly #values = new Map<K, V>();
 
+  /** Whether the value was made already, or is being made. */
+  has(key: K): boolean {
+    return this.#values.has(key);
+  }
+
   get(key: K, make: () => V): V {
     const known = this.#values.get(key);
     if (known !== undefined) return known;

@@ -126,13 +126,13 @@ class Run {
     if (verify === 'off') return { verified: false };
     const { prove, shareKey, clock } = this.#ports;
     const share = shareKey(registry);
-    const silent = verify === 'best-effort' ? this.#silent.get(share) : undefined;
+    const question = `${share} ${verifyImage ?? ''}`;
+    // An answer that is there already counts, above all a refusal.
+    const silent =
+      verify === 'best-effort' && !this.#proofs.has(question) ? this.#silent.get(share) : undefined;
     const deadlineMs = Math.min(this.#request.deadlineMs, clock.now() + PROOF_LIMIT_MS);
     const proof =
-      silent ??
-      (await this.#proofs.get(`${share} ${verifyImage ?? ''}`, () =>
-        prove(credential, verifyImage, deadlineMs),
-      ));
+      silent ?? (await this.#proofs.get(question, () => prove(credential, verifyImage, deadlineMs)));
     if (proof.accepted) return { verified: true };
     if (!proof.lasting) this.#silent.set(share, proof);
     if (verify === 'best-effort') return { verified: false, unverifiedBecause: proof.because };

@@ -1,4 +1,5 @@
 import type { Clock } from './clock';
+import { type FailedTarget, OutOfTimeError } from './errors';
 import type { Target } from './model';
 import type { TargetSuccess } from './refresh';
 
@@ -19,8 +20,8 @@ export class Resumption {
   readonly #clock: Clock;
   /** The runs that were tried last, by their id; the latest at the end. */
   readonly #runs = new Map<string, Done>();
-  /** When each target was refreshed last, by whatever run; milliseconds since the epoch. */
-  readonly #refreshedMs = new Map<string, number>();
+  /** When each target had its last turn, by whatever run and however it ended; milliseconds since the epoch. */
+  readonly #triedMs = new Map<string, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -35,20 +36,23 @@ export class Resumption {
 
   /**
    * The targets, those first that have waited longest: where no run has time for all, each still has its turn, and
-   * not the first ones again and again.
+   * not the first ones again and again, nor those that always fail.
    */
   inOrderOfNeed(targets: readonly Target[]): readonly Target[] {
-    const refreshedMs = ({ name }: Target) => this.#refreshedMs.get(name) ?? 0;
-    return [...targets].sort((a, b) => refreshedMs(a) - refreshedMs(b));
+    const triedMs = ({ name }: Target) => this.#triedMs.get(name) ?? 0;
+    return [...targets].sort((a, b) => triedMs(a) - triedMs(b));
   }
 
-  /** Only the last few runs are kept. */
-  remember(runId: string, successes: readonly TargetSuccess[]): void {
+  /** Only the last few runs are kept. A target for which there was no time had no turn. */
+  remember(runId: string, successes: readonly TargetSuccess[], failures: readonly FailedTarget[] = []): void {
     const atMs = this.#clock.now();
     const done: Done = this.#runs.get(runId) ?? new Map();
     for (const success of successes) {
       done.set(success.target, { success, atMs });
-      this.#refreshedMs.set(success.target, atMs);
+      this.#triedMs.set(success.target, atMs);
+    }
+    for (const { target, error } of failures) {
+      if (!(error instanceof OutOfTimeError)) this.#triedMs.set(target, atMs);
     }
     this.#runs.delete(runId);
     this.#runs.set(runId, done);

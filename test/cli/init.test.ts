@@ -275,7 +275,7 @@ describe('init in a script', () => {
     world.cloud.aws.faults.add(
       { operation: 'GetSecretValue' },
       { status: 400, body: { __type: 'ResourceNotFoundException', message: 'no value' } },
-      1,
+      2,
     );
     const filled = await world.run(replace, { stdin: world.key });
 

@@ -305,6 +305,24 @@ describe('refresh', () => {
     expect(outcomes[20]).toMatchObject({ verified: false, unverifiedBecause: down.because });
   });
 
+  it.each<[string, () => Promise<Proof>, number, number]>([
+    ['a refusal', rejected, 1, 0],
+    ['a proof', async () => ({ accepted: true }), 30, 29],
+  ])(
+    'counts %s that is there already, though the registry was silent about another image',
+    async (...row) => {
+      const [, prove, sent, verified] = row;
+      const world = aWorld({ prove: (image) => (image === 'worker:a' ? prove() : Promise.resolve(down)) });
+      const targets = manyTargets((index) => ({ verifyImage: index === 1 ? 'worker:b' : 'worker:a' }));
+
+      const outcomes = await run(world, targets);
+
+      const successes = outcomes.filter(isSuccess);
+      expect(successes).toHaveLength(sent);
+      expect(successes.filter((success) => success.verified)).toHaveLength(verified);
+    },
+  );
+
   it('gives a proof a minute at most, and less where the run has less', async () => {
     const deadlines: number[] = [];
     const world = aWorld();

@@ -1,3 +1,4 @@
+import { OutOfTimeError, TransientError } from '../../lambda/refresh-credentials/errors';
 import { Resumption } from '../../lambda/refresh-credentials/resumption';
 import { aSuccess, aTarget } from '../support/builders';
 import { FakeClock } from '../support/fake-clock';
@@ -57,6 +58,23 @@ describe('Resumption', () => {
     resumption.remember('run-2', [aSuccess({ target: 'd' })]);
 
     expect(resumption.inOrderOfNeed(targets).map(({ name }) => name)).toEqual(['c', 'e', 'a', 'b', 'd']);
+  });
+
+  it('counts a failure as a turn, but not that there was no time for one', () => {
+    const clock = new FakeClock();
+    const resumption = new Resumption(clock);
+    const targets = ['failing', 'untried', 'healthy'].map((name) => aTarget({ name }));
+    const failures = [
+      { target: 'failing', error: new TransientError('it is down') },
+      { target: 'untried', error: new OutOfTimeError('out of time') },
+    ];
+
+    resumption.remember('run-1', [aSuccess({ target: 'healthy' })]);
+    clock.advance(1);
+    resumption.remember('run-2', [], failures);
+
+    const order = resumption.inOrderOfNeed(targets).map(({ name }) => name);
+    expect(order).toEqual(['untried', 'healthy', 'failing']);
   });
 
   it('forgets each target an hour after it was refreshed', () => {

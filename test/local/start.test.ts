@@ -39,7 +39,8 @@ describe('npm start', () => {
     const registry = { type: 'ecr', repositories: ['worker'] };
     const targets = [{ name: 'prod', registryAuthId: 'a1', registry }];
     // Nobody outside Runpod knows whether this API can update, so its stand-in cannot.
-    const config = { targets, runpod: { api: 'rest-v1' } };
+    const delegations = [{ repository: 'worker' }];
+    const config = { targets, delegations, runpod: { api: 'rest-v1' } };
     writeFileSync(join(directory, 'forced.json'), JSON.stringify(config));
 
     const { code, stdout } = start('-c', 'forced.json');

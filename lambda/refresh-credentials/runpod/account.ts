@@ -56,10 +56,10 @@ export class RunpodAccount {
 
   /** All registry auths of the account, and the route that listed them. */
   async list(call: RunpodCall): Promise<{ auths: RegistryAuth[]; route: RouteName }> {
-    // Not remembered: a key that may write over an API but not list would never write over it again.
+    // A refusal is not remembered: a key that may write over an API but not list would never write over it again.
     const { value, route } = await this.#overRoutes(
       (candidate) => candidate.list(this.#paced(call, candidate)),
-      { remember: false },
+      { remember: 'outage' },
     );
     return { auths: value, route };
   }
@@ -137,16 +137,17 @@ export class RunpodAccount {
 
   /**
    * @param refusals - filled with what the routes answered that could not do it
-   * @param remember - whether the route that worked is tried first the next time
+   * @param remember - whether the route that worked is tried first the next time, though the others only refused
    */
   async #overRoutes<T>(
     attempt: (route: RunpodRoute) => Promise<T>,
-    { refusals = [], remember = true }: { refusals?: RefresherError[]; remember?: boolean } = {},
+    { refusals = [], remember = 'all' }: { refusals?: RefresherError[]; remember?: 'all' | 'outage' } = {},
   ): Promise<{ value: T; route: RouteName }> {
     for (const route of this.#inOrder()) {
       try {
         const value = await attempt(route);
-        if (remember) this.#remember(route.name, refusals);
+        const outage = refusals.every(({ kind }) => kind === 'transient');
+        if (remember === 'all' || outage) this.#remember(route.name, refusals);
         return { value, route: route.name };
       } catch (thrown) {
         const error = asRefresherError(thrown);

@@ -326,6 +326,25 @@ describe('RunpodAccount.update', () => {
   });
 });
 
+describe('RunpodAccount.ensure, while the first API is down,', () => {
+  it('creates over the one that could list', async () => {
+    const { account, calls } = anAccount({
+      'rest-v2': { list: down, create: down },
+      'rest-v1': { list: async () => [] },
+    });
+
+    const written = await account.ensure(
+      CALL,
+      'ecr-new',
+      CREDENTIAL,
+      async () => (await account.list(CALL)).auths,
+    );
+
+    expect(written.route).toBe('rest-v1');
+    expect(calls.filter((call) => call.startsWith('rest-v2'))).toEqual(['rest-v2 list']);
+  });
+});
+
 describe('RunpodAccount.isFallback', () => {
   it('is every route but the first of the settings', () => {
     const { account } = anAccount({ 'rest-v2': {}, 'rest-v1': {}, graphql: {} });
