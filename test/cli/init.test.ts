@@ -35,31 +35,34 @@ const CTRL_D = '\u0004';
  * Runs the command line at a terminal of 100 columns and answers as a person would.
  *
  * @param redirect - for the shell, such as `< key.txt`
+ * @returns what stands on the screen at the end, and every byte that came there
  */
 async function atTerminal(
   args: readonly string[],
   steps: readonly Step[],
-  redirect = '',
-): Promise<CommandRun> {
+  { redirect = '', env = {} }: { redirect?: string; env?: Record<string, string> } = {},
+): Promise<CommandRun & { readonly raw: string }> {
   const left = [...steps];
   let seen = '';
   const answer = (child: ChildProcess) => (chunk: string) => {
     seen += chunk;
-    const [next] = left;
-    if (!next || !seen.includes(next[0])) return;
-    left.shift();
-    seen = '';
-    // A person reads first; keys that come before the question is drawn would be lost.
-    setTimeout(() => child.stdin?.write(next[1]), 60);
+    for (let next = left[0]; next && seen.includes(next[0]); next = left[0]) {
+      const [appears, type] = next;
+      left.shift();
+      // What is only read may stand before the next question in one piece; an answer waits for what comes after it.
+      seen = type === '' ? seen.slice(seen.indexOf(appears) + appears.length) : '';
+      // A person reads first; keys that come before the question is drawn would be lost.
+      if (type !== '') setTimeout(() => child.stdin?.write(type), 120);
+    }
   };
   const run = await world.start('python3', ['-c', PTY, 'sh', '-c', `${inTerminal(args)} ${redirect}`], {
-    env: { TERM: 'xterm-256color' },
+    env: { TERM: 'xterm-256color', ...env },
     onStart: (child) => {
       child.stdout?.on('data', answer(child));
     },
   });
   expect(left).toEqual([]);
-  return { ...run, stdout: screenAfter(run.stdout) };
+  return { ...run, raw: run.stdout, stdout: screenAfter(run.stdout) };
 }
 
 /** Told to the shell inside the pseudo-terminal, which has no size of its own. */
@@ -189,7 +192,7 @@ describe('init at a terminal', () => {
     const keyFile = join(mkdtempSync(join(tmpdir(), 'key-')), 'key.txt');
     writeFileSync(keyFile, `${world.key}\n`);
 
-    const { code, stdout } = await atTerminal(args, [], `< '${keyFile}'`);
+    const { code, stdout } = await atTerminal(args, [], { redirect: `< '${keyFile}'` });
     rmSync(dirname(keyFile), { recursive: true });
 
     expect(stdout).toContain('stored the key in runpod/api-key');
@@ -221,16 +224,14 @@ describe('init at a terminal', () => {
   });
 
   it('shows no colour with NO_COLOR', async () => {
-    const raw = await world.start('python3', ['-c', PTY, 'sh', '-c', inTerminal(['init', '--store-key'])], {
-      env: { TERM: 'xterm-256color', NO_COLOR: '1' },
-      onStart: (child) => {
-        child.stdout?.once('data', () => setTimeout(() => child.stdin?.write(`${world.key}${ENTER}`), 1_500));
-      },
-    });
+    const { code, raw } = await atTerminal(
+      ['init', '--store-key'],
+      [['Paste a Runpod API key', `${world.key}${ENTER}`]],
+      { env: { NO_COLOR: '1' } },
+    );
 
-    expect(raw.code).toBe(0);
-    expect(raw.stdout).toContain('Paste a Runpod API key');
-    expect(raw.stdout).not.toMatch(new RegExp(`${ESC}\\[[0-9;]*m`));
+    expect(code).toBe(0);
+    expect(raw).not.toMatch(new RegExp(`${ESC}\\[[0-9;]*m`));
   });
 });
 

@@ -197,11 +197,10 @@ describe('a run', () => {
   it('writes a thousand targets with one ECR call, one secret read and one proof', async () => {
     await world.deploy(Array.from({ length: 1_000 }, (_, index) => ({ name: `target-${index}` })));
 
-    const { result, durationMs } = await world.invoke();
+    const { result } = await world.invoke();
 
     expect(result?.refreshed).toHaveLength(1_000);
     expect(new Set(world.user.auths.map(({ password }) => password)).size).toBe(1);
     expect(world.cloud.aws.requests).toHaveLength(2);
-    expect(durationMs).toBeLessThan(8_000);
   });
 });

@@ -72,7 +72,8 @@ describe('StandInServer', () => {
 
     const tookMs = performance.now() - startedMs;
     expect(tookMs).toBeGreaterThanOrEqual(99);
-    expect(tookMs).toBeLessThan(2_500);
+    // One after the other they would take five seconds.
+    expect(tookMs).toBeLessThan(4_900);
   });
 
   it('closes at once, whatever hangs, and the hanging client hears of it', async () => {

@@ -124,6 +124,6 @@ describe('parseChallenges', () => {
       parseChallenges(header);
     }
 
-    expect(performance.now() - startedMs).toBeLessThan(1_000);
+    expect(performance.now() - startedMs).toBeLessThan(5_000);
   });
 });
