@@ -1,10 +1,10 @@
 /** The links that hold once the stack is deployed: stack, the function's own role, schedule, alarms, users. */
 
 import { DescribeRuleCommand } from '@aws-sdk/client-eventbridge';
-import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { alarmsOf } from '../deployment/alarms';
 import { lastSuccesses, readHistory } from '../deployment/history';
 import { type InvocationOutcome, invokeFunction } from '../deployment/invoke';
+import { waitingIn } from '../deployment/queues';
 import { type DeployedStack, deployedTemplate, findStack, requireStack } from '../deployment/stack';
 import { isAccessDenied, nameOf } from '../errors';
 import type { Operator } from '../operator';
@@ -202,17 +202,4 @@ async function checkAlarms(operator: Operator): Promise<Finding> {
     ...ringing.map(({ name }) => `warning: ${name}; see docs/runbook.md, "${name}"`),
   ];
   return warnings.length > 0 ? warns(warnings) : holds('nothing waits, nothing rings');
-}
-
-/** How many messages a queue holds, whatever they wait for. @throws AWS's own error */
-export async function waitingIn(operator: Operator, queueUrl: string): Promise<number> {
-  const names = [
-    'ApproximateNumberOfMessages',
-    'ApproximateNumberOfMessagesNotVisible',
-    'ApproximateNumberOfMessagesDelayed',
-  ] as const;
-  const { Attributes } = await operator.queues.send(
-    new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: [...names] }),
-  );
-  return names.reduce((sum, name) => sum + Number(Attributes?.[name] ?? 0), 0);
 }

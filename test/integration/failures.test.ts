@@ -1,15 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { World } from './world';
+import { eachTestIn, type World } from './world';
 
 let world: World;
 
-beforeEach(async () => {
-  world = await World.start();
-});
-
-afterEach(async () => {
-  await world.stop();
-  expect(world.leaks()).toEqual([]);
+eachTestIn((fresh) => {
+  world = fresh;
 });
 
 describe('a registry that is asked for proof', () => {

@@ -2,20 +2,15 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type RefresherSettings, type Registry, SETTINGS_FILE } from '../../lambda/refresh-credentials/model';
 import { bundleFunction } from '../../lib/refresher-code';
-import { World } from './world';
+import { eachTestIn, type World } from './world';
 
 const ROLE = 'arn:aws:iam::210987654321:role/pull';
 const LOGIN = { username: 'robot', password: 'gR7pQ2xW9kLm4Zs8' };
 
 let world: World;
 
-beforeEach(async () => {
-  world = await World.start();
-});
-
-afterEach(async () => {
-  await world.stop();
-  expect(world.leaks()).toEqual([]);
+eachTestIn((fresh) => {
+  world = fresh;
 });
 
 const ecr = async (): Promise<Registry> => ({ type: 'ecr', repositories: ['my-worker'] });

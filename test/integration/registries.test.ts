@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import type { Registry } from '../../lambda/refresh-credentials/model';
 import type { OpenRegistry, OtherRegistryType } from '../../local/other-registries';
 import { pullAsWorker } from '../../local/worker';
-import { World } from './world';
+import { eachTestIn, type World } from './world';
 
 const IMAGE = ['acme/my-worker', '1.0.0'] as const;
 const VERIFY_IMAGE = 'acme/my-worker:1.0.0';
@@ -13,13 +13,8 @@ type StoredType = (typeof STORED)[number];
 
 let world: World;
 
-beforeEach(async () => {
-  world = await World.start();
-});
-
-afterEach(async () => {
-  await world.stop();
-  expect(world.leaks()).toEqual([]);
+eachTestIn((fresh) => {
+  world = fresh;
 });
 
 /** A registry with one image, and a secret whose login it accepts. */

@@ -133,3 +133,18 @@ export class World {
     rmSync(this.#directory, { recursive: true, force: true });
   }
 }
+
+/** Gives each test a world of its own, and searches all that came out of it for secrets. */
+export function eachTestIn(use: (world: World) => void): void {
+  let world: World;
+
+  beforeEach(async () => {
+    world = await World.start();
+    use(world);
+  });
+
+  afterEach(async () => {
+    await world.stop();
+    expect(world.leaks()).toEqual([]);
+  });
+}
