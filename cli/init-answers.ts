@@ -1,8 +1,8 @@
 /** What `init` asks, by flag or at the terminal. */
 
 import { DescribeRepositoriesCommand } from '@aws-sdk/client-ecr';
-import type { RunpodSettings } from '../lambda/refresh-credentials/model';
-import type { RegistryAuth } from '../lambda/refresh-credentials/runpod/route';
+import type { RunpodSettings } from '../lambda/core/model';
+import type { RegistryAuth } from '../lambda/core/runpod/route';
 import { wrongUse } from './errors';
 import type { InitFlags } from './init-options';
 import type { Operator } from './operator';

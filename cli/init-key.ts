@@ -5,10 +5,10 @@ import {
   GetSecretValueCommand,
   PutSecretValueCommand,
 } from '@aws-sdk/client-secrets-manager';
-import { parseApiKey } from '../lambda/refresh-credentials/api-key';
-import type { RunpodSettings, Secret } from '../lambda/refresh-credentials/model';
-import { isJsonObject, type JsonObject } from '../lambda/refresh-credentials/runpod/answer';
-import type { RegistryAuth } from '../lambda/refresh-credentials/runpod/route';
+import { parseApiKey } from '../lambda/core/api-key';
+import type { RunpodSettings, Secret } from '../lambda/core/model';
+import { isJsonObject, type JsonObject } from '../lambda/core/runpod/answer';
+import type { RegistryAuth } from '../lambda/core/runpod/route';
 import { CliError, isMarkedForDeletion, nameOf, wrongUse } from './errors';
 import type { InitFlags } from './init-options';
 import type { Operator } from './operator';

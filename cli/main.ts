@@ -1,7 +1,7 @@
 /** The operator's command line: commands, options, exit codes. */
 
 import { Command, CommanderError } from 'commander';
-import { RefresherError } from '../lambda/refresh-credentials/errors';
+import { RefresherError } from '../lambda/core/errors';
 import { ConfigError } from '../lib/config/mistakes';
 import { endWithClosedPipe } from '../local/closed-pipe';
 import { version } from '../package.json';

@@ -1,6 +1,6 @@
 /** Questions at the terminal. Each returns the answer, or ends the command when the person ends it. */
 
-import { Secret } from '../lambda/refresh-credentials/model';
+import { Secret } from '../lambda/core/model';
 import { CliError, wrongUse } from './errors';
 import { hasColour } from './output';
 import { terminalFor } from './terminal';

@@ -1,6 +1,6 @@
 /** Which images at Runpod are pulled with which registry auth. */
 
-import type { Target } from '../lambda/refresh-credentials/model';
+import type { Target } from '../lambda/core/model';
 import { ecrRegionOf, inspectImage, parseImageName } from './images';
 import type { Operator } from './operator';
 import { listWorkloads, type Workload } from './runpod/workloads';

@@ -7,7 +7,7 @@ import { Annotations, ArnFormat, Stack, Validations } from 'aws-cdk-lib';
 import { ManagedPolicy, Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
-import type { EcrRegistry, RefresherSettings, Registry } from '../lambda/refresh-credentials/model';
+import type { EcrRegistry, RefresherSettings, Registry } from '../lambda/core/model';
 import { ConfigError } from './config/mistakes';
 import { type Permission, type PolicyRoom, packPermissions } from './policy-packing';
 

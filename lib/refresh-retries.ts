@@ -13,7 +13,7 @@ const PAUSE = Duration.minutes(15);
 
 /**
  * Before the first try. Lambda's own tries take three minutes, so the queue's then come 10, 25, 40 and 55 minutes
- * after the failure: an outage of 50 minutes is over well before anything could ring (`local/simulation`).
+ * after the failure: an outage of 50 minutes is over well before anything could ring (`test/simulation`).
  */
 const FIRST_PAUSE = Duration.minutes(7);
 

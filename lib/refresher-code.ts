@@ -6,20 +6,20 @@ import { Names, Stage } from 'aws-cdk-lib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import { type BuildOptions, buildSync, type Metafile } from 'esbuild';
-import { type RefresherSettings, type Registry, SETTINGS_FILE } from '../lambda/refresh-credentials/model';
+import { type RefresherSettings, type Registry, SETTINGS_FILE } from '../lambda/core/model';
 import { cutSourceMap } from './source-map';
 
 const PROJECT_ROOT = join(__dirname, '..');
-const SOURCES = join(PROJECT_ROOT, 'lambda/refresh-credentials');
-const ENTRY = join(SOURCES, 'index.ts');
+const ENTRY = join(PROJECT_ROOT, 'lambda/refresh-credentials/index.ts');
 const DELEGATION_ENTRY = join(PROJECT_ROOT, 'lambda/delegate-repository/index.ts');
-const LEFT_OUT = join(SOURCES, 'left-out.ts');
+const REPLACEMENTS = join(PROJECT_ROOT, 'lambda/core/bundle');
+const LEFT_OUT = join(REPLACEMENTS, 'left-out.ts');
 
 /** What every bundle has in place of a package, so that no cold start pays for what Lambda has no use for (docs/decisions/0006). */
 const REPLACED: Readonly<Record<string, string>> = {
-  '@aws-sdk/credential-provider-node': join(SOURCES, 'environment-credentials.ts'),
+  '@aws-sdk/credential-provider-node': join(REPLACEMENTS, 'environment-credentials.ts'),
   '@smithy/core/event-streams': LEFT_OUT,
-  'node:process': join(SOURCES, 'global-process.ts'),
+  'node:process': join(REPLACEMENTS, 'global-process.ts'),
 };
 
 /** Packages that some registries need. A bundle has those of the registries in its settings. */

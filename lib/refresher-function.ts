@@ -4,7 +4,7 @@ import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { Architecture, Function as LambdaFunction, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import type { RefresherSettings } from '../lambda/refresh-credentials/model';
+import type { RefresherSettings } from '../lambda/core/model';
 import { ExecutionRole } from './execution-role';
 import { refresherCode } from './refresher-code';
 

@@ -2,7 +2,7 @@
 
 import { Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import type { RefresherSettings } from '../lambda/refresh-credentials/model';
+import type { RefresherSettings } from '../lambda/core/model';
 import { Alarms } from './alarms';
 import { refuseWrongPlaces } from './config/place';
 import type { RefresherConfig } from './config/schema';

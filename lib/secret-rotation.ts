@@ -6,7 +6,7 @@ import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { type IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import type { RefresherSettings } from '../lambda/refresh-credentials/model';
+import type { RefresherSettings } from '../lambda/core/model';
 import { ruleTarget } from './delivery';
 import { secretArn } from './execution-role';
 

@@ -1,5 +1,5 @@
+import type { RunpodSettings } from '../lambda/core/model';
 import { RUNPOD_PRINCIPAL_ARNS } from '../lambda/delegate-repository/model';
-import type { RunpodSettings } from '../lambda/refresh-credentials/model';
 import { AwsStandIn } from './aws/aws';
 import { OtherRegistries } from './other-registries';
 import { RegistryStandIn } from './registry';

@@ -1,7 +1,7 @@
 /** Makes an embedded cloud in which a configuration can run: what it names is there, and has lapsed. */
 
 import { randomBytes } from 'node:crypto';
-import type { Registry, Target } from '../lambda/refresh-credentials/model';
+import type { Registry, Target } from '../lambda/core/model';
 import type { RefresherConfig } from '../lib/config/schema';
 import { type EmbeddedCloud, LOCAL_REGION } from './cloud';
 import type { RunpodUser } from './runpod/accounts';

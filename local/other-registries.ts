@@ -1,4 +1,4 @@
-import type { Registry } from '../lambda/refresh-credentials/model';
+import type { Registry } from '../lambda/core/model';
 import { RegistryStandIn } from './registry';
 import { type Authenticate, basicAuthentication } from './registry-authentication';
 import { TokenServiceStandIn } from './token-service';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createColors } from 'picocolors';
-import type { RefreshReport, Target } from '../lambda/refresh-credentials/model';
+import type { RefreshReport, Target } from '../lambda/core/model';
 import { readConfigFile } from '../lib/config/load';
 import { ConfigError } from '../lib/config/mistakes';
 import type { RefresherConfig } from '../lib/config/schema';

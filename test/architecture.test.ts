@@ -15,7 +15,7 @@ const ARROWS: readonly (readonly [directory: string, mayImport: RegExp])[] = [
   ['lib', /^lambda\/[a-z-]+\/model$/],
   ['lambda', /^package\.json$/],
   ['scripts', /^lib\//],
-  ['cli', /^(lib\/|lambda\/refresh-credentials\/|local\/(start|closed-pipe)$|package\.json$)/],
+  ['cli', /^(lib\/|lambda\/(core|refresh-credentials)\/|local\/(start|closed-pipe)$|package\.json$)/],
 ];
 
 describe('the tree', () => {

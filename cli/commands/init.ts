@@ -2,7 +2,7 @@
 
 import { existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import type { RunpodSettings } from '../../lambda/refresh-credentials/model';
+import type { RunpodSettings } from '../../lambda/core/model';
 import { parseConfig } from '../../lib/config/parse';
 import { CliError, EXIT, wrongUse } from '../errors';
 import { askTarget, RUNPOD, requireFlags, type TargetAnswers } from '../init-answers';

@@ -1,6 +1,6 @@
 /** `refresh`: runs the deployed function now and tells its story. */
 
-import type { RefreshedTarget } from '../../lambda/refresh-credentials/model';
+import type { RefreshedTarget } from '../../lambda/core/model';
 import { type LogLine, readHistory } from '../deployment/history';
 import { type InvocationOutcome, invokeFunction } from '../deployment/invoke';
 import { requireStack } from '../deployment/stack';

@@ -1,8 +1,8 @@
 /** Runs the deployed function now. */
 
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import type { RefreshReport } from '../../lambda/refresh-credentials/model';
-import { isJsonObject } from '../../lambda/refresh-credentials/runpod/answer';
+import type { RefreshReport } from '../../lambda/core/model';
+import { isJsonObject } from '../../lambda/core/runpod/answer';
 import { type LogLine, parseLog } from './history';
 
 /** A little more than the function's own time-out of five minutes. */

@@ -1,7 +1,7 @@
 /** The links that hold before anything is deployed: identity, configuration, secret, key, registry auths, images. */
 
-import { OperatorMustActError } from '../../lambda/refresh-credentials/errors';
-import type { Target } from '../../lambda/refresh-credentials/model';
+import { OperatorMustActError } from '../../lambda/core/errors';
+import type { Target } from '../../lambda/core/model';
 import { ConfigError } from '../../lib/config/mistakes';
 import { describeAwsError, isAccessDenied, isMarkedForDeletion } from '../errors';
 import { inspectImage, parseImageName, WORKER_PLATFORM } from '../images';

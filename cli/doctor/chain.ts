@@ -1,6 +1,6 @@
 /** The chain from your AWS identity to the workers at Runpod and to whoever is paged, walked link by link. */
 
-import { asRefresherError, RefresherError } from '../../lambda/refresh-credentials/errors';
+import { asRefresherError, RefresherError } from '../../lambda/core/errors';
 import { ConfigError } from '../../lib/config/mistakes';
 import { CliError, describeAwsError } from '../errors';
 

@@ -1,6 +1,6 @@
 /** The last link: who pulls with the registry auths. */
 
-import { RefresherError } from '../../lambda/refresh-credentials/errors';
+import { RefresherError } from '../../lambda/core/errors';
 import type { Operator } from '../operator';
 import { commandLine, deployCommand } from '../options';
 import { type Use, usesOf, type WrittenAuth } from '../usage';

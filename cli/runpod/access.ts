@@ -1,14 +1,10 @@
 /** What a Runpod API key may do, on each of Runpod's APIs. */
 
-import {
-  ApiKeyRefusedError,
-  OperatorMustActError,
-  RouteCannotError,
-} from '../../lambda/refresh-credentials/errors';
-import { type RouteName, type RunpodSettings, Secret } from '../../lambda/refresh-credentials/model';
-import { Pacer } from '../../lambda/refresh-credentials/rate-limit';
-import type { RegistryAuth, RouteCall, RunpodRoute } from '../../lambda/refresh-credentials/runpod/route';
-import { createRoutes } from '../../lambda/refresh-credentials/runpod/routes';
+import { ApiKeyRefusedError, OperatorMustActError, RouteCannotError } from '../../lambda/core/errors';
+import { type RouteName, type RunpodSettings, Secret } from '../../lambda/core/model';
+import { Pacer } from '../../lambda/core/rate-limit';
+import type { RegistryAuth, RouteCall, RunpodRoute } from '../../lambda/core/runpod/route';
+import { createRoutes } from '../../lambda/core/runpod/routes';
 import type { Operator } from '../operator';
 
 /** How a key fares on one route. */

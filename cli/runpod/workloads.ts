@@ -1,8 +1,8 @@
 /** Who uses a registry auth at Runpod: templates, serverless endpoints and pods. */
 
-import { OperatorMustActError, TransientError } from '../../lambda/refresh-credentials/errors';
-import type { RunpodSettings, Secret } from '../../lambda/refresh-credentials/model';
-import { isJsonObject, readAnswer } from '../../lambda/refresh-credentials/runpod/answer';
+import { OperatorMustActError, TransientError } from '../../lambda/core/errors';
+import type { RunpodSettings, Secret } from '../../lambda/core/model';
+import { isJsonObject, readAnswer } from '../../lambda/core/runpod/answer';
 import type { Operator } from '../operator';
 
 /** One user of an image. Its environment may hold secrets, so nothing else is kept of it. */

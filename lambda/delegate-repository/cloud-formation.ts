@@ -1,8 +1,8 @@
 /** CloudFormation's side of a custom resource: what it asks, and how it is answered. */
 
-import { InvalidEventError, OperatorMustActError, TransientError } from '../refresh-credentials/errors';
-import type { SendHttp } from '../refresh-credentials/http';
-import { isJsonObject, type JsonObject } from '../refresh-credentials/runpod/answer';
+import { InvalidEventError, OperatorMustActError, TransientError } from '../core/errors';
+import type { SendHttp } from '../core/http';
+import { isJsonObject, type JsonObject } from '../core/runpod/answer';
 import type { DelegationProperties } from './model';
 
 /** What CloudFormation asks. Its `responseUrl` is signed and belongs in no log. */

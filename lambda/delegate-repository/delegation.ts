@@ -1,14 +1,9 @@
 /** The use case: let Runpod pull a repository, and take that back. Knows no SDK and no CloudFormation. */
 
-import type { Clock } from '../refresh-credentials/clock';
-import {
-  asRefresherError,
-  OperatorMustActError,
-  type RefresherError,
-  TransientError,
-} from '../refresh-credentials/errors';
-import type { Secret } from '../refresh-credentials/model';
-import { ApiKeyOfRun } from '../refresh-credentials/runpod/api-key-of-run';
+import type { Clock } from '../core/clock';
+import { asRefresherError, OperatorMustActError, type RefresherError, TransientError } from '../core/errors';
+import type { Secret } from '../core/model';
+import { ApiKeyOfRun } from '../core/runpod/api-key-of-run';
 import type { DelegationProperties } from './model';
 import { ownStatement, pullStatement, withoutStatement, withStatement } from './policy-text';
 import { describeRepository, parseRepositoryArn, type Repository } from './repository';

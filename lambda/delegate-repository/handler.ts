@@ -1,7 +1,7 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { Context } from 'aws-lambda';
-import { asRefresherError, OperatorMustActError } from '../refresh-credentials/errors';
-import type { SendHttp } from '../refresh-credentials/http';
+import { asRefresherError, OperatorMustActError } from '../core/errors';
+import type { SendHttp } from '../core/http';
 import {
   type CustomResourceRequest,
   type Outcome,

@@ -1,12 +1,12 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { SecretsProvider } from '@aws-lambda-powertools/parameters/secrets';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { createApiKeyReader } from '../refresh-credentials/api-key';
-import { AWS_CLIENT_DEFAULTS } from '../refresh-credentials/aws';
-import { systemClock as clock } from '../refresh-credentials/clock';
-import { createHttp } from '../refresh-credentials/http';
-import { DEFAULT_RETRY_POLICY } from '../refresh-credentials/retry';
-import { sendOverNetwork } from '../refresh-credentials/transport';
+import { createApiKeyReader } from '../core/api-key';
+import { AWS_CLIENT_DEFAULTS } from '../core/aws';
+import { systemClock as clock } from '../core/clock';
+import { createHttp } from '../core/http';
+import { DEFAULT_RETRY_POLICY } from '../core/retry';
+import { sendOverNetwork } from '../core/transport';
 import { createDelegationHandler } from './handler';
 import { createRepositoryPolicies } from './repository-policy';
 import { createRunpodDelegations } from './runpod-delegations';

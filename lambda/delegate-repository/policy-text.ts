@@ -4,8 +4,8 @@
  * The policy belongs to the repository's owner. So a text that is not understood is refused, never replaced.
  */
 
-import { OperatorMustActError } from '../refresh-credentials/errors';
-import { isJsonObject, type JsonObject } from '../refresh-credentials/runpod/answer';
+import { OperatorMustActError } from '../core/errors';
+import { isJsonObject, type JsonObject } from '../core/runpod/answer';
 import { STATEMENT_SID } from './model';
 
 /** What a pull needs. `ecr:GetAuthorizationToken` has no effect in a repository's policy: it knows no resource. */

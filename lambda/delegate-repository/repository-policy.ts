@@ -4,10 +4,10 @@ import {
   GetRepositoryPolicyCommand,
   SetRepositoryPolicyCommand,
 } from '@aws-sdk/client-ecr';
-import { AWS_CLIENT_DEFAULTS, callAws } from '../refresh-credentials/aws';
-import type { Clock } from '../refresh-credentials/clock';
-import { OperatorMustActError, TransientError } from '../refresh-credentials/errors';
-import { Memo } from '../refresh-credentials/memo';
+import { AWS_CLIENT_DEFAULTS, callAws } from '../core/aws';
+import type { Clock } from '../core/clock';
+import { OperatorMustActError, TransientError } from '../core/errors';
+import { Memo } from '../core/memo';
 import { describeRepository, type Repository } from './repository';
 
 /** Size that ECR allows a repository's policy (Amazon ECR API reference, SetRepositoryPolicy), in bytes. */

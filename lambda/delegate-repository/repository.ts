@@ -1,4 +1,4 @@
-import { OperatorMustActError } from '../refresh-credentials/errors';
+import { OperatorMustActError } from '../core/errors';
 
 /** An ECR repository, taken apart. */
 export interface Repository {

@@ -1,15 +1,9 @@
-import type { Clock } from '../refresh-credentials/clock';
-import { OperatorMustActError, RouteCannotError, TransientError } from '../refresh-credentials/errors';
-import type { SendHttp } from '../refresh-credentials/http';
-import type { Secret } from '../refresh-credentials/model';
-import {
-  CANNOT,
-  isJsonObject,
-  type JsonObject,
-  parseJson,
-  readAnswer,
-} from '../refresh-credentials/runpod/answer';
-import type { HttpAnswer, HttpRequest } from '../refresh-credentials/transport';
+import type { Clock } from '../core/clock';
+import { OperatorMustActError, RouteCannotError, TransientError } from '../core/errors';
+import type { SendHttp } from '../core/http';
+import type { Secret } from '../core/model';
+import { CANNOT, isJsonObject, type JsonObject, parseJson, readAnswer } from '../core/runpod/answer';
+import type { HttpAnswer, HttpRequest } from '../core/transport';
 import { describeRepository, type Repository } from './repository';
 
 /** How to reach Runpod's delegations. */

@@ -1,5 +1,5 @@
-import { InvalidEventError } from './errors';
-import type { Target } from './model';
+import { InvalidEventError } from '../core/errors';
+import type { Target } from '../core/model';
 
 /** What an event asks for. */
 export interface EventRequest {

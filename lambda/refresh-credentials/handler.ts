@@ -1,10 +1,10 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { Context } from 'aws-lambda';
-import type { ApiKeyAges } from './api-key-age';
-import { RefreshFailedError } from './errors';
+import type { ApiKeyAges } from '../core/api-key-age';
+import { RefreshFailedError } from '../core/errors';
+import type { RefreshedTarget, RefresherSettings, RefreshReport } from '../core/model';
 import { chooseTargets, parseEvent } from './event';
 import type { PublishMetrics } from './metrics';
-import type { RefreshedTarget, RefresherSettings, RefreshReport } from './model';
 import { isSuccess, type RefreshPorts, refresh, type TargetSuccess } from './refresh';
 import { Resumption } from './resumption';
 import { logRun, metricsOf } from './telemetry';

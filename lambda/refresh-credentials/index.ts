@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { Logger } from '@aws-lambda-powertools/logger';
-import { systemClock } from './clock';
+import { systemClock } from '../core/clock';
+import { type RefresherSettings, SETTINGS_FILE } from '../core/model';
+import { nameSourcesInStackTraces } from '../core/stack-trace';
 import { createHandler } from './handler';
 import { embeddedMetricLine } from './metrics';
-import { type RefresherSettings, SETTINGS_FILE } from './model';
 import { createPorts } from './ports';
-import { nameSourcesInStackTraces } from './stack-trace';
 
 nameSourcesInStackTraces(new URL('index.mjs.map', import.meta.url));
 

@@ -1,4 +1,4 @@
-import { METRIC_NAMESPACE, type MetricName } from './model';
+import { METRIC_NAMESPACE, type MetricName } from '../core/model';
 
 /** CloudWatch's names of the units. */
 const UNITS: Readonly<Record<MetricName, 'Count' | 'None'>> = {

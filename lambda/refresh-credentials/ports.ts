@@ -1,20 +1,20 @@
 import { SecretsProvider } from '@aws-lambda-powertools/parameters/secrets';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { createApiKeyReader } from './api-key';
-import { type ApiKeyAges, watchApiKeyAges } from './api-key-age';
-import { AWS_CLIENT_DEFAULTS } from './aws';
-import type { Clock } from './clock';
-import { createHttp } from './http';
-import { Memo } from './memo';
-import type { RefresherSettings } from './model';
+import { createApiKeyReader } from '../core/api-key';
+import { type ApiKeyAges, watchApiKeyAges } from '../core/api-key-age';
+import { AWS_CLIENT_DEFAULTS } from '../core/aws';
+import type { Clock } from '../core/clock';
+import { createHttp } from '../core/http';
+import { Memo } from '../core/memo';
+import type { RefresherSettings } from '../core/model';
+import { createProof } from '../core/registries/oci-proof';
+import { createRegistries } from '../core/registries/registries';
+import { DEFAULT_RETRY_POLICY } from '../core/retry';
+import { RunpodAccount } from '../core/runpod/account';
+import { createRoutes } from '../core/runpod/routes';
+import { createSecretReader, type ReadSecret } from '../core/secret-value';
+import { sendOverNetwork } from '../core/transport';
 import type { RefreshPorts } from './refresh';
-import { createProof } from './registries/oci-proof';
-import { createRegistries } from './registries/registries';
-import { DEFAULT_RETRY_POLICY } from './retry';
-import { RunpodAccount } from './runpod/account';
-import { createRoutes } from './runpod/routes';
-import { createSecretReader, type ReadSecret } from './secret-value';
-import { sendOverNetwork } from './transport';
 
 /** The use case's ports, and what is learnt in passing by the clients behind them. */
 export interface WiredPorts {

@@ -1,13 +1,13 @@
-import type { ReadApiKey } from './api-key';
-import type { Clock } from './clock';
-import { mapConcurrently } from './concurrency';
-import { asRefresherError, type FailedTarget, OperatorMustActError, TransientError } from './errors';
-import { Memo } from './memo';
-import type { Credential, RefreshedTarget, Registry, RouteName, Secret, Target } from './model';
-import type { Proof, Prove } from './registries/oci-proof';
-import { findByName, type RunpodAccount, registryAuthMissing, type Written } from './runpod/account';
-import { ApiKeyOfRun } from './runpod/api-key-of-run';
-import type { RegistryAuth } from './runpod/route';
+import type { ReadApiKey } from '../core/api-key';
+import type { Clock } from '../core/clock';
+import { mapConcurrently } from '../core/concurrency';
+import { asRefresherError, type FailedTarget, OperatorMustActError, TransientError } from '../core/errors';
+import { Memo } from '../core/memo';
+import type { Credential, RefreshedTarget, Registry, RouteName, Secret, Target } from '../core/model';
+import type { Proof, Prove } from '../core/registries/oci-proof';
+import { findByName, type RunpodAccount, registryAuthMissing, type Written } from '../core/runpod/account';
+import { ApiKeyOfRun } from '../core/runpod/api-key-of-run';
+import type { RegistryAuth } from '../core/runpod/route';
 
 /** Enough to hide the latency of each write, few enough that a quota is not overrun before it is known. */
 const CONCURRENT_TARGETS = 10;

@@ -1,6 +1,6 @@
-import type { Clock } from './clock';
-import { type FailedTarget, OutOfTimeError } from './errors';
-import type { Target } from './model';
+import type { Clock } from '../core/clock';
+import { type FailedTarget, OutOfTimeError } from '../core/errors';
+import type { Target } from '../core/model';
 import type { TargetSuccess } from './refresh';
 
 /** A retry later than this begins anew: its run's first credentials have lost too much of their life. */

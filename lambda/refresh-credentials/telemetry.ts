@@ -1,5 +1,5 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
-import { type FailedTarget, OperatorMustActError, UnexpectedError } from './errors';
+import { type FailedTarget, OperatorMustActError, UnexpectedError } from '../core/errors';
 import type { RunMetrics } from './metrics';
 import type { TargetSuccess } from './refresh';
 

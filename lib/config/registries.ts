@@ -1,7 +1,7 @@
 /** The kinds of registry: what each is told in the configuration, and how its images are called. */
 
 import { z } from 'zod';
-import type { Registry } from '../../lambda/refresh-credentials/model';
+import type { Registry } from '../../lambda/core/model';
 import { externalId, region, registryUrl, repositoryName, roleArn, secretId, textLike } from './grammar';
 
 /** What the name of an image must look like behind a kind of registry; the general grammar holds as well. */

@@ -1,8 +1,8 @@
 /** The configuration file's schema. `refresher.schema.json` is generated from it, descriptions included. */
 
 import { z } from 'zod';
+import { ECR_TOKEN_LIFE_HOURS } from '../../lambda/core/model';
 import { RUNPOD_PRINCIPAL_ARNS } from '../../lambda/delegate-repository/model';
-import { ECR_TOKEN_LIFE_HOURS } from '../../lambda/refresh-credentials/model';
 import {
   apiUrl,
   email,

@@ -1,6 +1,6 @@
 /** From the configuration to what the function is told. */
 
-import type { RefresherSettings, Target } from '../../lambda/refresh-credentials/model';
+import type { RefresherSettings, Target } from '../../lambda/core/model';
 import { imageWithin, toRegistry } from './registries';
 import type { RefresherConfig } from './schema';
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { RouteName } from '../../lambda/refresh-credentials/model';
+import type { RouteName } from '../../lambda/core/model';
 import type { StoredDelegation } from './delegations';
 
 /** A registry auth as Runpod keeps it, credential included. */

@@ -1,4 +1,4 @@
-import type { RouteName } from '../../lambda/refresh-credentials/model';
+import type { RouteName } from '../../lambda/core/model';
 import type { ReceivedRequest, StandInAnswer } from '../stand-in-server';
 import type { AuthWrite, RunpodUser, StoredAuth } from './accounts';
 

@@ -1,4 +1,4 @@
-import type { RouteName, RunpodSettings } from '../../lambda/refresh-credentials/model';
+import type { RouteName, RunpodSettings } from '../../lambda/core/model';
 import type { StandInClock } from '../stand-in-clock';
 import { type ReceivedRequest, type StandInAnswer, StandInServer } from '../stand-in-server';
 import { type KeyScope, RunpodUser } from './accounts';

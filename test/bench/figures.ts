@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
-import type { RefresherSettings } from '../../lambda/refresh-credentials/model';
+import type { RefresherSettings } from '../../lambda/core/model';
 import { bundleFunction } from '../../lib/refresher-code';
 import { type EmbeddedCloud, startEmbeddedCloud } from '../../local/cloud';
 import { lambdaEnvironment } from '../../local/lambda-process';

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { RefreshReport } from '../../lambda/refresh-credentials/model';
+import type { RefreshReport } from '../../lambda/core/model';
 import { parseConfig } from '../../lib/config/parse';
 import { type EmbeddedCloud, startEmbeddedCloud } from '../../local/cloud';
 import { LambdaRuntime } from '../../local/lambda-runtime';

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { RefreshReport, RunpodSettings } from '../../lambda/refresh-credentials/model';
+import type { RefreshReport, RunpodSettings } from '../../lambda/core/model';
 import type { Fault, FaultWhen } from '../../local/faults';
 import type { Invocation } from '../../local/lambda-runtime';
 import type { TargetSketch, World } from '../integration/world';

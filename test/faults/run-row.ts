@@ -1,4 +1,4 @@
-import type { RefreshReport } from '../../lambda/refresh-credentials/model';
+import type { RefreshReport } from '../../lambda/core/model';
 import type { Invocation } from '../../local/lambda-runtime';
 import type { ReceivedRequest } from '../../local/stand-in-server';
 import { World } from '../integration/world';

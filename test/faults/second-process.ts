@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { RefreshReport } from '../../lambda/refresh-credentials/model';
+import type { RefreshReport } from '../../lambda/core/model';
 import { type Invocation, LambdaRuntime } from '../../local/lambda-runtime';
 import type { TargetSketch, World } from '../integration/world';
 import { findLeaks } from '../support/find-leaks';

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type RefresherSettings, type Registry, SETTINGS_FILE } from '../../lambda/refresh-credentials/model';
+import { type RefresherSettings, type Registry, SETTINGS_FILE } from '../../lambda/core/model';
 import { bundleFunction } from '../../lib/refresher-code';
 import { eachTestIn, type World } from './world';
 

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import type { Registry } from '../../lambda/refresh-credentials/model';
+import type { Registry } from '../../lambda/core/model';
 import type { OpenRegistry, OtherRegistryType } from '../../local/other-registries';
 import { pullAsWorker } from '../../local/worker';
 import { eachTestIn, type World } from './world';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { createSimulation, type Simulation } from '../../local/simulation/simulation';
+import { createSimulation, type Simulation } from '../simulation/simulation';
 import { ASSET_VARIABLE } from './global-setup';
 import { World } from './world';
 

@@ -2,12 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type {
-  RefresherSettings,
-  RefreshReport,
-  RunpodSettings,
-  Target,
-} from '../../lambda/refresh-credentials/model';
+import type { RefresherSettings, RefreshReport, RunpodSettings, Target } from '../../lambda/core/model';
 import { type EmbeddedCloud, startEmbeddedCloud } from '../../local/cloud';
 import { type Invocation, LambdaRuntime } from '../../local/lambda-runtime';
 import type { RunpodUser } from '../../local/runpod/accounts';

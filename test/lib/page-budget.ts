@@ -5,7 +5,7 @@
  * are complete, CloudWatch looks two periods further back than the alarm says, and every figure arrives late.
  */
 
-import { ECR_TOKEN_LIFE_HOURS } from '../../lambda/refresh-credentials/model';
+import { ECR_TOKEN_LIFE_HOURS } from '../../lambda/core/model';
 import { type AlarmFacts, type TemplateFacts, templateFacts } from './template-facts';
 
 /** From sending a metric to the notification, in minutes: ingestion, evaluation, delivery. */

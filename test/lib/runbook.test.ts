@@ -98,7 +98,7 @@ describe('docs/runbook.md', () => {
   });
 
   it('tells how to mend every reason for which a person must act', () => {
-    const errors = readFileSync(join(ROOT, 'lambda/refresh-credentials/errors.ts'), 'utf8');
+    const errors = readFileSync(join(ROOT, 'lambda/core/errors.ts'), 'utf8');
     const [, union = ''] = /type OperatorReason =([^;]+);/.exec(errors) ?? [];
     const reasons = [...union.matchAll(/'([a-z-]+)'/g)].map(([, reason]) => reason);
 

@@ -1,4 +1,4 @@
-import type { RouteName } from '../../lambda/refresh-credentials/model';
+import type { RouteName } from '../../lambda/core/model';
 import type { RunpodUser } from '../../local/runpod/accounts';
 import { RunpodStandIn } from '../../local/runpod/runpod';
 import { StandInClock } from '../../local/stand-in-clock';

@@ -5,9 +5,9 @@ import {
   type RefresherSettings,
   Secret,
   type Target,
-} from '../../lambda/refresh-credentials/model';
+} from '../../lambda/core/model';
+import type { HttpAnswer } from '../../lambda/core/transport';
 import type { TargetSuccess } from '../../lambda/refresh-credentials/refresh';
-import type { HttpAnswer } from '../../lambda/refresh-credentials/transport';
 import { NOON } from './fake-clock';
 
 /** A registry as a target names it: ECR in the function's own region and account. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../../lambda/refresh-credentials/clock';
+import type { Clock } from '../../lambda/core/clock';
 
 /** Noon of an ordinary day, in milliseconds since the epoch. */
 export const NOON = Date.parse('2026-11-21T12:00:00Z');

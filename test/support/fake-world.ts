@@ -1,14 +1,9 @@
-import { Memo } from '../../lambda/refresh-credentials/memo';
-import {
-  type Credential,
-  type Registry,
-  type RouteName,
-  Secret,
-} from '../../lambda/refresh-credentials/model';
+import { Memo } from '../../lambda/core/memo';
+import { type Credential, type Registry, type RouteName, Secret } from '../../lambda/core/model';
+import type { Proof } from '../../lambda/core/registries/oci-proof';
+import { RunpodAccount } from '../../lambda/core/runpod/account';
+import type { RunpodRoute } from '../../lambda/core/runpod/route';
 import type { RefreshPorts } from '../../lambda/refresh-credentials/refresh';
-import type { Proof } from '../../lambda/refresh-credentials/registries/oci-proof';
-import { RunpodAccount } from '../../lambda/refresh-credentials/runpod/account';
-import type { RunpodRoute } from '../../lambda/refresh-credentials/runpod/route';
 import { aCredential } from './builders';
 import { FakeClock } from './fake-clock';
 import { aRoute } from './fake-route';

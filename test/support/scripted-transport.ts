@@ -1,4 +1,4 @@
-import type { HttpAnswer, HttpRequest, Transport } from '../../lambda/refresh-credentials/transport';
+import type { HttpAnswer, HttpRequest, Transport } from '../../lambda/core/transport';
 
 /** What becomes of one request: an answer, a failure, or whatever a function of the request decides. */
 export type Step = HttpAnswer | Error | ((request: HttpRequest) => HttpAnswer | Error | Promise<HttpAnswer>);

@@ -1,3 +1,5 @@
+import { OperatorMustActError, TransientError } from '../../../lambda/core/errors';
+import { Secret } from '../../../lambda/core/model';
 import {
   type DelegationPorts,
   dissolve,
@@ -8,8 +10,6 @@ import { type DelegationProperties, RUNPOD_PRINCIPAL_ARNS } from '../../../lambd
 import { ownStatement } from '../../../lambda/delegate-repository/policy-text';
 import type { PolicyEdit } from '../../../lambda/delegate-repository/repository-policy';
 import { UnconfirmedError } from '../../../lambda/delegate-repository/runpod-delegations';
-import { OperatorMustActError, TransientError } from '../../../lambda/refresh-credentials/errors';
-import { Secret } from '../../../lambda/refresh-credentials/model';
 import { FakeClock, NOON } from '../../support/fake-clock';
 
 const DENIED = new OperatorMustActError('permission-missing', 'not allowed');

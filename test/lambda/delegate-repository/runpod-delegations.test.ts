@@ -1,17 +1,13 @@
+import { ApiKeyRefusedError, OperatorMustActError, TransientError } from '../../../lambda/core/errors';
+import { createHttp } from '../../../lambda/core/http';
+import { Secret } from '../../../lambda/core/model';
+import type { HttpAnswer } from '../../../lambda/core/transport';
 import { parseRepositoryArn } from '../../../lambda/delegate-repository/repository';
 import {
   createRunpodDelegations,
   DelegationsUnavailableError,
   UnconfirmedError,
 } from '../../../lambda/delegate-repository/runpod-delegations';
-import {
-  ApiKeyRefusedError,
-  OperatorMustActError,
-  TransientError,
-} from '../../../lambda/refresh-credentials/errors';
-import { createHttp } from '../../../lambda/refresh-credentials/http';
-import { Secret } from '../../../lambda/refresh-credentials/model';
-import type { HttpAnswer } from '../../../lambda/refresh-credentials/transport';
 import { FakeClock, NOON } from '../../support/fake-clock';
 import { type Step, scriptedTransport } from '../../support/scripted-transport';
 

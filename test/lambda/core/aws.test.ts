@@ -1,0 +1,146 @@
+import { GetParameterError } from '@aws-lambda-powertools/parameters/errors';
+import { type AwsCall, callAws, meaningOfAwsError } from '../../../lambda/core/aws';
+import { OperatorMustActError, TransientError } from '../../../lambda/core/errors';
+import { anAwsError } from '../../support/builders';
+import { FakeClock, NOON } from '../../support/fake-clock';
+import { findLeaks } from '../../support/find-leaks';
+import { rejectionOf } from '../../support/thrown';
+
+const CALL: AwsCall = {
+  name: 'ecr:GetAuthorizationToken',
+  deadlineMs: NOON + 60_000,
+  reason: 'configuration-wrong',
+};
+const SECRET = 'rpa_Vq7Zt2LmXwK9QpB3sTyU';
+
+describe('meaningOfAwsError', () => {
+  it.each<[string, number, string]>([
+    ['AccessDeniedException', 400, 'permission-missing'],
+    ['AccessDenied', 403, 'permission-missing'],
+    ['UnauthorizedOperation', 403, 'permission-missing'],
+    ['ResourceNotFoundException', 400, 'configuration-wrong'],
+    ['InvalidParameterException', 400, 'configuration-wrong'],
+    ['UnrecognizedClientException', 400, 'configuration-wrong'],
+    ['DecryptionFailure', 400, 'configuration-wrong'],
+  ])('asks a person for %s (%d)', (name, status, reason) => {
+    const meaning = meaningOfAwsError(anAwsError(name, status, { message: 'in its own words' }), CALL);
+
+    expect(meaning).toBeInstanceOf(OperatorMustActError);
+    expect(meaning).toMatchObject({ reason });
+    expect(meaning.message).toBe(`ecr:GetAuthorizationToken: ${name}: in its own words`);
+  });
+
+  it.each<[string, number]>([
+    ['ThrottlingException', 400],
+    ['Throttling', 400],
+    ['TooManyRequestsException', 429],
+    ['RequestLimitExceeded', 400],
+    ['SlowDown', 400],
+    ['ExpiredTokenException', 400],
+    ['ExpiredToken', 403],
+    ['RequestExpired', 400],
+    ['RequestTimeout', 408],
+    ['RequestTimeTooSkewed', 403],
+    ['SomethingElse', 408],
+    ['SomethingElse', 429],
+    ['ServerException', 500],
+    ['ServiceUnavailable', 503],
+  ])('waits for %s (%d) to pass', (name, status) => {
+    const meaning = meaningOfAwsError(anAwsError(name, status), CALL);
+
+    expect(meaning).toBeInstanceOf(TransientError);
+    expect(meaning.message).toContain(name);
+  });
+
+  it.each<[string, unknown, string]>([
+    ['a time-out', Object.assign(new Error('x'), { name: 'TimeoutError' }), 'TimeoutError'],
+    ['a closed port', Object.assign(new Error('x'), { code: 'ECONNREFUSED' }), 'ECONNREFUSED'],
+    [
+      'missing credentials',
+      Object.assign(new Error('x'), { name: 'CredentialsProviderError' }),
+      'CredentialsProviderError',
+    ],
+    ['a parser', new SyntaxError(`Unexpected token in ${SECRET}`), 'SyntaxError'],
+    ['a text', SECRET, 'string'],
+    ['nothing', undefined, 'undefined'],
+  ])('keeps of %s the name only', (_, thrown, name) => {
+    const meaning = meaningOfAwsError(thrown, CALL);
+
+    expect(meaning).toBeInstanceOf(TransientError);
+    expect(meaning.message).toBe(`ecr:GetAuthorizationToken: ${name}`);
+    expect(findLeaks(`${meaning.stack} ${JSON.stringify(meaning)}`, { SECRET })).toEqual([]);
+  });
+
+  it('drops the message of a parser though the SDK has noted the status on it', () => {
+    const thrown = Object.assign(new SyntaxError(`Unexpected token in ${SECRET}`), {
+      $metadata: { httpStatusCode: 403 },
+    });
+
+    const meaning = meaningOfAwsError(thrown, CALL);
+
+    expect(meaning.message).toBe('ecr:GetAuthorizationToken: SyntaxError');
+  });
+
+  it('looks into what Powertools has wrapped', () => {
+    const denied = anAwsError('AccessDeniedException', 400, { message: 'not authorized' });
+    const wrapped = new GetParameterError(denied.message, { cause: denied });
+
+    const meaning = meaningOfAwsError(wrapped, CALL);
+
+    expect(meaning).toMatchObject({ reason: 'permission-missing' });
+    expect(meaning.message).toBe('ecr:GetAuthorizationToken: AccessDeniedException: not authorized');
+  });
+
+  it('adds how to mend it where the call knows', () => {
+    const call = { ...CALL, mends: { ResourceNotFoundException: 'Make it with: this' } };
+
+    const known = meaningOfAwsError(anAwsError('ResourceNotFoundException', 400), call);
+    const other = meaningOfAwsError(anAwsError('InvalidParameterException', 400), call);
+
+    expect(known.message).toMatch(/the service says so Make it with: this$/);
+    expect(other.message).toMatch(/the service says so$/);
+  });
+
+  it('does not carry a message without end into the log', () => {
+    const meaning = meaningOfAwsError(anAwsError('AccessDenied', 403, { message: 'x'.repeat(5_000) }), CALL);
+
+    expect(meaning.message.length).toBeLessThan(500);
+  });
+});
+
+describe('callAws', () => {
+  it('hands back what the call brings', async () => {
+    await expect(callAws(CALL, new FakeClock(), async () => 'token')).resolves.toBe('token');
+  });
+
+  it('never throws the own error of the SDK', async () => {
+    const failure = await rejectionOf(
+      callAws(CALL, new FakeClock(), () => Promise.reject(anAwsError('AccessDenied', 403))),
+    );
+
+    expect(failure).toBeInstanceOf(OperatorMustActError);
+    expect((failure as Error).cause).toBeUndefined();
+  });
+
+  it('stops waiting at the deadline', async () => {
+    const call = { ...CALL, deadlineMs: NOON + 15 };
+
+    const failure = await rejectionOf(callAws(call, new FakeClock(), () => new Promise(() => undefined)));
+
+    expect(failure).toEqual(new TransientError('ecr:GetAuthorizationToken: no answer within 15 ms'));
+  });
+
+  it('does not begin a call after the deadline', async () => {
+    let sent = 0;
+    const call = { ...CALL, deadlineMs: NOON };
+
+    const failure = await rejectionOf(
+      callAws(call, new FakeClock(), async () => {
+        sent += 1;
+      }),
+    );
+
+    expect(failure).toBeInstanceOf(TransientError);
+    expect(sent).toBe(0);
+  });
+});

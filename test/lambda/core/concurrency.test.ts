@@ -1,0 +1,74 @@
+import { mapConcurrently } from '../../../lambda/core/concurrency';
+import { Memo } from '../../../lambda/core/memo';
+import { FakeClock } from '../../support/fake-clock';
+
+describe('mapConcurrently', () => {
+  it('keeps the order of the items, whichever is done first', async () => {
+    const clock = new FakeClock();
+
+    const results = await mapConcurrently([30, 10, 20], 3, async (ms) => {
+      await clock.pass(ms);
+      return ms * 2;
+    });
+
+    expect(results).toEqual([60, 20, 40]);
+  });
+
+  it.each([
+    [1, 1],
+    [4, 4],
+    [50, 20],
+  ])('with a limit of %d has %d of twenty on their way', async (limit, expected) => {
+    const clock = new FakeClock();
+    let onTheirWay = 0;
+    let most = 0;
+
+    await mapConcurrently(Array.from({ length: 20 }), limit, async () => {
+      onTheirWay += 1;
+      most = Math.max(most, onTheirWay);
+      await clock.pass(5);
+      onTheirWay -= 1;
+    });
+
+    expect(most).toBe(expected);
+  });
+
+  it('begins the next item as soon as one is done', async () => {
+    const clock = new FakeClock();
+    const startedAt = clock.now();
+
+    await mapConcurrently([100, 10, 10, 10], 2, (ms) => clock.pass(ms));
+
+    expect(clock.now() - startedAt).toBe(100);
+  });
+
+  it('has nothing to do for no items', async () => {
+    await expect(mapConcurrently([], 10, () => Promise.reject(new Error('called')))).resolves.toEqual([]);
+  });
+});
+
+describe('Memo', () => {
+  it('makes each value once', () => {
+    const memo = new Memo<string, { key: string }>();
+    let made = 0;
+    const make = (key: string) => () => {
+      made += 1;
+      return { key };
+    };
+
+    const values = ['a', 'b', 'a', 'b'].map((key) => memo.get(key, make(key)));
+
+    expect(values).toEqual([{ key: 'a' }, { key: 'b' }, { key: 'a' }, { key: 'b' }]);
+    expect(made).toBe(2);
+  });
+
+  it('keeps a promise that rejects', async () => {
+    const memo = new Memo<string, Promise<never>>();
+    const first = memo.get('a', () => Promise.reject(new Error('first')));
+
+    const second = memo.get('a', () => Promise.reject(new Error('second')));
+
+    await expect(first).rejects.toThrow('first');
+    expect(second).toBe(first);
+  });
+});

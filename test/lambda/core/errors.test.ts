@@ -1,0 +1,71 @@
+import {
+  ApiKeyRefusedError,
+  asRefresherError,
+  OperatorMustActError,
+  RefreshFailedError,
+  RouteCannotError,
+  TransientError,
+  UnexpectedError,
+} from '../../../lambda/core/errors';
+import { findLeaks } from '../../support/find-leaks';
+
+const SECRET = 'rpa_Vq7Zt2LmXwK9QpB3sTyU';
+
+describe('RefreshFailedError', () => {
+  it('names each failed target with its reason, and how many there are', () => {
+    const error = new RefreshFailedError(
+      [
+        { target: 'prod', error: new TransientError('Runpod answered 503') },
+        { target: 'test', error: new OperatorMustActError('secret-unusable', 'secret x is empty') },
+      ],
+      5,
+    );
+
+    expect(error.name).toBe('RefreshFailedError');
+    expect(error.stack).toMatch(/^RefreshFailedError\n +at .*errors\.test\.ts/);
+    expect(error.message).toBe('2 of 5 targets failed. prod: Runpod answered 503 | test: secret x is empty');
+  });
+
+  it('names a reason once for all the targets that share it', () => {
+    const failed = ['a', 'b', 'c'].map((target) => ({ target, error: new TransientError('Runpod is down') }));
+
+    expect(new RefreshFailedError(failed, 3).message).toBe('3 of 3 targets failed. a, b, c: Runpod is down');
+  });
+});
+
+describe('asRefresherError', () => {
+  it.each([
+    new TransientError('x'),
+    new OperatorMustActError('configuration-wrong', 'x'),
+    new ApiKeyRefusedError('x'),
+    new RouteCannotError('x', { definite: true }),
+  ])('leaves a known failure as it is: %s', (error) => {
+    expect(asRefresherError(error)).toBe(error);
+  });
+
+  it.each<[unknown, string]>([
+    [new SyntaxError(`Unexpected token in ${SECRET}`), 'SyntaxError'],
+    [new Error(`${SECRET}\n    at the second line of the message`), 'Error'],
+    [SECRET, 'string'],
+    [{ message: SECRET }, 'object'],
+    [undefined, 'undefined'],
+    [null, 'object'],
+  ])('keeps the class of what it does not know, and no word of it (%#)', (thrown, name) => {
+    const error = asRefresherError(thrown);
+
+    expect(error).toBeInstanceOf(UnexpectedError);
+    expect(error.kind).toBe('transient');
+    expect(error.message).toBe(`unexpected ${name}; the stack trace is in the log`);
+    expect(error.cause).toBeUndefined();
+    expect(findLeaks(`${error.stack} ${JSON.stringify(error)}`, { SECRET })).toEqual([]);
+  });
+
+  it('keeps the frames, so that the line can be found', () => {
+    const thrown = new TypeError(`${SECRET} is not a function`);
+
+    const { stack } = asRefresherError(thrown);
+
+    expect(stack).toMatch(/^TransientError: unexpected TypeError; the stack trace is in the log\n\s+at /);
+    expect(stack).toContain('errors.test.ts');
+  });
+});

@@ -1,0 +1,96 @@
+import { OperatorMustActError } from '../../../../lambda/core/errors';
+import { SERVICE_ACCOUNT_KEY } from '../../../../lambda/core/registries/google-artifact-registry';
+import { USERNAME_AND_PASSWORD } from '../../../../lambda/core/registries/stored-login';
+import { findLeaks } from '../../../support/find-leaks';
+import { thrownBy } from '../../../support/thrown';
+
+const PASSWORD = 'k9QpB3sTyU:Vq7Zt2LmXwü';
+
+describe('USERNAME_AND_PASSWORD', () => {
+  it.each([
+    ['the two fields', { username: 'robot', password: PASSWORD }],
+    ['further fields', { engine: 'registry', username: 'robot', password: PASSWORD, port: 5000 }],
+  ])('takes %s, and the password as it stands', (_, json) => {
+    const login = USERNAME_AND_PASSWORD.parse('registry/hub', JSON.stringify(json, null, 2));
+
+    expect(login.username).toBe('robot');
+    expect(login.password.reveal()).toBe(PASSWORD);
+  });
+
+  it.each<[string, unknown, string]>([
+    ['nothing', undefined, 'a value that is not a JSON object'],
+    ['a binary value', new TextEncoder().encode(PASSWORD), 'a value that is not a JSON object'],
+    ['the password alone', PASSWORD, 'a value that is not a JSON object'],
+    [
+      'half an object',
+      `{"username": "robot", "password": "${PASSWORD}"`,
+      'a value that is not a JSON object',
+    ],
+    ['a list', JSON.stringify(['robot', PASSWORD]), 'a value that is not a JSON object'],
+    ['no user name', JSON.stringify({ user: 'robot', password: PASSWORD }), 'no text in username'],
+    ['an empty user name', JSON.stringify({ username: '', password: PASSWORD }), 'no text in username'],
+    ['no password', JSON.stringify({ username: 'robot', token: PASSWORD }), 'no text in password'],
+    ['a password that is a number', '{"username": "robot", "password": 12345678}', 'no text in password'],
+    [
+      'a user name with a colon',
+      JSON.stringify({ username: 'a:b', password: PASSWORD }),
+      'a colon in username',
+    ],
+    [
+      'a user name with a line break',
+      JSON.stringify({ username: 'robot\n', password: PASSWORD }),
+      'a line break or another control character in username',
+    ],
+    [
+      'a password with a line break',
+      JSON.stringify({ username: 'robot', password: `${PASSWORD}\n` }),
+      'a line break or another control character in password',
+    ],
+  ])('refuses %s, and quotes nothing of it', (_, value, found) => {
+    const error = thrownBy(() => USERNAME_AND_PASSWORD.parse('registry/hub', value));
+
+    expect(error).toEqual(
+      new OperatorMustActError(
+        'secret-unusable',
+        `secret registry/hub: expected JSON with the fields username and password, found ${found}; nothing was sent to Runpod; store it again`,
+      ),
+    );
+    expect(findLeaks(`${(error as Error).stack} ${JSON.stringify(error)}`, { PASSWORD })).toEqual([]);
+  });
+});
+
+describe('SERVICE_ACCOUNT_KEY', () => {
+  const KEY = {
+    type: 'service_account',
+    project_id: 'acme',
+    private_key: `-----BEGIN\n${PASSWORD}\n-----END`,
+  };
+
+  it.each([
+    ['over several lines', `${JSON.stringify(KEY, null, 2)}\n`],
+    ['in one line', JSON.stringify(KEY)],
+  ])('takes the text of the key file byte for byte, %s', (_, text) => {
+    const login = SERVICE_ACCOUNT_KEY.parse('registry/google', text);
+
+    expect(login.username).toBe('_json_key');
+    expect(login.password.reveal()).toBe(text);
+  });
+
+  it.each<[string, unknown, string]>([
+    ['a login', JSON.stringify({ username: 'robot', password: PASSWORD }), 'JSON that is none'],
+    ["a person's credential", JSON.stringify({ ...KEY, type: 'authorized_user' }), 'JSON that is none'],
+    ['a key file without its key', JSON.stringify({ ...KEY, private_key: '' }), 'JSON that is none'],
+    ['base64 of it', Buffer.from(JSON.stringify(KEY)).toString('base64'), 'not a JSON object'],
+    ['a binary value', new TextEncoder().encode(JSON.stringify(KEY)), 'not a JSON object'],
+    ['half of it', JSON.stringify(KEY).slice(0, -1), 'not a JSON object'],
+  ])('refuses %s, and quotes nothing of it', (_, value, found) => {
+    const error = thrownBy(() => SERVICE_ACCOUNT_KEY.parse('registry/google', value));
+
+    expect(error).toMatchObject({ reason: 'secret-unusable' });
+    expect(String(error)).toContain(
+      "secret registry/google: expected a Google service account's key file as it is",
+    );
+    expect(String(error)).toContain(found);
+    expect(findLeaks(`${(error as Error).stack} ${JSON.stringify(error)}`, { PASSWORD })).toEqual([]);
+  });
+});

@@ -1,0 +1,232 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { OperatorMustActError, TransientError } from '../../../lambda/core/errors';
+import { assertConfidential, type HttpRequest, sendOverNetwork } from '../../../lambda/core/transport';
+
+const LIMITS = { timeoutMs: 2_000, maxBytes: 1_000 };
+
+describe('sendOverNetwork', () => {
+  let server: Server | undefined;
+
+  afterEach(() => {
+    server?.closeAllConnections();
+    server?.close();
+    server = undefined;
+  });
+
+  /** Starts a server on loopback, and tells the request that reaches it. */
+  async function serve(
+    answer: (request: IncomingMessage, response: ServerResponse) => void,
+    differences: Partial<HttpRequest> = {},
+  ): Promise<HttpRequest> {
+    const started = createServer(answer);
+    server = started;
+    await new Promise<void>((resolve) => started.listen(0, '127.0.0.1', resolve));
+    const { port } = started.address() as AddressInfo;
+    return { method: 'GET', url: `http://127.0.0.1:${port}/v2/`, headers: {}, ...differences };
+  }
+
+  it('brings the status, the headers and the whole body', async () => {
+    const request = await serve((_, response) => {
+      response.writeHead(418, { ratelimit: '"minute";r=1;t=2' });
+      response.write('Grüße, ');
+      response.end('Runpod');
+    });
+
+    const answer = await sendOverNetwork(request, LIMITS);
+
+    expect(answer).toMatchObject({ status: 418, body: 'Grüße, Runpod' });
+    expect(answer.headers.ratelimit).toBe('"minute";r=1;t=2');
+  });
+
+  it('sends method, headers and the bytes of the body', async () => {
+    let received = '';
+    const request = await serve(
+      async (incoming, response) => {
+        const { method, headers } = incoming;
+        const chunks = await incoming.toArray();
+        received = `${method} ${headers.accept} ${headers['content-type']} ${headers['content-length']} ${chunks.join('')}`;
+        response.end();
+      },
+      { method: 'PATCH', headers: { accept: 'a/b' }, body: '{"ü":1}' },
+    );
+
+    await sendOverNetwork(request, LIMITS);
+
+    expect(received).toBe('PATCH a/b application/json 8 {"ü":1}');
+  });
+
+  it('reads the answer to a HEAD, which has a length and no body', async () => {
+    const request = await serve(
+      (_, response) => response.writeHead(200, { 'content-length': '5000' }).end(),
+      { method: 'HEAD' },
+    );
+
+    await expect(sendOverNetwork(request, LIMITS)).resolves.toMatchObject({ status: 200, body: '' });
+  });
+
+  it('does not follow a redirect', async () => {
+    const asked: (string | undefined)[] = [];
+    const request = await serve((incoming, response) => {
+      asked.push(incoming.url);
+      response.writeHead(307, { location: '/elsewhere' }).end();
+    });
+
+    const answer = await sendOverNetwork(request, LIMITS);
+
+    expect(answer.status).toBe(307);
+    expect(asked).toEqual(['/v2/']);
+  });
+
+  it('uses one connection for one request after the other', async () => {
+    const ports = new Set<number | undefined>();
+    const request = await serve((incoming, response) => {
+      ports.add(incoming.socket.remotePort);
+      response.end('{}');
+    });
+
+    for (let sent = 0; sent < 3; sent += 1) await sendOverNetwork(request, LIMITS);
+
+    expect(ports.size).toBe(1);
+  });
+
+  it('takes an answer of exactly the allowed size', async () => {
+    const request = await serve((_, response) => response.end('x'.repeat(1_000)));
+
+    const answer = await sendOverNetwork(request, LIMITS);
+
+    expect(answer.body).toHaveLength(1_000);
+  });
+
+  it('breaks off an answer that is larger', async () => {
+    const request = await serve((_, response) => {
+      const more = () => {
+        while (!response.destroyed && response.write('x'.repeat(900)));
+        if (!response.destroyed) response.once('drain', more);
+      };
+      more();
+    });
+
+    const outcome = sendOverNetwork(request, LIMITS);
+
+    await expect(outcome).rejects.toThrow('the answer is larger than 1000 bytes');
+  });
+
+  it.each<[string, (response: ServerResponse) => void]>([
+    ['never begins', () => undefined],
+    ['stops in the middle', (response) => response.write('{')],
+    [
+      'drips',
+      (response) => {
+        const drip = setInterval(() => response.write(' '), 10);
+        response.once('close', () => clearInterval(drip));
+      },
+    ],
+  ])('stops waiting for an answer that %s', async (_, answer) => {
+    const request = await serve((_incoming, response) => answer(response));
+
+    const outcome = sendOverNetwork(request, { ...LIMITS, timeoutMs: 60 });
+
+    await expect(outcome).rejects.toThrow(/^GET 127\.0\.0\.1:\d+: no complete answer within 60 ms$/);
+  });
+
+  it.each<[string, (request: IncomingMessage, response: ServerResponse) => void]>([
+    ['before it begins', (request) => request.socket.resetAndDestroy()],
+    ['before it begins, without a reset', (request) => request.socket.destroy()],
+    [
+      'in the middle',
+      (request, response) => {
+        response.writeHead(200, { 'content-length': '100' });
+        response.write('half', () => request.socket.resetAndDestroy());
+      },
+    ],
+    [
+      'short of its length',
+      (request, response) => {
+        response.writeHead(200, { 'content-length': '100' });
+        response.write('half', () => request.socket.end());
+      },
+    ],
+    [
+      'before the last chunk',
+      (request, response) => {
+        response.write('half', () => request.socket.end());
+      },
+    ],
+    ['with bytes that are not HTTP', (request) => request.socket.end('220 smtp.example.com\r\n\r\n')],
+  ])('takes an answer that breaks off %s for an outage', async (_, answer) => {
+    const request = await serve(answer);
+
+    const outcome = sendOverNetwork(request, LIMITS);
+
+    await expect(outcome).rejects.toBeInstanceOf(TransientError);
+    await expect(outcome).rejects.toThrow(/^GET 127\.0\.0\.1:\d+: /);
+  });
+
+  it('takes a closed port for an outage, and names it', async () => {
+    const request = await serve(() => undefined);
+    await new Promise((resolve) => server?.close(resolve));
+
+    const outcome = sendOverNetwork(request, LIMITS);
+
+    await expect(outcome).rejects.toThrow('ECONNREFUSED');
+    await expect(outcome).rejects.toBeInstanceOf(TransientError);
+  });
+
+  it('says nothing of the path, the headers or the body when it fails', async () => {
+    const request = await serve((incoming) => incoming.socket.destroy(), {
+      method: 'POST',
+      headers: { authorization: 'Bearer rpa_Vq7Zt2LmXw' },
+      body: '{"password":"k9QpB3sTyU"}',
+    });
+    const withQuery = { ...request, url: `${request.url}?id=hJ5nRc8eDf` };
+
+    const failure = await sendOverNetwork(withQuery, LIMITS).catch((error: unknown) => error);
+
+    expect(String(failure)).toMatch(/^TransientError: POST 127\.0\.0\.1:\d+: [A-Za-z ]+$/);
+  });
+
+  it('refuses to carry a credential in the clear, before anything is sent', async () => {
+    const request: HttpRequest = { method: 'GET', url: 'http://registry.example.com/v2/', headers: {} };
+
+    const send = async () => sendOverNetwork(request, LIMITS);
+
+    await expect(send()).rejects.toBeInstanceOf(OperatorMustActError);
+  });
+});
+
+describe('assertConfidential', () => {
+  it.each([
+    'https://api.runpod.io/v2',
+    'https://10.0.0.7:5000/v2/',
+    'http://localhost:4566',
+    'http://127.0.0.1:80',
+    'http://127.3.2.1/',
+    'http://[::1]:5000/',
+  ])('accepts %s', (address) => {
+    expect(assertConfidential(address).href).toBe(new URL(address).href);
+  });
+
+  it.each([
+    'http://api.runpod.io/v2',
+    'http://10.0.0.7/',
+    'http://localhost.example.com/',
+    'http://127.0.0.1.example.com/',
+    'http://localhost@example.com/',
+    'ftp://localhost/',
+    'file:///etc/passwd',
+    'javascript:alert(1)',
+    'api.runpod.io',
+    '',
+  ])('refuses %p', (address) => {
+    expect(() => assertConfidential(address)).toThrow(
+      expect.objectContaining({ reason: 'configuration-wrong' }),
+    );
+  });
+
+  it('names the host only', () => {
+    expect(() => assertConfidential('http://user:hJ5nRc8eDf@example.com/path?key=Vq7Zt2LmXw')).toThrow(
+      'example.com would be asked over http; only https may carry a credential',
+    );
+  });
+});
