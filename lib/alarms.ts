@@ -6,7 +6,7 @@ import type { IRule } from 'aws-cdk-lib/aws-events';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import type { MetricName } from '../lambda/core/model';
+import type { MetricName } from '../lambda/core/contract';
 import { type MetricView, refresherMetric } from './metrics';
 import type { Notifications } from './notifications';
 import { type AlarmRouting, RefresherAlarm } from './refresher-alarm';

@@ -16,7 +16,7 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import type { MetricName } from '../lambda/core/model';
+import type { MetricName } from '../lambda/core/contract';
 import type { Alarms } from './alarms';
 import { LAST_FAILURES } from './log-queries';
 import { type MetricView, refresherMetric } from './metrics';

@@ -2,7 +2,7 @@
 
 import type { Duration } from 'aws-cdk-lib';
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
-import { METRIC_NAMESPACE, type MetricName } from '../lambda/core/model';
+import { METRIC_NAMESPACE, type MetricName } from '../lambda/core/contract';
 
 /** How to look at a metric. */
 export interface MetricView {

@@ -6,7 +6,8 @@ import { Names, Stage } from 'aws-cdk-lib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import { type BuildOptions, buildSync, type Metafile } from 'esbuild';
-import { type RefresherSettings, type Registry, SETTINGS_FILE } from '../lambda/core/model';
+import { SETTINGS_FILE } from '../lambda/core/contract';
+import type { RefresherSettings, Registry } from '../lambda/core/model';
 import { cutSourceMap } from './source-map';
 
 const PROJECT_ROOT = join(__dirname, '..');

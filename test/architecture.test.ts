@@ -12,7 +12,7 @@ interface Import {
 /** Which files of the project may be imported from a directory, besides those of the directory itself. */
 const ARROWS: readonly (readonly [directory: string, mayImport: RegExp])[] = [
   ['bin', /^(lib|cli)\//],
-  ['lib', /^lambda\/[a-z-]+\/model$/],
+  ['lib', /^lambda\/([a-z-]+\/model|core\/contract)$/],
   ['lambda', /^package\.json$/],
   ['scripts', /^lib\//],
   ['cli', /^(lib\/|lambda\/(core|refresh-credentials)\/|local\/(start|closed-pipe)$|package\.json$)/],

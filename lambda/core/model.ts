@@ -150,22 +150,6 @@ export interface RefresherSettings {
   readonly runpod: RunpodSettings;
 }
 
-/** Name of the settings file beside the function's `index.mjs`. */
-export const SETTINGS_FILE = 'refresher.json';
-
-/** Namespace of the function's metrics. */
-export const METRIC_NAMESPACE = 'RunpodEcrRefresher';
-
-/** Every metric that the function sends. */
-export type MetricName =
-  | 'RunSucceeded'
-  | 'TargetsRefreshed'
-  | 'TargetsFailed'
-  | 'OperatorActionNeeded'
-  | 'FallbackRoute'
-  | 'CredentialMinutesLeft'
-  | 'ApiKeyAgeDays';
-
 /** How long an ECR authorization token lives, in hours (Amazon ECR API reference, GetAuthorizationToken; ECR Public alike). */
 export const ECR_TOKEN_LIFE_HOURS = 12;
 

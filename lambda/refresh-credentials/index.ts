@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Logger } from '@aws-lambda-powertools/logger';
 import { systemClock } from '../core/clock';
-import { type RefresherSettings, SETTINGS_FILE } from '../core/model';
+import { SETTINGS_FILE } from '../core/contract';
+import type { RefresherSettings } from '../core/model';
 import { nameSourcesInStackTraces } from '../core/stack-trace';
 import { createHandler } from './handler';
 import { embeddedMetricLine } from './metrics';

@@ -1,4 +1,4 @@
-import { METRIC_NAMESPACE, type MetricName } from '../core/model';
+import { METRIC_NAMESPACE, type MetricName } from '../core/contract';
 
 /** CloudWatch's names of the units. */
 const UNITS: Readonly<Record<MetricName, 'Count' | 'None'>> = {

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type RefresherSettings, type Registry, SETTINGS_FILE } from '../../lambda/core/model';
+import { SETTINGS_FILE } from '../../lambda/core/contract';
+import type { RefresherSettings, Registry } from '../../lambda/core/model';
 import { bundleFunction } from '../../lib/refresher-code';
 import { eachTestIn, type World } from './world';
 

@@ -1,4 +1,4 @@
-import { METRIC_NAMESPACE } from '../../lambda/core/model';
+import { METRIC_NAMESPACE } from '../../lambda/core/contract';
 import type { Wiring } from './template';
 import type { AlarmResource } from './template-alarm';
 import { NotUnderstoodError } from './template-values';

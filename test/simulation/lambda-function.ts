@@ -1,4 +1,4 @@
-import { METRIC_NAMESPACE } from '../../lambda/core/model';
+import { METRIC_NAMESPACE } from '../../lambda/core/contract';
 import type { Cloud } from './cloud';
 import type { FunctionResource } from './template';
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type RefresherSettings, SETTINGS_FILE } from '../../lambda/core/model';
+import { SETTINGS_FILE } from '../../lambda/core/contract';
+import type { RefresherSettings } from '../../lambda/core/model';
 import { ASSET_VARIABLE } from '../integration/global-setup';
 import type { CloudFormationTemplate } from './template-values';
 import { violationsOf } from './year/claims';

@@ -1,6 +1,7 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type RefresherSettings, SETTINGS_FILE } from '../../lambda/core/model';
+import { SETTINGS_FILE } from '../../lambda/core/contract';
+import type { RefresherSettings } from '../../lambda/core/model';
 import { BUNDLE_VARIABLE } from '../integration/global-setup';
 
 /** Puts the function, as it is bundled for all kinds of registry, into a folder with these settings. */

@@ -1,0 +1,67 @@
+/**
+ * What two sides must agree on: the functions write these names; the library, the command line and saved queries
+ * look for them. A rename here is a change of the public interface. This file imports nothing.
+ */
+
+/** Log messages that saved queries and the command line search for. */
+export const LOG_MESSAGES = {
+  targetRefreshed: 'target refreshed',
+  targetWouldBeRefreshed: 'target would be refreshed',
+  targetFailed: 'target failed',
+  runFinished: 'run finished',
+} as const;
+
+/** One of the log messages that others search for. */
+export type LogMessage = (typeof LOG_MESSAGES)[keyof typeof LOG_MESSAGES];
+
+/** CloudWatch namespace of the function's metrics. */
+export const METRIC_NAMESPACE = 'RunpodEcrRefresher';
+
+/** Every metric that the function sends, with CloudWatch's name of its unit. */
+export const METRICS = {
+  RunSucceeded: 'Count',
+  TargetsRefreshed: 'Count',
+  TargetsFailed: 'Count',
+  OperatorActionNeeded: 'Count',
+  FallbackRoute: 'Count',
+  CredentialMinutesLeft: 'None',
+  ApiKeyAgeDays: 'None',
+} as const;
+
+/** Name of one metric. */
+export type MetricName = keyof typeof METRICS;
+
+/** A page asks for a person now; a warning can wait until morning. */
+export type Severity = 'page' | 'warning';
+
+/** Every alarm with its severity. The names are construct ids and runbook headings. */
+export const ALARMS = {
+  RefreshSilent: 'page',
+  RefreshFailing: 'page',
+  OperatorActionNeeded: 'page',
+  RetriesExhausted: 'page',
+  ScheduleBroken: 'page',
+  RunningSlow: 'warning',
+  FallbackRoute: 'warning',
+  ApiKeyOld: 'warning',
+} as const satisfies Readonly<Record<string, Severity>>;
+
+/** Name of one alarm, without the stack's name in front. */
+export type AlarmName = keyof typeof ALARMS;
+
+/** Names of the stack's outputs. */
+export const OUTPUT_NAMES = [
+  'FunctionName',
+  'LogGroupName',
+  'RuleName',
+  'RetryQueueUrl',
+  'DeadLetterQueueUrl',
+  'UndeliveredQueueUrl',
+  'DashboardUrl',
+] as const;
+
+/** Name of one output of the stack. */
+export type OutputName = (typeof OUTPUT_NAMES)[number];
+
+/** Name of the settings file beside the function's `index.mjs`. */
+export const SETTINGS_FILE = 'refresher.json';
