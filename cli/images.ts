@@ -1,7 +1,7 @@
 /** Images in ECR, as the operator may see them. */
 
 import { BatchGetImageCommand, type ECRClient, GetDownloadUrlForLayerCommand } from '@aws-sdk/client-ecr';
-import { isJsonObject, type JsonObject } from '../lambda/core/runpod/answer';
+import { isJsonObject, type JsonObject } from '../lambda/core/runpod/api';
 import { CliError, nameOf } from './errors';
 import type { Operator } from './operator';
 

@@ -2,7 +2,7 @@
 
 import { DescribeRepositoriesCommand } from '@aws-sdk/client-ecr';
 import type { RunpodSettings } from '../lambda/core/model';
-import type { RegistryAuth } from '../lambda/core/runpod/route';
+import type { RegistryAuth } from '../lambda/core/runpod/api';
 import { wrongUse } from './errors';
 import type { InitFlags } from './init-options';
 import type { Operator } from './operator';

@@ -5,10 +5,10 @@ import {
   GetSecretValueCommand,
   PutSecretValueCommand,
 } from '@aws-sdk/client-secrets-manager';
-import { parseApiKey } from '../lambda/core/api-key';
 import type { RunpodSettings, Secret } from '../lambda/core/model';
-import { isJsonObject, type JsonObject } from '../lambda/core/runpod/answer';
-import type { RegistryAuth } from '../lambda/core/runpod/route';
+import type { RegistryAuth } from '../lambda/core/runpod/api';
+import { isJsonObject, type JsonObject } from '../lambda/core/runpod/api';
+import { parseApiKey } from '../lambda/core/secrets';
 import { CliError, isMarkedForDeletion, nameOf, wrongUse } from './errors';
 import type { InitFlags } from './init-options';
 import type { Operator } from './operator';

@@ -1,7 +1,6 @@
 /** The operator's view of the world: configuration, AWS clients, Runpod's APIs. Each thing is looked up once. */
 
 import { isAbsolute, join, resolve } from 'node:path';
-import { SecretsProvider } from '@aws-lambda-powertools/parameters/secrets';
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
@@ -11,12 +10,12 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
-import { createApiKeyReader } from '../lambda/core/api-key';
 import { AWS_CLIENT_DEFAULTS } from '../lambda/core/aws';
 import { systemClock } from '../lambda/core/clock';
+import type { RetryPolicy } from '../lambda/core/http';
 import { createHttp, type SendHttp } from '../lambda/core/http';
 import type { RefresherSettings, Secret } from '../lambda/core/model';
-import type { RetryPolicy } from '../lambda/core/retry';
+import { createApiKeyReader, createSecretReader } from '../lambda/core/secrets';
 import { sendOverNetwork } from '../lambda/core/transport';
 import { readConfigFile } from '../lib/config/load';
 import type { RefresherConfig } from '../lib/config/schema';
@@ -121,8 +120,8 @@ export class Operator {
 
   /** A Runpod API key, read once. @throws OperatorMustActError or TransientError */
   apiKey(secretName: string): Promise<Secret> {
-    const provider = new SecretsProvider({ awsSdkV3Client: this.secrets });
-    const read = () => createApiKeyReader(provider, systemClock)(secretName, this.deadlineMs());
+    const readKey = createApiKeyReader(createSecretReader(this.secrets, systemClock));
+    const read = async () => (await readKey(secretName, { deadlineMs: this.deadlineMs() })).key;
     const key = this.#keys.get(secretName) ?? read();
     this.#keys.set(secretName, key);
     return key;

@@ -21,7 +21,7 @@ export interface WrittenAuth {
   readonly registryAuthId: string;
 }
 
-/** Everything that pulls with one of the auths. @throws OperatorMustActError, RouteCannotError or TransientError */
+/** Everything that pulls with one of the auths. @throws OperatorMustActError, ApiUnsupportedError or TransientError */
 export async function usesOf(operator: Operator, auths: readonly WrittenAuth[]): Promise<Use[]> {
   const uses: Use[] = [];
   for (const secretName of operator.secretNames()) {

@@ -3,52 +3,76 @@ import { dirname, join, relative } from 'node:path';
 
 const ROOT = join(__dirname, '..');
 
-/** What one file imports: a package's name, or a path from the root for a file of the project. */
+/** One import of a project file: a package's name, or a path from the root without `.ts`. */
 interface Import {
   readonly from: string;
   readonly what: string;
 }
 
-/** Which files of the project may be imported from a directory, besides those of the directory itself. */
-const ARROWS: readonly (readonly [directory: string, mayImport: RegExp])[] = [
-  ['bin', /^(lib|cli)\//],
-  ['lib', /^lambda\/([a-z-]+\/model|core\/contract)$/],
-  ['lambda', /^package\.json$/],
-  ['scripts', /^lib\//],
-  ['cli', /^(lib\/|lambda\/(core|refresh-credentials)\/|local\/(start|closed-pipe)$|package\.json$)/],
-];
+/** What the files of each folder may import from other folders of the project. The longest folder name counts. */
+const ARROWS: Readonly<Record<string, RegExp>> = {
+  bin: /^(cli|lib)\//,
+  cli: /^(lib\/|lambda\/core\/|package\.json$)/,
+  lib: /^lambda\/(core\/(model|contract)|delegate-repository\/model)$/,
+  'lambda/core': /^package\.json$/,
+  'lambda/refresh-credentials': /^lambda\/core\//,
+  'lambda/delegate-repository': /^lambda\/core\//,
+  local: /^(lib\/|lambda\/core\/|package\.json$)/,
+  scripts: /^(lib|lambda\/core)\//,
+  test: /^/,
+};
+
+/** Single files that may import more than their folder. */
+const EXCEPTIONS: Readonly<Record<string, RegExp>> = {
+  'cli/main.ts': /^local\/start$/,
+};
+
+const FOLDERS = Object.keys(ARROWS);
 
 describe('the tree', () => {
-  it.each(ARROWS)('of %s imports only %s', (directory, mayImport) => {
-    const strays = importsIn(directory).filter(
-      ({ what }) => isFile(what) && !what.startsWith(`${directory}/`) && !mayImport.test(what),
+  it('has a row for every folder with sources', () => {
+    const strays = filesIn('.').filter((file) => folderOf(file) === undefined);
+
+    expect(strays).toEqual([]);
+  });
+
+  it.each(FOLDERS)('of %s imports only what its row allows', (folder) => {
+    const strays = importsOf(filesOf(folder)).filter(
+      ({ from, what }) =>
+        isProjectFile(what) &&
+        folderOf(what) !== folder &&
+        !ARROWS[folder]?.test(what) &&
+        !EXCEPTIONS[from]?.test(what),
     );
 
     expect(strays).toEqual([]);
   });
 
-  it('lets one function build on the other, and not the other way round', () => {
-    const strays = importsIn('lambda/refresh-credentials').filter(({ what }) =>
-      what.startsWith('lambda/delegate-repository'),
-    );
-
-    expect(strays).toEqual([]);
+  it('has no circular imports', () => {
+    expect(circlesIn(importsOf(FOLDERS.flatMap(filesOf)))).toEqual([]);
   });
 
-  it('keeps the CDK out of the functions', () => {
-    const strays = importsIn('lambda').filter(({ what }) =>
+  it('keeps the CDK and the tools of the command line out of the functions', () => {
+    const strays = importsOf(filesIn('lambda')).filter(({ what }) =>
       /^(aws-cdk-lib|constructs|cdk-nag|esbuild|commander|@clack|cli-table3)\b/.test(what),
     );
 
     expect(strays).toEqual([]);
   });
 
-  it('keeps the SDK out of the model and of the use case', () => {
-    const strays = importsIn('lambda').filter(
-      ({ from, what }) => /\/(model|refresh)\.ts$/.test(from) && /^(@aws-sdk|node:http)/.test(what),
+  it('keeps the SDK out of the model, the contract and the use cases', () => {
+    const strays = importsOf(filesIn('lambda')).filter(
+      ({ from, what }) =>
+        /\/(model|contract|refresh|delegation)\.ts$/.test(from) && /^(@aws-sdk|node:http)/.test(what),
     );
 
     expect(strays).toEqual([]);
+  });
+
+  it('imports nothing into the files that the functions and the stack share', () => {
+    const shared = ['lambda/core/model.ts', 'lambda/core/contract.ts', 'lambda/delegate-repository/model.ts'];
+
+    expect(importsOf(shared)).toEqual([]);
   });
 
   it('reads files and CDK context nowhere in lib but in lib/config', () => {
@@ -70,9 +94,18 @@ describe('the tree', () => {
   });
 });
 
-function importsIn(directory: string): Import[] {
+/** The row that a file belongs to. */
+function folderOf(file: string): string | undefined {
+  return FOLDERS.filter((folder) => file.startsWith(`${folder}/`)).sort((a, b) => b.length - a.length)[0];
+}
+
+function filesOf(folder: string): string[] {
+  return filesIn(folder).filter((file) => folderOf(file) === folder);
+}
+
+function importsOf(files: readonly string[]): Import[] {
   const specifier = /(?:\bfrom|\bimport|\bimport\(|\brequire\()\s*'([^']+)'/g;
-  return filesIn(directory).flatMap((file) =>
+  return files.flatMap((file) =>
     [...textOf(file).matchAll(specifier)].map(([, name = '']) => ({
       from: file,
       what: name.startsWith('.') ? relative(ROOT, join(ROOT, dirname(file), name)) : name,
@@ -80,15 +113,31 @@ function importsIn(directory: string): Import[] {
   );
 }
 
-function isFile(what: string): boolean {
-  const [top = ''] = what.split('/');
-  return existsSync(join(ROOT, top)) && !what.startsWith('node:');
+/** Circles of imports, each as the files along it. Type-only imports count. */
+function circlesIn(imports: readonly Import[]): string[] {
+  const targets = new Map<string, string[]>();
+  for (const { from, what } of imports) targets.set(from, [...(targets.get(from) ?? []), `${what}.ts`]);
+  const circles = new Set<string>();
+  const finished = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    if (path.includes(file)) circles.add([...path.slice(path.indexOf(file)), file].join(' -> '));
+    else if (!finished.has(file)) {
+      for (const next of targets.get(file) ?? []) visit(next, [...path, file]);
+      finished.add(file);
+    }
+  };
+  for (const file of targets.keys()) visit(file, []);
+  return [...circles];
+}
+
+function isProjectFile(what: string): boolean {
+  return folderOf(what) !== undefined || existsSync(join(ROOT, what));
 }
 
 function filesIn(directory: string): string[] {
   return readdirSync(join(ROOT, directory), { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts'))
     .map((file) => join(directory, file))
+    .filter((file) => file.endsWith('.ts') && !/(^|\/)(node_modules|cdk\.out|coverage|dist)\//.test(file))
     .sort();
 }
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { App } from 'aws-cdk-lib';
-import { isJsonObject, type JsonObject } from '../../lambda/core/runpod/answer';
+import { isJsonObject, type JsonObject } from '../../lambda/core/runpod/api';
 import type { RefresherConfig } from '../../lib/config/schema';
 import { RefresherStack } from '../../lib/refresher-stack';
 import { PROJECT_ROOT } from '../operator';

@@ -1,7 +1,7 @@
 /** What the function's log tells of its last runs. */
 
 import { FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
-import { isJsonObject, type JsonObject } from '../../lambda/core/runpod/answer';
+import { isJsonObject, type JsonObject } from '../../lambda/core/runpod/api';
 import type { Operator } from '../operator';
 
 /** A line of the function's log that says what became of a target, or of a run. */

@@ -2,7 +2,7 @@
 
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import type { RefreshReport } from '../../lambda/core/model';
-import { isJsonObject } from '../../lambda/core/runpod/answer';
+import { isJsonObject } from '../../lambda/core/runpod/api';
 import { type LogLine, parseLog } from './history';
 
 /** A little more than the function's own time-out of five minutes. */

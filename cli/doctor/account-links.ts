@@ -72,7 +72,7 @@ async function checkSecrets(operator: Operator): Promise<Finding> {
       }
       if (!(error instanceof OperatorMustActError)) throw error;
       // The function's message names another way to mend it; one is enough.
-      const found = error.message.replace(/ Make it with: .*$/s, '').replace(/; store the key again$/, '');
+      const found = error.message.replace(/ Create it with: .*$/s, '').replace(/; store the key again$/, '');
       const restore = awsCommand(`secretsmanager restore-secret --secret-id ${name}`, operator.options);
       return breaks([found], isMarkedForDeletion(error) ? restore : storeKey(operator, name));
     }

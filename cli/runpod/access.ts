@@ -1,10 +1,10 @@
 /** What a Runpod API key may do, on each of Runpod's APIs. */
 
-import { ApiKeyRefusedError, OperatorMustActError, RouteCannotError } from '../../lambda/core/errors';
+import { ApiKeyRefusedError, ApiUnsupportedError, OperatorMustActError } from '../../lambda/core/errors';
 import { type RouteName, type RunpodSettings, Secret } from '../../lambda/core/model';
-import { Pacer } from '../../lambda/core/rate-limit';
-import type { RegistryAuth, RouteCall, RunpodRoute } from '../../lambda/core/runpod/route';
-import { createRoutes } from '../../lambda/core/runpod/routes';
+import { RateLimiter } from '../../lambda/core/rate-limit';
+import { createRoutes } from '../../lambda/core/runpod/account';
+import type { RegistryAuth, RouteCall, RunpodRoute } from '../../lambda/core/runpod/api';
 import type { Operator } from '../operator';
 
 /** How a key fares on one route. */
@@ -42,7 +42,7 @@ export function probeRoutes(
 ): Promise<RouteAccess[]> {
   return Promise.all(
     createRoutes(operator.http, settings).map((route) =>
-      probe(route, { apiKey, pacer: new Pacer(), deadlineMs: operator.deadlineMs() }),
+      probe(route, { apiKey, rateLimiter: new RateLimiter(), deadlineMs: operator.deadlineMs() }),
     ),
   );
 }
@@ -65,7 +65,7 @@ async function askToWrite(
     await route.update(call, NOBODY, { username: 'AWS', password: new Secret('none'), registryUrl: '' });
   } catch (error) {
     // Not found is the answer of an API that would have let the key write.
-    if (!(error instanceof RouteCannotError)) return meaningOf(error);
+    if (!(error instanceof ApiUnsupportedError)) return meaningOf(error);
   }
   return { state: 'works', why: '' };
 }
@@ -74,6 +74,6 @@ function meaningOf(error: unknown): { state: RouteAccess['state']; why: string }
   const why = error instanceof Error ? error.message : String(error);
   if (error instanceof ApiKeyRefusedError) return { state: 'refused', why };
   if (error instanceof OperatorMustActError) return { state: 'forbidden', why };
-  if (error instanceof RouteCannotError) return { state: 'cannot', why };
+  if (error instanceof ApiUnsupportedError) return { state: 'cannot', why };
   return { state: 'down', why };
 }

@@ -1,8 +1,8 @@
 /** Who uses a registry auth at Runpod: templates, serverless endpoints and pods. */
 
-import { OperatorMustActError, TransientError } from '../../lambda/core/errors';
 import type { RunpodSettings, Secret } from '../../lambda/core/model';
-import { isJsonObject, readAnswer } from '../../lambda/core/runpod/answer';
+import { isJsonObject } from '../../lambda/core/runpod/api';
+import { RunpodRest } from '../../lambda/core/runpod/rest';
 import type { Operator } from '../operator';
 
 /** One user of an image. Its environment may hold secrets, so nothing else is kept of it. */
@@ -21,51 +21,24 @@ const LISTS = [
   { kind: 'pod', path: 'pods', field: 'pods' },
 ] as const;
 
-/** A list that never ends would be a fault at the other end. */
-const MAX_PAGES = 200;
-
 /**
  * Everything of the account that pulls an image, as REST v2 lists it.
  *
- * @throws OperatorMustActError, RouteCannotError or TransientError
+ * @throws OperatorMustActError, ApiUnsupportedError or TransientError
  */
 export async function listWorkloads(
   operator: Operator,
-  settings: RunpodSettings,
-  apiKey: Secret,
-): Promise<Workload[]> {
-  const lists = await Promise.all(LISTS.map((list) => readList(operator, settings, apiKey, list)));
-  return lists.flat();
-}
-
-async function readList(
-  operator: Operator,
   { restV2Url }: RunpodSettings,
   apiKey: Secret,
-  { kind, path, field }: (typeof LISTS)[number],
 ): Promise<Workload[]> {
-  const found: Workload[] = [];
-  let cursor: string | undefined;
-  for (let page = 0; page < MAX_PAGES; page += 1) {
-    const query = cursor === undefined ? '' : `?cursor=${encodeURIComponent(cursor)}`;
-    const answer = readAnswer(
-      'rest-v2',
-      await operator.http(
-        {
-          method: 'GET',
-          url: `${restV2Url.replace(/\/+$/, '')}/${path}${query}`,
-          headers: { accept: 'application/json', authorization: `Bearer ${apiKey.reveal()}` },
-        },
-        { deadlineMs: operator.deadlineMs() },
-      ),
-    );
-    const items = isJsonObject(answer) ? answer[field] : undefined;
-    if (!Array.isArray(items)) throw new TransientError(`rest-v2 answered without a list of ${path}`);
-    found.push(...items.flatMap((item) => readWorkload(kind, item)));
-    cursor = nextCursor(answer);
-    if (cursor === undefined) return found;
-  }
-  throw new OperatorMustActError('configuration-wrong', `Runpod's list of ${path} does not end`);
+  const rest = new RunpodRest(operator.http, 'rest-v2', restV2Url);
+  const lists = await Promise.all(
+    LISTS.map(async ({ kind, path, field }) => {
+      const items = await rest.list({ apiKey, deadlineMs: operator.deadlineMs() }, path, field);
+      return items.flatMap((item) => readWorkload(kind, item));
+    }),
+  );
+  return lists.flat();
 }
 
 function readWorkload(kind: Workload['kind'], item: unknown): Workload[] {
@@ -80,10 +53,4 @@ function readWorkload(kind: Workload['kind'], item: unknown): Workload[] {
       ...(typeof registry === 'string' && { registryAuthId: registry }),
     },
   ];
-}
-
-function nextCursor(answer: unknown): string | undefined {
-  const pagination = isJsonObject(answer) ? answer.pagination : undefined;
-  const cursor = isJsonObject(pagination) ? pagination.nextCursor : undefined;
-  return typeof cursor === 'string' && cursor !== '' ? cursor : undefined;
 }

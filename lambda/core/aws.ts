@@ -1,30 +1,30 @@
 import type { Clock } from './clock';
 import { OperatorMustActError, type OperatorReason, type RefresherError, TransientError } from './errors';
 
-/** Time for one AWS call with the SDK's own retries; the deadline of the run cuts it shorter. */
+/** Time for one AWS call with the SDK's own retries. The deadline of the run can cut it shorter. */
 const CALL_LIMIT_MS = 25_000;
 
 /**
- * How the AWS clients talk. The SDK is the only retrier of AWS calls. A request time-out only logs unless it
- * is told to throw.
+ * Options of every AWS client. Only the SDK retries AWS calls. `throwOnRequestTimeout` is needed because the SDK
+ * only logs a request timeout by default.
  */
 export const AWS_CLIENT_DEFAULTS = {
   maxAttempts: 4,
   requestHandler: { connectionTimeout: 3_000, requestTimeout: 6_000, throwOnRequestTimeout: true },
 };
 
-/** One AWS call, told for a person. */
+/** One AWS call, as messages describe it. */
 export interface AwsCall {
   /** Such as `ecr:GetAuthorizationToken in us-east-1`. */
   readonly name: string;
   readonly deadlineMs: number;
-  /** What a refusal asks the operator to look at. */
+  /** Reason of the error when AWS refuses the call for anything but a missing permission. */
   readonly reason: OperatorReason;
-  /** What to do about a refusal, by the name of AWS's error. @default - AWS's own message says enough */
-  readonly mends?: Readonly<Record<string, string>>;
+  /** What to do about a refusal, by the name of AWS's error. @default - AWS's own message is enough */
+  readonly fixes?: Readonly<Record<string, string>>;
 }
 
-/** Runs an AWS call against the deadline. @throws OperatorMustActError or TransientError, never the SDK's own error */
+/** Runs an AWS call within the deadline. @throws OperatorMustActError or TransientError, never the SDK's own error */
 export async function callAws<T>(call: AwsCall, clock: Clock, send: () => Promise<T>): Promise<T> {
   const limitMs = Math.min(CALL_LIMIT_MS, call.deadlineMs - clock.now());
   if (limitMs <= 0) throw new TransientError(`${call.name}: this run was out of time before it was asked`);
@@ -44,28 +44,29 @@ export async function callAws<T>(call: AwsCall, clock: Clock, send: () => Promis
   }
 }
 
-/** Client faults that time mends: the caller's credentials or clock are being renewed, or there is too much traffic. */
-const PASSING =
+/** Client faults that pass: throttling, and credentials or a clock that is being renewed. */
+const TRANSIENT_FAULTS =
   /^(Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|ExpiredToken|RequestExpired|RequestTimeout|RequestTimeTooSkewed)/;
 
 /**
- * Decides what a failed AWS call asks for, by the error's name and status.
+ * Turns a failed AWS call into one of our errors, by the name and status of AWS's error.
  *
- * The message of a service's own refusal is kept: it names the principal, the action and the resource. Any
- * other message is dropped: a parser that fails on an answer quotes the answer, which may be the secret.
+ * The message of a service's refusal is kept, because it names the principal, the action and the resource. Any other
+ * message is dropped: a parser that fails on an answer quotes the answer, which may be the secret.
  */
 export function meaningOfAwsError(thrown: unknown, call: AwsCall): RefresherError {
   const { name, message, status } = describe(rootOf(thrown));
-  const refused = status >= 400 && status < 500 && status !== 408 && status !== 429 && !PASSING.test(name);
+  const refused =
+    status >= 400 && status < 500 && status !== 408 && status !== 429 && !TRANSIENT_FAULTS.test(name);
   if (refused) {
-    const mend = call.mends?.[name];
-    const told = `${call.name}: ${name}: ${message}${mend ? ` ${mend}` : ''}`;
-    return new OperatorMustActError(reasonOf(name, call.reason), told);
+    const fix = call.fixes?.[name];
+    const description = `${call.name}: ${name}: ${message}${fix ? ` ${fix}` : ''}`;
+    return new OperatorMustActError(reasonOf(name, call.reason), description);
   }
   return new TransientError(`${call.name}: ${name}${status ? ` (${status})` : ''}`);
 }
 
-/** Powertools wraps the SDK's errors. */
+/** The innermost cause: Powertools wraps the SDK's errors. */
 function rootOf(thrown: unknown): unknown {
   return thrown instanceof Error && thrown.cause instanceof Error ? rootOf(thrown.cause) : thrown;
 }

@@ -1,9 +1,9 @@
-/** Time and chance as arguments, so that a test decides both. */
+/** Time and randomness as arguments, so that a test decides both. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
   sleep(ms: number): Promise<void>;
-  /** Draws from [0, 1). */
+  /** Returns a number in [0, 1). */
   random(): number;
 }
 

@@ -1,33 +1,33 @@
 /**
- * Every error of the function. What becomes of a failure is decided by class, never by message text:
- * transient (retried), operator must act (never retried, pages), route cannot (the next route is tried).
+ * Every error of the functions. The class decides what happens next, never the text of a message:
  *
- * A message names the setting or the target, what was expected, what arrived and what to do. It never holds
- * a request, a header, an answer's body or a secret: an error ends in the log. For the same reason no foreign
- * error is attached as `cause`: the SDK's errors carry the raw response.
+ * - `TransientError`: retried, because time may fix it.
+ * - `OperatorMustActError`: never retried. It pages a person.
+ * - `ApiUnsupportedError`: the next of Runpod's APIs is tried.
+ *
+ * A message says what failed, what was expected, what arrived and what to do. It never holds a request, a header,
+ * the body of an answer or a secret, because errors end in the log. For the same reason no error of somebody else is
+ * attached as `cause`: the AWS SDK's errors carry the raw response.
  */
 
-/** What a failure asks for: patience, a person, or Runpod's next API. */
-export type FailureKind = 'transient' | 'operator-must-act' | 'route-cannot';
+/** Base class of all failures that the functions understand. */
+export abstract class RefresherError extends Error {}
 
-/** Base of all failures that the function understands. */
-export abstract class RefresherError extends Error {
-  abstract readonly kind: FailureKind;
-}
-
-/** It will mend itself: an outage, a time-out, a rate limit. */
+/** Time may fix it: an outage, a timeout, a rate limit. */
 export class TransientError extends RefresherError {
   override readonly name = 'TransientError';
-  readonly kind = 'transient';
 }
 
-/** The run's time is over before a request could be sent; nothing was tried, and no other route has more time. */
+/** The run had no time left to send a request. No request was sent, and another API would have no more time. */
 export class OutOfTimeError extends TransientError {}
 
-/** A defect, or a kind of outage that nobody foresaw. Retried like an outage; its stack trace goes to the log. */
+/** The answer was lost or not understood, so the request may have been carried out or not. */
+export class UnconfirmedError extends TransientError {}
+
+/** A defect, or an outage of a kind that the code does not know. Retried; its stack trace goes to the log. */
 export class UnexpectedError extends TransientError {}
 
-/** Why a person must act; a fixed vocabulary, so that logs can be counted by it. */
+/** Why a person must act. A fixed vocabulary, so that logs can be counted by it. */
 export type OperatorReason =
   | 'api-key-refused'
   | 'permission-missing'
@@ -38,10 +38,9 @@ export type OperatorReason =
   | 'image-unproved'
   | 'configuration-wrong';
 
-/** No retry can mend it. */
+/** No retry can fix it: a person must act. */
 export class OperatorMustActError extends RefresherError {
   override readonly name: string = 'OperatorMustActError';
-  readonly kind = 'operator-must-act';
   readonly reason: OperatorReason;
 
   constructor(reason: OperatorReason, message: string) {
@@ -50,7 +49,7 @@ export class OperatorMustActError extends RefresherError {
   }
 }
 
-/** Runpod refused the API key (401): worth one more try with a freshly read secret, then a person must act. */
+/** Runpod refused the API key (401). The secret is read once more; after a second refusal a person must act. */
 export class ApiKeyRefusedError extends OperatorMustActError {
   override readonly name = 'ApiKeyRefusedError';
 
@@ -59,26 +58,27 @@ export class ApiKeyRefusedError extends OperatorMustActError {
   }
 }
 
-/** This API of Runpod's cannot do what was asked, or can no more; another may. */
-export class RouteCannotError extends RefresherError {
-  override readonly name = 'RouteCannotError';
-  readonly kind = 'route-cannot';
-  /**
-   * True when the API said plainly that it cannot (404, 405, 410, 501 …); false when its answer was not
-   * understood, so that the request may have been carried out.
-   */
-  readonly definite: boolean;
-  /** A web page stood in the API's place, as one does for maintenance: later the API may be there again. */
-  readonly mayPass: boolean;
+/**
+ * How sure it is that an API cannot do what was asked.
+ *
+ * - `final`: the API said so itself (404, 405, 410, 501). Nothing was done.
+ * - `may-pass`: a web page stood in the API's place, as during maintenance. Nothing was done; the API may come back.
+ * - `unclear`: the answer was not understood. The request may have been carried out.
+ */
+export type Certainty = 'final' | 'may-pass' | 'unclear';
 
-  constructor(message: string, { definite, mayPass = false }: { definite: boolean; mayPass?: boolean }) {
+/** One of Runpod's APIs cannot do what was asked. Another of them may. */
+export class ApiUnsupportedError extends RefresherError {
+  override readonly name = 'ApiUnsupportedError';
+  readonly certainty: Certainty;
+
+  constructor(message: string, certainty: Certainty) {
     super(message);
-    this.definite = definite;
-    this.mayPass = mayPass;
+    this.certainty = certainty;
   }
 }
 
-/** The event that invoked the function is not one that it understands: the caller's mistake, nothing was done. */
+/** The event is not one that the function understands. Nothing was done; the caller must correct the event. */
 export class InvalidEventError extends Error {
   override readonly name = 'InvalidEventError';
 }
@@ -89,18 +89,18 @@ export interface FailedTarget {
   readonly error: RefresherError;
 }
 
-/** Thrown when any target failed, after all the others were finished. Names each failed target with its reason. */
+/** Thrown when any target failed, after the other targets were finished. Names each failed target with its reason. */
 export class RefreshFailedError extends Error {
   override readonly name = 'RefreshFailedError';
 
   constructor(failed: readonly FailedTarget[], total: number) {
     super(`${failed.length} of ${total} targets failed. ${describeFailures(failed)}`);
-    // Lambda sends the stack along with the message, which it would repeat: of a thousand targets that is much.
+    // Lambda sends the stack beside the message. Without this line the message would be sent twice.
     this.stack = `${this.name}${stackFrames(this)}`;
   }
 }
 
-/** One clause per distinct reason, so that a thousand targets with one cause stay readable. */
+/** One clause for each distinct reason, so that a thousand targets with one cause stay readable. */
 function describeFailures(failed: readonly FailedTarget[]): string {
   const targetsByReason = new Map<string, string[]>();
   for (const { target, error } of failed) {
@@ -110,10 +110,10 @@ function describeFailures(failed: readonly FailedTarget[]): string {
 }
 
 /**
- * Turns whatever was thrown into a failure that the function understands.
+ * Turns anything thrown into a failure that the functions understand.
  *
- * What it does not know is a defect or a new kind of outage. Its message may quote anything (a parser quotes
- * what it could not parse), so only its class name is kept.
+ * The message of an unknown error may quote anything (a parser quotes what it could not parse), so only its class
+ * name is kept.
  */
 export function asRefresherError(thrown: unknown): RefresherError {
   if (thrown instanceof RefresherError) return thrown;

@@ -1,34 +1,52 @@
 import { version } from '../../package.json';
 import type { Clock } from './clock';
 import { OutOfTimeError, TransientError } from './errors';
-import type { Pacer } from './rate-limit';
-import { isRetryableStatus, jitteredDelayMs, type RetryPolicy, retryAfterMs } from './retry';
+import type { RateLimiter } from './rate-limit';
 import type { HttpAnswer, HttpRequest, Transport } from './transport';
 
-/** Runpod's edge refuses some default user agents with 403, so requests say what they are. */
+/** Runpod's edge refuses some default user agents with 403, so requests name themselves. */
 export const USER_AGENT = `runpod-ecr-credential-refresher/${version}`;
 
-/** More than any answer that the function reads; a list of thousands of names stays below it. */
+/** More than any answer that the functions read. A list of thousands of names stays below it. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
-/** Longer than any quota of a minute makes a retry wait: the API is as good as down, and another may step in. */
-const LONG_LIMIT_MS = 5 * 60_000;
+/** A quota of one minute never asks for a longer wait. A longer one counts as an outage, so that another API is tried. */
+const LONG_WAIT_MS = 5 * 60_000;
+
+/** How often one request is tried, and how long each attempt may take. */
+export interface RetryPolicy {
+  /** Counts the first attempt. */
+  readonly maxAttempts: number;
+  readonly baseDelayMs: number;
+  readonly maxDelayMs: number;
+  /** Timeout of one attempt, from connecting to the last byte of the answer. */
+  readonly attemptTimeoutMs: number;
+}
+
+/** Outlasts a restart at the other end, and lets three APIs be tried in one invocation. */
+export const DEFAULT_RETRY_POLICY: RetryPolicy = {
+  maxAttempts: 4,
+  baseDelayMs: 300,
+  maxDelayMs: 8_000,
+  attemptTimeoutMs: 10_000,
+};
 
 /** How one request may be sent. */
 export interface SendOptions {
   /** No attempt starts and no wait ends after this moment (milliseconds since the epoch). */
   readonly deadlineMs: number;
-  /** False for a request that must not be repeated blindly: a create. @default true */
+  /** False for a request that must not be sent twice, such as a create. @default true */
   readonly repeatable?: boolean;
   /** The quota that the request counts against. @default - none */
-  readonly pacer?: Pacer;
+  readonly rateLimiter?: RateLimiter;
 }
 
 /**
  * Sends a request and returns its answer, whatever the status.
  *
- * Throws TransientError when no answer arrived, or when the answer said "not now" (408, 425, 429, 5xx but 501),
- * each after the policy's attempts or when the deadline leaves no room for another.
+ * Throws TransientError when no answer arrived, or when the answer said "not now" (408, 425, 429, 5xx except 501):
+ * after the last attempt of the policy, or when the deadline leaves no room for another. Throws OutOfTimeError when
+ * the deadline passed before a request was sent.
  */
 export type SendHttp = (request: HttpRequest, options: SendOptions) => Promise<HttpAnswer>;
 
@@ -39,12 +57,12 @@ export interface HttpDependencies {
   readonly policy: RetryPolicy;
 }
 
-/** Makes the one place from which requests are sent: time-out, retry, `Retry-After`, quota, size cap. */
+/** Makes the one function that sends requests: timeout, retry, `Retry-After`, quota, size limit. */
 export function createHttp({ transport, clock, policy }: HttpDependencies): SendHttp {
   return async (request, options) => {
     const maxAttempts = options.repeatable === false ? 1 : policy.maxAttempts;
     for (let attempt = 1; ; attempt += 1) {
-      await waitForTurn(options, clock);
+      await waitForQuota(options, clock);
       const outcome = await tryOnce(request, options);
       if ('answer' in outcome) return outcome.answer;
       const delayMs = Math.max(outcome.retryAfterMs, jitteredDelayMs(attempt, policy, clock.random));
@@ -54,22 +72,26 @@ export function createHttp({ transport, clock, policy }: HttpDependencies): Send
     }
   };
 
-  async function tryOnce(request: HttpRequest, { deadlineMs, pacer }: SendOptions): Promise<Attempt> {
+  async function tryOnce(request: HttpRequest, { deadlineMs, rateLimiter }: SendOptions): Promise<Attempt> {
     const timeoutMs = Math.min(policy.attemptTimeoutMs, deadlineMs - clock.now());
     try {
       const answer = await transport(withUserAgent(request), { timeoutMs, maxBytes: MAX_ANSWER_BYTES });
-      pacer?.end(clock.now(), answer.headers);
-      return isRetryableStatus(answer.status) ? notNow(request, answer, pacer) : { answer };
+      rateLimiter?.end(clock.now(), answer.headers);
+      return isRetryableStatus(answer.status) ? notNow(request, answer, rateLimiter) : { answer };
     } catch (error) {
-      pacer?.end(clock.now());
+      rateLimiter?.end(clock.now());
       if (error instanceof TransientError) return { failure: error, retryAfterMs: 0 };
       throw error;
     }
   }
 
-  function notNow(request: HttpRequest, { status, headers }: HttpAnswer, pacer: Pacer | undefined): Attempt {
+  function notNow(
+    request: HttpRequest,
+    { status, headers }: HttpAnswer,
+    rateLimiter: RateLimiter | undefined,
+  ): Attempt {
     const waitMs = retryAfterMs(headers['retry-after'], clock.now()) ?? 0;
-    if (status === 429) pacer?.hold(clock.now() + waitMs);
+    if (status === 429) rateLimiter?.hold(clock.now() + waitMs);
     const failure = new TransientError(`${request.method} ${new URL(request.url).host} answered ${status}`);
     return { failure, retryAfterMs: waitMs };
   }
@@ -79,14 +101,14 @@ type Attempt =
   | { readonly answer: HttpAnswer }
   | { readonly failure: TransientError; readonly retryAfterMs: number };
 
-/** Waits until the account's quota allows a request, and takes the place. Another may be quicker, so it asks again. */
-async function waitForTurn({ deadlineMs, pacer }: SendOptions, clock: Clock): Promise<void> {
+/** Waits until the account's quota allows a request, and takes the place. Another request may take it first. */
+async function waitForQuota({ deadlineMs, rateLimiter }: SendOptions, clock: Clock): Promise<void> {
   for (;;) {
     if (clock.now() >= deadlineMs) throw new OutOfTimeError(outOfTime(0));
-    const waitMs = pacer?.tryBegin(clock.now()) ?? 0;
+    const waitMs = rateLimiter?.tryBegin(clock.now()) ?? 0;
     if (waitMs === 0) return;
     if (clock.now() + waitMs >= deadlineMs) {
-      throw new (waitMs > LONG_LIMIT_MS ? TransientError : OutOfTimeError)(outOfTime(waitMs));
+      throw new (waitMs > LONG_WAIT_MS ? TransientError : OutOfTimeError)(outOfTime(waitMs));
     }
     await clock.sleep(waitMs);
   }
@@ -94,10 +116,45 @@ async function waitForTurn({ deadlineMs, pacer }: SendOptions, clock: Clock): Pr
 
 function outOfTime(waitMs: number): string {
   return waitMs > 0
-    ? `Runpod's rate limit asks to wait another ${Math.ceil(waitMs / 1_000)} s, longer than this run may take; the next retry goes on from here`
-    : 'this run was out of time before the request was sent; the next retry goes on from here';
+    ? `Runpod's rate limit asks to wait another ${Math.ceil(waitMs / 1_000)} s, longer than this run may take; the next retry continues from here`
+    : 'this run was out of time before the request was sent; the next retry continues from here';
 }
 
 function withUserAgent(request: HttpRequest): HttpRequest {
   return { ...request, headers: { ...request.headers, 'user-agent': USER_AGENT } };
+}
+
+/**
+ * Returns the delay before the next attempt, in milliseconds.
+ *
+ * Full jitter: uniform between zero and a ceiling that doubles with each failure
+ * (AWS Architecture Blog, "Exponential Backoff And Jitter").
+ *
+ * @param failures - number of failed attempts so far, at least 1
+ * @param random - returns a number in [0, 1)
+ */
+export function jitteredDelayMs(failures: number, policy: RetryPolicy, random: () => number): number {
+  const ceilingMs = Math.min(policy.baseDelayMs * 2 ** (failures - 1), policy.maxDelayMs);
+  return Math.floor(random() * ceilingMs);
+}
+
+/** Whether a status means "not now" rather than "no". 501 means "never". */
+export function isRetryableStatus(status: number): boolean {
+  return status === 408 || status === 425 || status === 429 || (status >= 500 && status !== 501);
+}
+
+/**
+ * Reads `Retry-After` (RFC 9110, 10.2.3): a number of seconds, or an HTTP date.
+ *
+ * @param nowMs - milliseconds since the epoch
+ * @returns milliseconds to wait, never negative; undefined when the header is absent or not understood
+ */
+export function retryAfterMs(header: string | undefined, nowMs: number): number | undefined {
+  const value = header?.trim();
+  if (!value) return undefined;
+  if (/^\d{1,9}$/.test(value)) return Number(value) * 1_000;
+  // An HTTP date begins with the name of a day. Date.parse alone would read "-5" or "1.5" as a year.
+  if (!/^(mon|tue|wed|thu|fri|sat|sun)/i.test(value)) return undefined;
+  const atMs = Date.parse(value);
+  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - nowMs);
 }

@@ -1,9 +1,9 @@
 /**
- * The nouns of the service. Shared by the function and by the stack that deploys it, so this file imports
- * nothing: neither the AWS SDK nor the CDK may arrive through it.
+ * The types that the functions and the stack share. This file imports nothing, so that neither side pulls in the AWS
+ * SDK or the CDK through it.
  */
 
-/** Prints as `[secret]` wherever it lands: a log, an error, a template string, JSON, the debugger's inspector. */
+/** A value that prints as `[secret]` in a log, an error, a template string, JSON and the debugger. */
 export class Secret {
   readonly #value: string;
 
@@ -11,7 +11,7 @@ export class Secret {
     this.#value = value;
   }
 
-  /** The value itself. Call it only where the value leaves the process on purpose: the request being sent. */
+  /** The value itself. Call it only where the value leaves the process on purpose, in the request that is sent. */
   reveal(): string {
     return this.#value;
   }
@@ -29,20 +29,20 @@ export class Secret {
   }
 }
 
-/** What a registry accepts on pull, and therefore what Runpod must hold. */
+/** What a registry accepts for a pull, and what Runpod must therefore hold. */
 export interface Credential {
   readonly username: string;
   readonly password: Secret;
-  /** When the registry stops accepting it; absent where it does not expire by the clock. */
+  /** When the registry stops accepting it; absent where it has no time of expiry. */
   readonly expiresAt?: Date;
-  /** Base address of the registry that accepts it, as that registry's owner names it (`https://…`, no trailing slash). */
+  /** Base address of the registry that accepts it (`https://…`, no trailing slash). */
   readonly registryUrl: string;
   /**
-   * The registry takes Basic auth, and need not be asked first which login it wants.
-   * @default false - it is asked, and gets no password before it has answered
+   * The registry takes Basic auth and is not asked first which login it wants.
+   * @default false - it is asked, and gets the password only after its answer
    */
   readonly basicAtOnce?: boolean;
-  /** What a person looks at when the registry rejects it. @default - the repository's policy and the role's permissions */
+  /** What a person must check when the registry rejects it. @default - the repository's policy and the role's permissions */
   readonly origin?: string;
 }
 
@@ -68,7 +68,7 @@ export interface EcrPublicRegistry {
   readonly url: string;
 }
 
-/** What the registries have in common whose user name and password stand in a secret. They have no time of expiry. */
+/** A registry whose user name and password are kept in a secret. They have no time of expiry. */
 interface StoredLoginRegistry {
   /** Secrets Manager name or ARN; the value is JSON, `{"username": "…", "password": "…"}`. */
   readonly credentialSecretName: string;
@@ -106,8 +106,8 @@ export type Registry =
   | SelfHostedRegistry;
 
 /**
- * What happens when a registry cannot be asked whether it accepts the new credential. A registry that answers
- * "no" means that nothing is sent, whatever this says (`off` does not ask).
+ * What happens when a registry cannot be asked whether it accepts the new credential: `required` sends nothing,
+ * `best-effort` sends, `off` does not ask. When a registry rejects the credential, nothing is sent.
  */
 export type VerifyMode = 'required' | 'best-effort' | 'off';
 
@@ -126,7 +126,7 @@ export interface Target {
   readonly runpodApiKeySecretName: string;
   readonly registry: Registry;
   readonly verify: VerifyMode;
-  /** `repository:tag` or `repository@digest`: prove that this image can be pulled. @default - only the login is proved */
+  /** Prove that this image (`repository:tag` or `repository@digest`) can be pulled. @default - only the login is proved */
   readonly verifyImage?: string;
 }
 
@@ -140,8 +140,8 @@ export interface RunpodSettings {
 }
 
 /**
- * What the function needs to know, written at synth as `refresher.json` beside its code. A function's
- * environment holds 4 KB, which is fewer than 1,000 targets need.
+ * The settings of the function, written at synth as `refresher.json` beside its code. A function's environment holds
+ * 4 KB, and 1,000 targets need more.
  */
 export interface RefresherSettings {
   /** The stack's name: the `service` of every log line and metric. */

@@ -9,7 +9,7 @@ export interface QuotaWindow {
 
 /**
  * Reads a `RateLimit` header (IETF draft "RateLimit header fields for HTTP", a structured-field list).
- * Members that are not understood are passed over: a limit that cannot be read is found out by a 429.
+ * Members that are not understood are skipped: a 429 will tell of a limit that cannot be read.
  */
 export function parseRateLimit(header: string | undefined): QuotaWindow[] {
   return members(header).flatMap(({ name, parameters }) => {
@@ -27,7 +27,7 @@ export interface QuotaPolicy {
   readonly windowSeconds: number;
 }
 
-/** Reads a `RateLimit-Policy` header, passing over what is not understood. */
+/** Reads a `RateLimit-Policy` header. Members that are not understood are skipped. */
 export function parseRateLimitPolicy(header: string | undefined): QuotaPolicy[] {
   return members(header).flatMap(({ name, parameters }) => {
     const quota = wholeNumber(parameters.get('q'));
@@ -49,33 +49,34 @@ function wholeNumber(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }
 
-/** Servers give the time to the renewal in whole seconds; whichever way they round, this is not too early. */
+/** Added to the time until the renewal. Servers give it in whole seconds and may round either way. */
 const ROUNDING_MS = 1_000;
 
-/** When what is left is spoken for by requests on their way, one of their answers will tell more soon. */
-const LOOK_AGAIN_MS = 20;
+/** Wait while requests in flight use up the rest of a quota: one of their answers will soon tell more. */
+const IN_FLIGHT_WAIT_MS = 20;
 
-/** A window as it is known: the server's lowest count in it, and when it is over. */
+/** What is known about a window: the lowest count that the server gave, and when the window ends. */
 interface KnownWindow {
   remaining: number;
   resetAtMs: number;
 }
 
 /**
- * Keeps the requests of one account within the quota that the server reports, so that a large run never
- * provokes a 429 once it knows the quota. Quotas are per user and shared with the user's other tools, so the
- * server's own count is believed rather than ours.
+ * Keeps the requests of one account within the quota that the server reports. Once the quota is known, a large run
+ * does not provoke a 429. Quotas are per user and shared with the user's other tools, so the server's count is used
+ * and not our own.
  */
-export class Pacer {
+export class RateLimiter {
   readonly #windows = new Map<string, KnownWindow>();
   readonly #policies = new Map<string, QuotaPolicy>();
   #inFlight = 0;
   #heldUntilMs = 0;
 
   /**
-   * Asks for leave to send one request.
+   * Asks for permission to send one request.
    *
-   * @returns 0 when it may go, and counts it: `end` must follow; otherwise the milliseconds after which to ask again
+   * @returns 0 when the request may go; it is counted, and `end` must follow. Otherwise the milliseconds after which
+   *   to ask again.
    */
   tryBegin(nowMs: number): number {
     this.#renewWindows(nowMs);
@@ -85,36 +86,36 @@ export class Pacer {
     return waitMs;
   }
 
-  /** Counts the end of a request, and learns from its answer where there is one. */
+  /** Counts the end of a request, and learns the quota from its answer. @param headers - absent when the answer was lost */
   end(nowMs: number, headers?: { readonly [name: string]: string | string[] | undefined }): void {
     this.#inFlight -= 1;
     for (const policy of parseRateLimitPolicy(single(headers?.['ratelimit-policy']))) {
       this.#policies.set(policy.name, policy);
     }
-    const told = new Set<string>();
+    const reported = new Set<string>();
     for (const { name, remaining, resetSeconds } of parseRateLimit(single(headers?.ratelimit))) {
       this.#learn(name, { remaining, resetAtMs: nowMs + resetSeconds * 1_000 + ROUNDING_MS });
-      told.add(name);
+      reported.add(name);
     }
-    // A lost answer, or one without the header: the server may have counted the request all the same.
-    for (const [name, window] of this.#windows) if (!told.has(name)) window.remaining -= 1;
+    // A lost answer, or one without the header. The server may still have counted the request.
+    for (const [name, window] of this.#windows) if (!reported.has(name)) window.remaining -= 1;
   }
 
-  /** Holds every further request of the account, as a 429 with `Retry-After` asks. */
+  /** Holds back every further request until then, as a 429 with `Retry-After` asks. */
   hold(untilMs: number): void {
     this.#heldUntilMs = Math.max(this.#heldUntilMs, untilMs);
   }
 
-  /** The server may not have counted what is in flight yet, so that much is kept back until its answers are there. */
+  /** The server may not have counted the requests in flight yet, so as many are held back until their answers arrive. */
   #waitMs({ remaining, resetAtMs }: KnownWindow, nowMs: number): number {
     if (remaining > this.#inFlight) return 0;
-    return remaining > 0 ? LOOK_AGAIN_MS : resetAtMs - nowMs;
+    return remaining > 0 ? IN_FLIGHT_WAIT_MS : resetAtMs - nowMs;
   }
 
   /**
-   * Answers overtake each other: within a window the lowest count is the latest. A later end is another window,
-   * and a much earlier one is over: its answer comes late. An answer that took seconds makes the end of its own
-   * window look later too, but never by half a window.
+   * Answers can arrive out of order. Within one window the lowest count is the latest one. A later end belongs to
+   * the next window. A much earlier end belongs to a window that is over, so that answer is ignored. A slow answer
+   * makes the end of its own window look later too, but never by half a window.
    */
   #learn(name: string, seen: KnownWindow): void {
     const known = this.#windows.get(name);
@@ -127,7 +128,7 @@ export class Pacer {
     this.#windows.set(name, { remaining, resetAtMs: seen.resetAtMs });
   }
 
-  /** A renewed window is worth its whole quota until the next answer tells. */
+  /** A renewed window counts as full until the next answer. */
   #renewWindows(nowMs: number): void {
     for (const [name, { resetAtMs }] of this.#windows) {
       if (nowMs < resetAtMs) continue;

@@ -2,7 +2,7 @@ import type { Agent, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { OperatorMustActError, TransientError } from './errors';
 
-/** A request as it goes over the wire. */
+/** One HTTP request. */
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly url: string;
@@ -10,20 +10,20 @@ export interface HttpRequest {
   readonly body?: string;
 }
 
-/** An answer, read to its end. */
+/** An answer that was read to its end. */
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
 }
 
-/** Sends one request once. Injected, so that decisions are tested without sockets. */
+/** Sends one request once. Injected, so that the code above it is tested without sockets. */
 export type Transport = (
   request: HttpRequest,
   limits: { timeoutMs: number; maxBytes: number },
 ) => Promise<HttpAnswer>;
 
-/** How requests of one protocol are sent, over sockets that are kept. */
+/** Sends the requests of one protocol over a pool of connections. */
 interface Sender {
   readonly request: typeof requestHttps;
   readonly agent: Agent;
@@ -32,7 +32,7 @@ interface Sender {
 const overHttps: Sender = { request: requestHttps, agent: new HttpsAgent({ keepAlive: true }) };
 let overHttp: Promise<Sender> | undefined;
 
-/** On Node 24 importing node:http loads a WebSocket client, a third of a cold start, for an address that only tests have. */
+/** node:http is loaded on first use: on Node 24 its import takes a third of a cold start, and only tests need it. */
 function senderOf({ protocol }: URL): Sender | Promise<Sender> {
   if (protocol === 'https:') return overHttps;
   overHttp ??= import('node:http').then(({ Agent, request }) => ({
@@ -43,11 +43,11 @@ function senderOf({ protocol }: URL): Sender | Promise<Sender> {
 }
 
 /**
- * Sends one request over node:https. Redirects are answers like any other: following one would hand the
- * credential to whatever it points at. (node:https rather than fetch: loading fetch costs the cold start
- * more than the request itself.)
+ * Sends one request over node:https. A redirect is returned like any other answer, because following it would send
+ * the credential to another address. fetch is not used: loading it costs a cold start more than the request itself
+ * (docs/decisions/0003).
  *
- * @throws TransientError on a network failure, the time-out, or an answer larger than `maxBytes`
+ * @throws TransientError on a network failure, a timeout, or an answer larger than `maxBytes`
  * @throws OperatorMustActError when the address is neither https nor loopback
  */
 export const sendOverNetwork: Transport = async (request, { timeoutMs, maxBytes }) => {
@@ -103,8 +103,8 @@ function bodyHeaders(body: string | undefined): Record<string, string> {
 }
 
 /**
- * Refuses to carry a credential in the clear. Plain http is accepted on the loopback interface only, where the
- * embedded cloud listens.
+ * Refuses addresses over which a credential would be sent in clear text. Plain http is accepted on the loopback
+ * interface only, where the embedded cloud listens.
  *
  * @throws OperatorMustActError naming the host, never the whole address
  */
@@ -119,7 +119,7 @@ export function assertConfidential(address: string): URL {
   );
 }
 
-/** Whether an address is of this machine, which no request to it leaves. */
+/** Whether an address is on the loopback interface, so that requests to it never leave this machine. */
 export function isLoopback({ hostname }: URL): boolean {
   return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
 }

@@ -1,25 +1,25 @@
-/** CloudFormation's side of a custom resource: what it asks, and how it is answered. */
+/** The protocol of a custom resource: reads CloudFormation's requests and answers them. */
 
 import { InvalidEventError, OperatorMustActError, TransientError } from '../core/errors';
 import type { SendHttp } from '../core/http';
-import { isJsonObject, type JsonObject } from '../core/runpod/answer';
+import { isJsonObject, type JsonObject } from '../core/runpod/api';
 import type { DelegationProperties } from './model';
 
-/** What CloudFormation asks. Its `responseUrl` is signed and belongs in no log. */
+/** A request of CloudFormation. Its `responseUrl` is signed and must not be logged. */
 export interface CustomResourceRequest {
   readonly type: 'Create' | 'Update' | 'Delete';
   readonly responseUrl: string;
   readonly stackId: string;
   readonly requestId: string;
   readonly logicalResourceId: string;
-  /** Absent only when the resource is to be created. */
+  /** Absent only in a request to create the resource. */
   readonly physicalResourceId?: string;
-  /** Not read yet: what is wrong with them is CloudFormation's to hear. */
+  /** Not parsed yet, because a mistake in them is reported to CloudFormation. */
   readonly properties: unknown;
   readonly oldProperties: unknown;
 }
 
-/** What CloudFormation hears. */
+/** The answer to CloudFormation. */
 export type Outcome =
   | {
       readonly status: 'SUCCESS';
@@ -28,15 +28,13 @@ export type Outcome =
     }
   | { readonly status: 'FAILED'; readonly physicalResourceId: string; readonly reason: string };
 
-/** Reads an event. @throws InvalidEventError when it is not CloudFormation's: there is nobody to answer then */
+/** Reads an event. @throws InvalidEventError when it is not a request of CloudFormation, so that nobody can be answered */
 export function parseRequest(event: unknown): CustomResourceRequest {
   const fields: JsonObject = isJsonObject(event) ? event : {};
   const text = (name: string) => {
     const value = fields[name];
     if (typeof value === 'string' && value !== '') return value;
-    throw new InvalidEventError(
-      `the event has no ${name}; this function answers CloudFormation and nobody else`,
-    );
+    throw new InvalidEventError(`the event has no ${name}; this function answers only CloudFormation`);
   };
   const type = text('RequestType');
   if (type !== 'Create' && type !== 'Update' && type !== 'Delete') {
@@ -54,7 +52,7 @@ export function parseRequest(event: unknown): CustomResourceRequest {
   };
 }
 
-/** Reads the properties of the resource. @throws OperatorMustActError naming the one that is wrong */
+/** Reads the properties of the resource. @throws OperatorMustActError that names the wrong one */
 export function readProperties(value: unknown): DelegationProperties {
   const fields: JsonObject = isJsonObject(value) ? value : {};
   const text = (name: string) => {
@@ -86,9 +84,9 @@ function wrong(name: string, expected: string): OperatorMustActError {
 const MAX_REASON_CHARACTERS = 1_000;
 
 /**
- * Tells CloudFormation the outcome.
+ * Sends the outcome to CloudFormation.
  *
- * @throws TransientError when it cannot be told: Lambda then delivers the request again
+ * @throws TransientError when CloudFormation does not take it. Lambda then delivers the request again.
  */
 export async function respond(
   http: SendHttp,
@@ -105,7 +103,7 @@ export async function respond(
     ...(outcome.status === 'FAILED' && { Reason: outcome.reason.slice(0, MAX_REASON_CHARACTERS) }),
     ...(outcome.status === 'SUCCESS' && { Data: outcome.data ?? {} }),
   });
-  // The address is signed for a request without a content type.
+  // The signature of the address covers a request without a content type.
   const headers = { 'content-type': '' };
   const { status } = await http({ method: 'PUT', url: request.responseUrl, headers, body }, { deadlineMs });
   if (status < 200 || status >= 300) {

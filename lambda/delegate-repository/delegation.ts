@@ -1,34 +1,35 @@
-/** The use case: let Runpod pull a repository, and take that back. Knows no SDK and no CloudFormation. */
+/** The use case: lets Runpod pull a repository, and revokes that. It knows neither the AWS SDK nor CloudFormation. */
 
 import type { Clock } from '../core/clock';
-import { asRefresherError, OperatorMustActError, type RefresherError, TransientError } from '../core/errors';
-import type { Secret } from '../core/model';
-import { ApiKeyOfRun } from '../core/runpod/api-key-of-run';
+import {
+  asRefresherError,
+  OperatorMustActError,
+  type RefresherError,
+  TransientError,
+  UnconfirmedError,
+} from '../core/errors';
+import { ApiKey, type ReadApiKey } from '../core/secrets';
 import type { DelegationProperties } from './model';
 import { ownStatement, pullStatement, withoutStatement, withStatement } from './policy-text';
 import { describeRepository, parseRepositoryArn, type Repository } from './repository';
 import { RepositoryMissingError, type RepositoryPolicies } from './repository-policy';
-import {
-  DelegationsUnavailableError,
-  type RunpodAccess,
-  type RunpodDelegations,
-  UnconfirmedError,
-} from './runpod-delegations';
+import { DelegationsUnavailableError, type RunpodAccess, type RunpodDelegations } from './runpod-delegations';
 
-/** What the use case needs. */
+/** What the use case depends on. */
 export interface DelegationPorts {
   readonly clock: Clock;
   readonly policies: RepositoryPolicies;
   readonly delegations: RunpodDelegations;
-  readApiKey(secretName: string, deadlineMs: number): Promise<Secret>;
+  /** Reads the secret afresh at each call. */
+  readonly readApiKey: ReadApiKey;
 }
 
 /** A delegation that could not be established. */
 export class NotEstablishedError extends Error {
   override readonly name = 'NotEstablishedError';
-  /** The failure, for a person. */
+  /** The failure that a person reads. */
   readonly reason: RefresherError;
-  /** True when everything is certainly as it was before. */
+  /** True when it is certain that nothing has changed. */
   readonly nothingLeft: boolean;
 
   constructor(reason: RefresherError, nothingLeft: boolean) {
@@ -39,11 +40,11 @@ export class NotEstablishedError extends Error {
 }
 
 /**
- * Lets Runpod pull: adds the statement to the repository's policy, then registers the repository. In this order,
- * because Runpod tries the pull when it registers. May be repeated: what is there already is left as it is.
+ * Lets Runpod pull: adds the statement to the repository's policy, then registers the repository. Runpod tries a pull
+ * when it registers, so the statement comes first. It may be repeated: what exists already is left as it is.
  *
  * @returns the id of the delegation at Runpod
- * @throws NotEstablishedError, after the policy was put back
+ * @throws NotEstablishedError, after the policy was restored
  */
 export async function establish(
   properties: DelegationProperties,
@@ -54,22 +55,22 @@ export async function establish(
     const repository = parseRepositoryArn(properties.repositoryArn);
     const where = describeRepository(repository);
     const statement = pullStatement(properties.principalArns);
-    const patience = { clock: ports.clock, deadlineMs };
-    const before = await untilPermitted(patience, () =>
+    const limits = { clock: ports.clock, deadlineMs };
+    const before = await untilPermitted(limits, () =>
       ports.policies.change(repository, (text) => withStatement(text, statement, where), deadlineMs),
     );
     const readApiKey: DelegationPorts['readApiKey'] = (...key) =>
-      untilPermitted(patience, () => ports.readApiKey(...key));
+      untilPermitted(limits, () => ports.readApiKey(...key));
     try {
       return await withRunpod(properties, { ...ports, readApiKey }, deadlineMs, (access) =>
         ports.delegations.ensure(access, repository, properties.name),
       );
     } catch (error) {
-      throw await putBack(asRefresherError(error), repository, before, ports, deadlineMs);
+      throw await restorePolicy(asRefresherError(error), repository, before, ports, deadlineMs);
     }
   } catch (error) {
     if (error instanceof NotEstablishedError) throw error;
-    // An outage may have swallowed the answer to a write of the policy.
+    // During an outage the answer to a write of the policy may have been lost.
     const reason = asRefresherError(error);
     throw new NotEstablishedError(reason, reason instanceof OperatorMustActError);
   }
@@ -78,7 +79,7 @@ export async function establish(
 const PERMISSION_PAUSE_MS = 5_000;
 const PERMISSION_TRIES = 4;
 
-/** CloudFormation makes the permissions just before it asks, and AWS may take some seconds to heed them. */
+/** Retries a denied permission: CloudFormation creates it just before, and IAM needs some seconds to apply it. */
 async function untilPermitted<T>(
   { clock, deadlineMs }: { readonly clock: Clock; readonly deadlineMs: number },
   action: () => Promise<T>,
@@ -95,10 +96,10 @@ async function untilPermitted<T>(
   }
 }
 
-/** Time kept back to put the policy back when Runpod has used up the rest. */
+/** Time kept back to restore the policy when Runpod has used up the rest, in milliseconds. */
 export const RESTORE_RESERVE_MS = 30_000;
 
-async function putBack(
+async function restorePolicy(
   reason: RefresherError,
   repository: Repository,
   before: string | undefined,
@@ -115,17 +116,17 @@ async function putBack(
     );
     return new NotEstablishedError(reason, !previous && !(reason instanceof UnconfirmedError));
   } catch (error) {
-    const alas = `${reason.message}; besides, the statement could not be taken out of the policy again: ${asRefresherError(error).message}`;
-    return new NotEstablishedError(new TransientError(alas), false);
+    const message = `${reason.message}; besides, the statement could not be taken out of the policy again: ${asRefresherError(error).message}`;
+    return new NotEstablishedError(new TransientError(message), false);
   }
 }
 
 /**
- * Takes everything back: revokes at Runpod and removes the statement. What is gone already is fine. Both are tried
- * even when one fails: without the statement Runpod cannot pull, whatever it still has registered.
+ * Revokes the delegation at Runpod and removes the statement. What is gone already is fine. Both are tried even when
+ * one fails, because without the statement Runpod cannot pull.
  *
- * @returns what could not be done and need not be, for the log
- * @throws RefresherError
+ * @returns what was skipped because it no longer exists, for the log
+ * @throws OperatorMustActError or TransientError
  */
 export async function dissolve(
   properties: DelegationProperties,
@@ -150,11 +151,11 @@ export async function dissolve(
 }
 
 /**
- * Revokes what is registered in the account that a repository was registered in before, if that is another one.
- * The statement stays: the new account needs it.
+ * Revokes the delegation of the Runpod account in which the repository was registered before. The statement stays,
+ * because the new account needs it.
  *
- * @param id - the delegation that is valid now
- * @returns what could not be done, for the log: an old key may well be gone
+ * @param id - the delegation that is valid now, which is kept
+ * @returns what could not be done, for the log. A failure is expected where the old key no longer exists.
  */
 export async function leaveOldAccount(
   old: DelegationProperties,
@@ -171,13 +172,13 @@ export async function leaveOldAccount(
   }
 }
 
-/** Speaks to Runpod with the API key, which is read afresh once when Runpod refuses it. */
+/** Calls Runpod with the API key. The key is read again once when Runpod refuses it. */
 async function withRunpod<T>(
   { runpodApiKeySecretName, restV2Url }: DelegationProperties,
   { readApiKey }: DelegationPorts,
   deadlineMs: number,
   action: (access: RunpodAccess) => Promise<T>,
 ): Promise<T> {
-  const key = new ApiKeyOfRun(() => readApiKey(runpodApiKeySecretName, deadlineMs));
+  const key = new ApiKey(() => readApiKey(runpodApiKeySecretName, { deadlineMs }));
   return key.use((apiKey) => action({ apiKey, restV2Url, deadlineMs }));
 }

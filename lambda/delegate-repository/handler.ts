@@ -22,10 +22,10 @@ import type { DelegationProperties } from './model';
 /** Time kept back to answer CloudFormation, in milliseconds. */
 const ANSWER_RESERVE_MS = 20_000;
 
-/** Follows the physical id of a creation that failed and left nothing behind, so that its rollback has nothing to do. */
+/** Ends the physical id of a failed creation that left nothing behind, so that its rollback deletes nothing. */
 const NOTHING_LEFT = '#nothing-left';
 
-/** What the handler is made of. */
+/** What the handler depends on. */
 export interface DelegationHandlerDependencies {
   readonly ports: DelegationPorts;
   readonly http: SendHttp;
@@ -36,8 +36,8 @@ export interface DelegationHandlerDependencies {
 export type DelegationHandler = (event: unknown, context: Context) => Promise<void>;
 
 /**
- * Makes the handler of the custom resource. It answers every request of CloudFormation, failed ones too, and
- * throws only when the answer does not arrive: Lambda then delivers the request again, which does no harm.
+ * Makes the handler of the custom resource. It answers every request of CloudFormation, also those that failed. It
+ * throws only when the answer does not arrive. Lambda then delivers the request again, which is harmless.
  */
 export function createDelegationHandler(dependencies: DelegationHandlerDependencies): DelegationHandler {
   const { ports, http, logger } = dependencies;
@@ -63,15 +63,15 @@ async function carryOut(
 ): Promise<Outcome> {
   try {
     return request.type === 'Delete'
-      ? await takeBack(request, ports, deadlineMs, warn)
-      : await give(request, ports, deadlineMs, warn);
+      ? await remove(request, ports, deadlineMs, warn)
+      : await createOrUpdate(request, ports, deadlineMs, warn);
   } catch (error) {
     const reason = error instanceof NotEstablishedError ? error.reason : asRefresherError(error);
     return { status: 'FAILED', physicalResourceId: idAfter(error, request), reason: reason.message };
   }
 }
 
-async function give(
+async function createOrUpdate(
   request: CustomResourceRequest,
   ports: DelegationPorts,
   deadlineMs: number,
@@ -81,11 +81,11 @@ async function give(
   const delegationId = await establish(properties, ports, deadlineMs);
   const old = oldAccount(request, properties);
   for (const why of old ? await leaveOldAccount(old, delegationId, ports, deadlineMs) : []) warn(why);
-  // The repository is the identity: with another one CloudFormation deletes the old resource afterwards.
+  // The repository is the identity. When it changes, CloudFormation deletes the old resource afterwards.
   return { status: 'SUCCESS', physicalResourceId: properties.repositoryArn, data: { delegationId } };
 }
 
-async function takeBack(
+async function remove(
   request: CustomResourceRequest,
   ports: DelegationPorts,
   deadlineMs: number,
@@ -98,7 +98,7 @@ async function takeBack(
   return { status: 'SUCCESS', physicalResourceId };
 }
 
-/** A failed update keeps the id: another one would tell CloudFormation to delete what still stands. */
+/** A failed update keeps the id. With another id CloudFormation would delete the resource that still exists. */
 function idAfter(error: unknown, request: CustomResourceRequest): string {
   if (request.physicalResourceId !== undefined) return request.physicalResourceId;
   const repositoryArn = tryReadProperties(request.properties)?.repositoryArn;
@@ -107,7 +107,7 @@ function idAfter(error: unknown, request: CustomResourceRequest): string {
   return nothingLeft ? `${repositoryArn}${NOTHING_LEFT}` : repositoryArn;
 }
 
-/** The old properties of an update that takes the same repository to another account of Runpod, perhaps. */
+/** The old properties of an update that may move the same repository to another account of Runpod. */
 function oldAccount(
   { type, oldProperties }: CustomResourceRequest,
   now: DelegationProperties,

@@ -1,12 +1,12 @@
-/** What a delegation is made of. Shared by the function and by the stack, so this file imports nothing. */
+/** The delegation, as the function and the stack share it. This file imports nothing. */
 
 /** Type of the custom resource in a template. */
 export const DELEGATION_RESOURCE_TYPE = 'Custom::RunpodEcrDelegation';
 
-/** The `Sid` by which the statement is found again among those of other people. */
+/** The `Sid` of our statement, by which it is found among the statements of others. */
 export const STATEMENT_SID = 'RunpodEcrDelegation';
 
-/** The roles with which Runpod pulls, as its guide names them (docs.runpod.io, "Use private AWS ECR images"). */
+/** The roles with which Runpod pulls (docs.runpod.io, "Use private AWS ECR images"). */
 export const RUNPOD_PRINCIPAL_ARNS = [
   'arn:aws:iam::550005742258:role/prod-us-east-1-deployment-role',
   'arn:aws:iam::550005742258:role/prod-us-west-2-deployment-role',

@@ -1,23 +1,23 @@
 /**
- * A repository's policy as text: puts one statement in, takes it out, and leaves every other as it is. Pure.
+ * Edits the text of a repository's policy: adds our statement or removes it, and leaves every other as it is.
  *
- * The policy belongs to the repository's owner. So a text that is not understood is refused, never replaced.
+ * The policy belongs to the repository's owner. A text that is not understood is refused and never replaced.
  */
 
 import { OperatorMustActError } from '../core/errors';
-import { isJsonObject, type JsonObject } from '../core/runpod/answer';
+import { isJsonObject, type JsonObject } from '../core/runpod/api';
 import { STATEMENT_SID } from './model';
 
-/** What a pull needs. `ecr:GetAuthorizationToken` has no effect in a repository's policy: it knows no resource. */
+/** What a pull needs. `ecr:GetAuthorizationToken` has no effect in a repository's policy, because it takes no resource. */
 const PULL_ACTIONS = ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'];
 
 /** The policy language's current version, for a repository that has no policy yet. */
 const POLICY_VERSION = '2012-10-17';
 
 /**
- * The statement that lets these roles pull, and nobody else. The account is the principal and the role a condition
- * (see docs/decisions/0009): a role that does not exist yet, or was made anew, would break a policy that names it
- * as its principal.
+ * The statement that lets only these roles pull. The account is the principal, and the role is a condition
+ * (docs/decisions/0009). A policy that named a role as its principal would break when that role is missing or created
+ * again.
  *
  * @throws OperatorMustActError when an ARN has no account
  */
@@ -37,11 +37,11 @@ export function pullStatement(principalArns: readonly string[]): JsonObject {
 }
 
 /**
- * Puts a statement in, in the place of one with the same `Sid`.
+ * Adds a statement, or replaces the one with the same `Sid`.
  *
- * @param text - the policy that stands there; undefined where there is none
- * @param where - what to call the repository in an error
- * @returns the very same text where the statement stands there already
+ * @param text - the current policy; undefined where there is none
+ * @param where - the repository's name for messages
+ * @returns the same text where the policy has the statement already
  * @throws OperatorMustActError when the text is not a policy
  */
 export function withStatement(text: string | undefined, statement: JsonObject, where: string): string {
@@ -53,15 +53,15 @@ export function withStatement(text: string | undefined, statement: JsonObject, w
     const replaced = statements.flatMap((one) => (isOwn(one) ? (one === own ? [statement] : []) : [one]));
     return JSON.stringify({ ...document, Statement: replaced });
   }
-  // In front of a statement that stood alone, behind those of a list: so the way back is known.
+  // First before a single statement, last in a list. Removal can then restore the original form.
   const joined = single ? [statement, ...statements] : [...statements, statement];
   return JSON.stringify({ ...document, Statement: joined });
 }
 
 /**
- * Takes the statement out.
+ * Removes our statement.
  *
- * @returns the very same text where it is not there, and undefined where nothing else is left
+ * @returns the same text where the policy does not have it; undefined where no statement is left
  * @throws OperatorMustActError when the text is not a policy
  */
 export function withoutStatement(text: string | undefined, where: string): string | undefined {
@@ -74,7 +74,7 @@ export function withoutStatement(text: string | undefined, where: string): strin
   return JSON.stringify({ ...document, Statement: stoodAlone ? others[0] : others });
 }
 
-/** The statement of ours that stands in a policy. @throws OperatorMustActError when the text is not a policy */
+/** Our statement in a policy; undefined where it has none. @throws OperatorMustActError when the text is not a policy */
 export function ownStatement(text: string | undefined, where: string): JsonObject | undefined {
   return text === undefined ? undefined : parsePolicy(text, where).statements.find(isOwn);
 }
@@ -115,7 +115,7 @@ function isOwn(statement: unknown): statement is JsonObject {
   return isJsonObject(statement) && statement.Sid === STATEMENT_SID;
 }
 
-/** Whether AWS would take both for the same: it writes lists and accounts in a form of its own. */
+/** Whether both mean the same to AWS, which rewrites lists and accounts in a form of its own. */
 function meansTheSame(one: JsonObject, other: JsonObject): boolean {
   return canonical(one) === canonical(other);
 }

@@ -7,33 +7,32 @@ import {
 import { AWS_CLIENT_DEFAULTS, callAws } from '../core/aws';
 import type { Clock } from '../core/clock';
 import { OperatorMustActError, TransientError } from '../core/errors';
-import { Memo } from '../core/memo';
 import { describeRepository, type Repository } from './repository';
 
 /** Size that ECR allows a repository's policy (Amazon ECR API reference, SetRepositoryPolicy), in bytes. */
 export const MAX_POLICY_BYTES = 10_240;
 
-/** How often a policy is written before others are left to finish their own changes. */
+/** How often a policy is written before the delegation fails, because somebody else keeps changing it. */
 const MAX_WRITES = 4;
 
 const PAUSE_MS = 250;
 
-/** What to make of a policy's text; returns the very same text to leave it. `undefined` is no policy. */
+/** Changes the text of a policy. It returns the same text to leave it as it is. `undefined` means no policy. */
 export type PolicyEdit = (text: string | undefined) => string | undefined;
 
 /** Changes repositories' policies. */
 export interface RepositoryPolicies {
   /**
-   * Changes a policy until it reads back as the edit wants it. ECR has no conditional write: reading back tells
-   * when another writer was faster, and the edit is then made on what that one wrote.
+   * Changes a policy until it reads back as the edit wants it. ECR has no conditional write, so reading back shows
+   * when somebody else wrote at the same time. The edit is then applied to their text.
    *
-   * @returns the text that stood there first; undefined where there was none
+   * @returns the text before the first write; undefined where there was none
    * @throws RepositoryMissingError, OperatorMustActError or TransientError
    */
   change(repository: Repository, edit: PolicyEdit, deadlineMs: number): Promise<string | undefined>;
 }
 
-/** There is no such repository. */
+/** The repository does not exist. */
 export class RepositoryMissingError extends OperatorMustActError {
   override readonly name = 'RepositoryMissingError';
 
@@ -42,15 +41,14 @@ export class RepositoryMissingError extends OperatorMustActError {
   }
 }
 
-/** Wires the real ECR. */
+/** The policies of the real ECR. */
 export function createRepositoryPolicies(clock: Clock): RepositoryPolicies {
-  const clients = new Memo<string, ECRClient>();
+  const clients = new Map<string, ECRClient>();
   return {
     async change(repository, edit, deadlineMs) {
-      const client = clients.get(
-        repository.region,
-        () => new ECRClient({ ...AWS_CLIENT_DEFAULTS, region: repository.region }),
-      );
+      const { region } = repository;
+      const client = clients.get(region) ?? new ECRClient({ ...AWS_CLIENT_DEFAULTS, region });
+      clients.set(region, client);
       const ecr = { client, clock, repository, deadlineMs };
       const first = await read(ecr);
       let text = first;
@@ -94,7 +92,7 @@ async function write(ecr: Ecr, text: string | undefined): Promise<void> {
   );
 }
 
-/** One call; a policy that is not there is undefined. */
+/** Makes one call. A policy that does not exist is undefined. */
 async function ask<T>(
   { clock, repository, deadlineMs }: Ecr,
   action: string,

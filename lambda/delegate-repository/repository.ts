@@ -1,6 +1,6 @@
 import { OperatorMustActError } from '../core/errors';
 
-/** An ECR repository, taken apart. */
+/** The parts of a repository's ARN. */
 export interface Repository {
   readonly arn: string;
   readonly region: string;
@@ -8,7 +8,7 @@ export interface Repository {
   readonly name: string;
 }
 
-/** Takes a repository's ARN apart. @throws OperatorMustActError when it is none */
+/** Parses the ARN of an ECR repository. @throws OperatorMustActError when it is not one */
 export function parseRepositoryArn(arn: string): Repository {
   const [, region, account, name] =
     /^arn:aws[a-z-]*:ecr:([a-z0-9-]+):(\d{12}):repository\/([a-z0-9._/-]{2,256})$/.exec(arn) ?? [];
@@ -16,7 +16,7 @@ export function parseRepositoryArn(arn: string): Repository {
   throw new OperatorMustActError('configuration-wrong', 'expected the ARN of an ECR repository');
 }
 
-/** How messages name a repository. */
+/** The repository's name for messages. */
 export function describeRepository({ name, region }: Repository): string {
   return `repository ${name} in ${region}`;
 }

@@ -1,12 +1,19 @@
 import type { Clock } from '../core/clock';
-import { OperatorMustActError, RouteCannotError, TransientError } from '../core/errors';
+import { ApiUnsupportedError, OperatorMustActError, TransientError, UnconfirmedError } from '../core/errors';
 import type { SendHttp } from '../core/http';
 import type { Secret } from '../core/model';
-import { CANNOT, isJsonObject, type JsonObject, parseJson, readAnswer } from '../core/runpod/answer';
-import type { HttpAnswer, HttpRequest } from '../core/transport';
+import {
+  isJsonObject,
+  type JsonObject,
+  parseJson,
+  readAnswer,
+  UNSUPPORTED_STATUSES,
+} from '../core/runpod/api';
+import { type RestRequest, RunpodRest } from '../core/runpod/rest';
+import type { HttpAnswer } from '../core/transport';
 import { describeRepository, type Repository } from './repository';
 
-/** How to reach Runpod's delegations. */
+/** How to call Runpod. */
 export interface RunpodAccess {
   readonly apiKey: Secret;
   readonly restV2Url: string;
@@ -14,24 +21,20 @@ export interface RunpodAccess {
   readonly deadlineMs: number;
 }
 
-/** What is registered at Runpod. */
+/** The repositories that are registered at Runpod. */
 export interface RunpodDelegations {
   /**
-   * Registers a repository unless it is registered already. Never repeated blindly: before another try it is
-   * looked up again.
+   * Registers a repository unless it is registered already. Before another attempt it is looked up again.
    *
    * @returns the delegation's id
-   * @throws UnconfirmedError when it may or may not be registered now; any other error says that it is not
+   * @throws UnconfirmedError when it may be registered now. Any other error means that it is not.
    */
   ensure(access: RunpodAccess, repository: Repository, name?: string): Promise<string>;
-  /** Revokes what is registered for a repository. @param except - a delegation to keep */
+  /** Revokes the delegations of a repository. @param except - a delegation to keep */
   revoke(access: RunpodAccess, repository: Repository, except?: string): Promise<void>;
 }
 
-/** Nobody knows whether the repository is registered. */
-export class UnconfirmedError extends TransientError {}
-
-/** REST v2 has no delegations, or has them no more. */
+/** REST v2 has no delegations, or no longer has them. */
 export class DelegationsUnavailableError extends OperatorMustActError {
   override readonly name = 'DelegationsUnavailableError';
 
@@ -43,31 +46,28 @@ export class DelegationsUnavailableError extends OperatorMustActError {
   }
 }
 
+const COLLECTION = 'registries/delegations';
+
 /**
- * Pauses before each attempt. Runpod tries the pull when a repository is registered, and AWS may take some seconds
- * to make a new policy known everywhere, so that a refusal is tried again.
+ * Pauses before each attempt, in milliseconds. Runpod tries a pull when it registers, and AWS may need some seconds to
+ * apply a new policy everywhere. So a refusal is retried.
  */
 const PAUSES_MS = [0, 1_000, 2_000, 4_000];
 
-/** Speaks to `/registries/delegations` of REST v2. */
+/** The delegations of REST v2, `/registries/delegations`. */
 export function createRunpodDelegations(http: SendHttp, clock: Clock): RunpodDelegations {
-  async function call(access: RunpodAccess, request: Pick<HttpRequest, 'method' | 'body'> & { id?: string }) {
-    const { method, body, id } = request;
-    const collection = `${access.restV2Url.replace(/\/+$/, '')}/registries/delegations`;
-    const headers = {
-      accept: 'application/json, application/problem+json',
-      authorization: `Bearer ${access.apiKey.reveal()}`,
-    };
-    const url = id === undefined ? collection : `${collection}/${encodeURIComponent(id)}`;
-    return http(
-      { method, url, headers, ...(body !== undefined && { body }) },
-      { deadlineMs: access.deadlineMs, repeatable: method !== 'POST' },
-    );
+  function call(
+    { apiKey, restV2Url, deadlineMs }: RunpodAccess,
+    request: Omit<RestRequest, 'path'> & { id?: string },
+  ) {
+    const { id, ...rest } = request;
+    const path = id === undefined ? COLLECTION : `${COLLECTION}/${encodeURIComponent(id)}`;
+    return new RunpodRest(http, 'rest-v2', restV2Url).send({ apiKey, deadlineMs }, { ...rest, path });
   }
 
   async function find(access: RunpodAccess, repository: Repository): Promise<string[]> {
     const answer = await call(access, { method: 'GET' });
-    if (CANNOT.has(answer.status)) throw new DelegationsUnavailableError(answer.status);
+    if (UNSUPPORTED_STATUSES.has(answer.status)) throw new DelegationsUnavailableError(answer.status);
     const json = read(answer, 'list delegations');
     const listed = isJsonObject(json) ? json.delegations : json;
     if (!Array.isArray(listed)) throw new TransientError('rest-v2 answered without a list of delegations');
@@ -134,20 +134,21 @@ export function createRunpodDelegations(http: SendHttp, clock: Clock): RunpodDel
   };
 }
 
-/** Runpod said no: nothing was done. */
+/** Runpod refused: nothing was done. */
 class RefusedError extends OperatorMustActError {}
 
 /**
- * An answer's JSON, or what the answer means. A web page or an answer without JSON comes from the edge in front of
- * Runpod, so nobody knows what was done.
+ * The JSON of an answer, or what the answer means. A web page or an answer without JSON comes from the edge in front of
+ * Runpod, so it is not known what was done.
  */
 function read(answer: HttpAnswer, toDo: string): unknown {
-  const said = isJsonObject(parseJson(answer));
+  const answeredJson = isJsonObject(parseJson(answer));
   try {
     return readAnswer('rest-v2', answer);
   } catch (error) {
-    if (!(error instanceof RouteCannotError)) throw error;
-    if (!said || !error.definite) throw new TransientError(`Runpod did not ${toDo}: ${error.message}`);
+    if (!(error instanceof ApiUnsupportedError)) throw error;
+    if (!answeredJson || error.certainty === 'unclear')
+      throw new TransientError(`Runpod did not ${toDo}: ${error.message}`);
     throw new RefusedError('configuration-wrong', `Runpod did not ${toDo}: ${error.message}`);
   }
 }
@@ -157,14 +158,14 @@ function registering(repository: Repository): string {
 }
 
 /**
- * What may stand for a repository. The specification says its ARN; Runpod's console and one client of the API give
- * an image's address with a tag (any tag of the repository can be pulled then).
+ * How Runpod may want a repository named. The specification says by its ARN. Runpod's console and one client of the API
+ * give the address of an image with a tag; any tag of the repository can be pulled then.
  */
 function resourcesOf({ arn, account, region, name }: Repository): readonly string[] {
   return [arn, `${account}.dkr.ecr.${region}.amazonaws.com/${name}:latest`];
 }
 
-/** A delegation does not show its ARN, only what it was made from. */
+/** Whether a delegation is for a repository. Its answer holds the parts of the ARN and not the ARN. */
 function isFor(value: unknown, { account, region, name }: Repository): boolean {
   if (!isJsonObject(value) || value.repository !== name || value.awsRegion !== region) return false;
   const owner = typeof value.dockerRegistryUri === 'string' ? value.dockerRegistryUri : value.awsUser;

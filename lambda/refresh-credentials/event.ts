@@ -1,14 +1,14 @@
 import { InvalidEventError } from '../core/errors';
 import type { Target } from '../core/model';
 
-/** What an event asks for. */
+/** The request that an event makes. */
 export interface EventRequest {
   /** Names of the targets to refresh. @default - all of them: a full run */
   readonly targets?: readonly string[];
   /** Do everything but write. */
   readonly dryRun: boolean;
   /**
-   * The same for every retry of one event, so that a retry goes on where the last try stopped.
+   * The same for every retry of one event, so that a retry continues where the last attempt stopped.
    * @default - the invocation's own request id, which Lambda's retries share
    */
   readonly runId?: string;
@@ -19,10 +19,10 @@ type JsonObject = Readonly<Record<string, unknown>>;
 /**
  * Reads an event: a scheduled one, an SQS batch of failed invocations, or `{ targets?, dryRun? }`.
  *
- * @throws InvalidEventError naming the field; a misspelt `target` must not refresh everything
+ * @throws InvalidEventError that names the field. A misspelt `target` must not refresh everything.
  */
 export function parseEvent(event: unknown): EventRequest {
-  // An invocation without a payload, as a deployment's trigger makes it.
+  // An invocation without a payload, as the deployment's trigger makes it.
   if (event === undefined || event === null || event === '') return { dryRun: false };
   if (!isObject(event)) throw new InvalidEventError(`expected an object as event, found ${kindOf(event)}`);
   if (Array.isArray(event.Records)) return parseQueued(event.Records);
@@ -32,7 +32,7 @@ export function parseEvent(event: unknown): EventRequest {
   return parseManual(event);
 }
 
-/** A record holds what Lambda's on-failure destination wrote, or an event that a person put back by hand. */
+/** Reads an SQS record: an entry of Lambda's on-failure destination, or an event that a person put into the queue. */
 function parseQueued(records: readonly unknown[]): EventRequest {
   const [first, ...others] = records.map((record) => {
     const body = parseBody(isObject(record) ? record.body : undefined);
@@ -46,8 +46,9 @@ function parseQueued(records: readonly unknown[]): EventRequest {
 }
 
 /**
- * What Lambda's destination wrote of an invocation that failed. Without the payload, which Lambda leaves out where it is
- * too large, it is a full run. (AWS Lambda Developer Guide, "Capturing records of Lambda asynchronous invocations")
+ * Reads what Lambda's on-failure destination wrote about a failed invocation. Lambda leaves out a payload that is too
+ * large; the retry is then a full run (AWS Lambda Developer Guide, "Capturing records of Lambda asynchronous
+ * invocations").
  */
 function parseFailed({ requestContext, requestPayload }: JsonObject): EventRequest {
   const requestId = isObject(requestContext) ? requestContext.requestId : undefined;
@@ -80,9 +81,9 @@ function parseManual(event: JsonObject): EventRequest {
 }
 
 /**
- * The targets that a request names, each once and in the order of the configuration; all when it names none.
+ * The targets that a request names, each once and in the order of the configuration. All targets when it names none.
  *
- * @throws InvalidEventError listing the names that exist
+ * @throws InvalidEventError that lists the names that exist
  */
 export function chooseTargets(
   all: readonly Target[],

@@ -1,66 +1,54 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { Context } from 'aws-lambda';
-import type { ApiKeyAges } from '../core/api-key-age';
-import { RefreshFailedError } from '../core/errors';
-import type { RefreshedTarget, RefresherSettings, RefreshReport } from '../core/model';
+import type { Clock } from '../core/clock';
+import { type FailedTarget, OutOfTimeError, RefreshFailedError } from '../core/errors';
+import type { RefreshedTarget, RefresherSettings, RefreshReport, Target } from '../core/model';
 import { chooseTargets, parseEvent } from './event';
-import type { PublishMetrics } from './metrics';
-import { isSuccess, type RefreshPorts, refresh, type TargetSuccess } from './refresh';
-import { Resumption } from './resumption';
-import { logRun, metricsOf } from './telemetry';
+import { isSuccess, Refresher, type RefreshServices, type TargetSuccess } from './refresh';
+import { logRun, metricsOf, type PublishMetrics } from './telemetry';
 
 /** Time kept back to report when the work must stop, in milliseconds. */
 const REPORT_RESERVE_MS = 5_000;
 
-/** What the handler is made of. */
+/** What the handler depends on. All of it lives as long as the process. */
 export interface HandlerDependencies {
   readonly settings: RefresherSettings;
-  readonly ports: RefreshPorts;
+  readonly services: RefreshServices;
   readonly logger: Logger;
   readonly publishMetrics: PublishMetrics;
-  /** @default - the age of the Runpod keys is not reported */
-  readonly apiKeyAges?: ApiKeyAges;
 }
 
 /** The function's entry, as Lambda calls it. */
 export type Handler = (event: unknown, context: Context) => Promise<RefreshReport>;
 
 /**
- * Makes the handler: it reads the event, refreshes, reports, and throws when any target failed. A failure that
- * were returned would count as a success for Lambda's retries and for the Errors metric.
+ * Makes the handler: it reads the event, refreshes, reports, and throws when any target failed. Lambda counts a
+ * returned value as success, so failures are thrown.
  *
- * The handler throws InvalidEventError before it does anything, or RefreshFailedError after all is done.
+ * The handler throws InvalidEventError before it does anything, or RefreshFailedError after everything is done.
  */
-export function createHandler({
-  settings,
-  ports,
-  logger,
-  publishMetrics,
-  apiKeyAges,
-}: HandlerDependencies): Handler {
-  const { clock } = ports;
-  const resumption = new Resumption(clock);
+export function createHandler({ settings, services, logger, publishMetrics }: HandlerDependencies): Handler {
+  const { clock } = services;
+  const refresher = new Refresher(services);
+  const progress = new RetryProgress(clock);
 
   return async (event, context) => {
     const startedMs = clock.now();
     logger.addContext(context);
     const { targets: names, dryRun, runId = context.awsRequestId } = parseEvent(event);
     const targets = chooseTargets(settings.targets, names);
-    const done = resumption.recall(runId);
+    const done = progress.refreshedBefore(runId);
 
-    const outcomes = await refresh(
-      {
-        targets: resumption.inOrderOfNeed(targets.filter(({ name }) => !done.has(name))),
-        dryRun,
-        deadlineMs: startedMs + context.getRemainingTimeInMillis() - REPORT_RESERVE_MS,
-      },
-      ports,
-    );
+    const { outcomes, apiKeyAgeDays } = await refresher.run({
+      targets: progress.leastRecentlyTriedFirst(targets.filter(({ name }) => !done.has(name))),
+      dryRun,
+      deadlineMs: startedMs + context.getRemainingTimeInMillis() - REPORT_RESERVE_MS,
+    });
 
     const successes = outcomes.filter(isSuccess);
     const failures = outcomes.flatMap((outcome) => (isSuccess(outcome) ? [] : [outcome]));
     const fullRun = names === undefined;
-    if (!dryRun) resumption.remember(runId, successes, failures);
+    if (!dryRun) progress.record(runId, successes, failures);
     const summary = {
       successes,
       failures,
@@ -68,7 +56,7 @@ export function createHandler({
       fullRun,
       dryRun,
       durationMs: clock.now() - startedMs,
-      apiKeyAgeDays: apiKeyAges?.oldestDays(clock.now()),
+      apiKeyAgeDays,
     };
     logRun(logger, summary);
     if (!dryRun) publishMetrics(metricsOf(summary, clock.now()), clock.now());
@@ -81,7 +69,61 @@ export function createHandler({
   };
 }
 
-/** Keeps to the fields that the interface promises. */
+/** Keeps the fields that the interface promises and drops the others. */
 function toReport({ target, registryAuthId, route, expiresAt, verified }: TargetSuccess): RefreshedTarget {
   return { target, registryAuthId, route, ...(expiresAt && { expiresAt }), verified };
+}
+
+/** A retry that comes later than this starts from the beginning: its first credentials have aged too much. */
+const MEMORY_MS = 60 * 60_000;
+
+/** Runs whose retries may alternate in one process: of the schedule, of a changed secret, of a person. */
+const MAX_RUNS = 4;
+
+type Done = Map<string, { readonly success: TargetSuccess; readonly atMs: number }>;
+
+/**
+ * What earlier attempts have done in this process, so that a retry continues where they stopped. A thousand targets
+ * under a quota of sixty requests a minute need more than one invocation. After a cold start everything is written
+ * again, which is harmless.
+ */
+export class RetryProgress {
+  readonly #clock: Clock;
+  /** The last few runs by their id, the latest at the end. */
+  readonly #runs = new Map<string, Done>();
+  /** When each target was last tried, whatever the outcome; milliseconds since the epoch. */
+  readonly #triedMs = new Map<string, number>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The targets that an earlier attempt of this run refreshed, by name. */
+  refreshedBefore(runId: string): ReadonlyMap<string, TargetSuccess> {
+    const sinceMs = this.#clock.now() - MEMORY_MS;
+    const recent = [...(this.#runs.get(runId) ?? [])].filter(([, { atMs }]) => atMs >= sinceMs);
+    return new Map(recent.map(([name, { success }]) => [name, success]));
+  }
+
+  /** Targets ordered by how long ago they were last tried, oldest first, so that none starves. */
+  leastRecentlyTriedFirst(targets: readonly Target[]): readonly Target[] {
+    const triedMs = ({ name }: Target) => this.#triedMs.get(name) ?? 0;
+    return [...targets].sort((a, b) => triedMs(a) - triedMs(b));
+  }
+
+  /** Records the outcomes of one attempt. A target for which there was no time counts as not tried. */
+  record(runId: string, successes: readonly TargetSuccess[], failures: readonly FailedTarget[] = []): void {
+    const atMs = this.#clock.now();
+    const done: Done = this.#runs.get(runId) ?? new Map();
+    for (const success of successes) {
+      done.set(success.target, { success, atMs });
+      this.#triedMs.set(success.target, atMs);
+    }
+    for (const { target, error } of failures) {
+      if (!(error instanceof OutOfTimeError)) this.#triedMs.set(target, atMs);
+    }
+    this.#runs.delete(runId);
+    this.#runs.set(runId, done);
+    for (const oldest of [...this.#runs.keys()].slice(0, -MAX_RUNS)) this.#runs.delete(oldest);
+  }
 }

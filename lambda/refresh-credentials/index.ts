@@ -1,12 +1,21 @@
+/** The entry of the bundle: reads the settings and wires the real clients behind the handler. */
+
 import { readFileSync } from 'node:fs';
 import { Logger } from '@aws-lambda-powertools/logger';
-import { systemClock } from '../core/clock';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { AWS_CLIENT_DEFAULTS } from '../core/aws';
+import { systemClock as clock } from '../core/clock';
 import { SETTINGS_FILE } from '../core/contract';
+import { createHttp, DEFAULT_RETRY_POLICY } from '../core/http';
 import type { RefresherSettings } from '../core/model';
+import { createProof } from '../core/registries/proof';
+import { createCredentialIssuer } from '../core/registries/registries';
+import { createRoutes, RunpodAccount } from '../core/runpod/account';
+import { createSecretReader } from '../core/secrets';
 import { nameSourcesInStackTraces } from '../core/stack-trace';
+import { sendOverNetwork } from '../core/transport';
 import { createHandler } from './handler';
-import { embeddedMetricLine } from './metrics';
-import { createPorts } from './ports';
+import { embeddedMetricLine } from './telemetry';
 
 nameSourcesInStackTraces(new URL('index.mjs.map', import.meta.url));
 
@@ -14,12 +23,21 @@ const settings = JSON.parse(
   readFileSync(new URL(SETTINGS_FILE, import.meta.url), 'utf8'),
 ) as RefresherSettings;
 
-/** Refreshes the credentials that Runpod holds; see `createHandler`. */
+const http = createHttp({ transport: sendOverNetwork, clock, policy: DEFAULT_RETRY_POLICY });
+const secretsManager = new SecretsManagerClient(AWS_CLIENT_DEFAULTS);
+
+/** Refreshes the credentials that Runpod holds. See `createHandler`. */
 export const handler = createHandler({
   settings,
   logger: new Logger({ serviceName: settings.service }),
   publishMetrics: (metrics, nowMs) => {
     process.stdout.write(`${embeddedMetricLine(settings.service, metrics, nowMs)}\n`);
   },
-  ...createPorts(settings, systemClock),
+  services: {
+    clock,
+    createSecretReader: () => createSecretReader(secretsManager, clock),
+    issueCredential: createCredentialIssuer(clock),
+    prove: createProof(http),
+    createAccount: () => new RunpodAccount(createRoutes(http, settings.runpod), clock),
+  },
 });

@@ -1,30 +1,29 @@
-import type { ReadApiKey } from '../core/api-key';
 import type { Clock } from '../core/clock';
-import { mapConcurrently } from '../core/concurrency';
 import { asRefresherError, type FailedTarget, OperatorMustActError, TransientError } from '../core/errors';
-import { Memo } from '../core/memo';
 import type { Credential, RefreshedTarget, Registry, RouteName, Secret, Target } from '../core/model';
-import type { Proof, Prove } from '../core/registries/oci-proof';
+import type { Proof, Prove } from '../core/registries/proof';
+import { credentialCacheKey, type IssueCredential } from '../core/registries/registries';
 import { findByName, type RunpodAccount, registryAuthMissing, type Written } from '../core/runpod/account';
-import { ApiKeyOfRun } from '../core/runpod/api-key-of-run';
-import type { RegistryAuth } from '../core/runpod/route';
+import type { RegistryAuth } from '../core/runpod/api';
+import { ApiKey, createApiKeyReader, type ReadSecret } from '../core/secrets';
 
-/** Enough to hide the latency of each write, few enough that a quota is not overrun before it is known. */
+/** Hides the latency of single writes, and is too low to use up a quota before it is known. */
 const CONCURRENT_TARGETS = 10;
 
-/** No proof may spend more of a run: the write is what it is all for. */
+/** The most that one proof may take of a run, so that time is left for the write. */
 const PROOF_LIMIT_MS = 60_000;
 
-/** What the use case needs from the world. */
-export interface RefreshPorts {
+const DAY_MS = 24 * 60 * 60_000;
+
+/** What refreshing depends on. All of it lives as long as the process and survives invocations. */
+export interface RefreshServices {
   readonly clock: Clock;
-  readonly readApiKey: ReadApiKey;
-  /** Equal for registries that one credential serves. */
-  readonly shareKey: (registry: Registry) => string;
-  readonly issueCredential: (registry: Registry, deadlineMs: number) => Promise<Credential>;
+  /** Makes the secret reader of one run. */
+  readonly createSecretReader: () => ReadSecret;
+  readonly issueCredential: IssueCredential;
   readonly prove: Prove;
-  /** The account that the key in this secret belongs to; kept while the process is warm. */
-  readonly accountOf: (secretName: string) => RunpodAccount;
+  /** Makes the account that one Runpod API key belongs to. Called once for each key in the life of the process. */
+  readonly createAccount: () => RunpodAccount;
 }
 
 /** What one run is asked to do. */
@@ -38,14 +37,14 @@ export interface RefreshRequest {
 
 /** A target that was refreshed, with what the log and the metrics tell besides. */
 export interface TargetSuccess extends RefreshedTarget {
-  /** Written over another API of Runpod's than the first. */
+  /** Written over another of Runpod's APIs than the first. */
   readonly fallback: boolean;
-  /** Why the registry could not be asked; absent when it accepted the credential or was not to be asked. */
+  /** Why the registry could not be asked. Absent when it accepted the credential, or was not to be asked. */
   readonly unverifiedBecause?: string;
   readonly durationMs: number;
 }
 
-/** What became of one target. */
+/** The outcome of one target. */
 export type TargetOutcome = TargetSuccess | (FailedTarget & { readonly durationMs: number });
 
 /** Whether a target was refreshed. */
@@ -53,41 +52,90 @@ export function isSuccess(outcome: TargetOutcome): outcome is TargetSuccess {
   return !('error' in outcome);
 }
 
-/**
- * Refreshes every target: a fresh credential, proved, written over the old one.
- *
- * A failing target never stops the others; nothing is thrown for it. Whatever targets share (a credential, a
- * key, a proof, a list) is asked for once per run.
- */
-export async function refresh(request: RefreshRequest, ports: RefreshPorts): Promise<TargetOutcome[]> {
-  const run = new Run(request, ports);
-  return mapConcurrently(request.targets, CONCURRENT_TARGETS, (target) => run.attempt(target));
+/** The outcome of one run. */
+export interface RunOutcome {
+  /** One for each target, in the order of the request. */
+  readonly outcomes: readonly TargetOutcome[];
+  /** Age of the oldest Runpod API key that this process has read, in whole days; absent where it has read none. */
+  readonly apiKeyAgeDays?: number;
 }
 
-/** One run, with what its targets share. */
+/** Refreshes targets. It lives as long as the process and remembers which of Runpod's APIs works for each account. */
+export class Refresher {
+  readonly #services: RefreshServices;
+  /** By the name of the secret that holds the account's API key. */
+  readonly #accounts = new Map<string, RunpodAccount>();
+  /** When the keys that this process has read were stored, by the name of their secret. */
+  readonly #keyCreatedAt = new Map<string, Date>();
+
+  constructor(services: RefreshServices) {
+    this.#services = services;
+  }
+
+  /**
+   * Refreshes every target: a fresh credential is issued, proved, and written over the old one.
+   *
+   * A failing target never stops the others, and nothing is thrown for it. What targets share (a credential, a key, a
+   * proof, a list) is asked for once per run.
+   */
+  async run(request: RefreshRequest): Promise<RunOutcome> {
+    const account = (secretName: string) =>
+      once(this.#accounts, secretName, () => this.#services.createAccount());
+    const run = new Run(request, this.#services, account);
+    const outcomes = await mapConcurrently(request.targets, CONCURRENT_TARGETS, (target) =>
+      run.attempt(target),
+    );
+    for (const [secretName, createdAt] of run.keyCreatedAt()) this.#keyCreatedAt.set(secretName, createdAt);
+    const apiKeyAgeDays = this.#oldestKeyDays();
+    return { outcomes, ...(apiKeyAgeDays !== undefined && { apiKeyAgeDays }) };
+  }
+
+  #oldestKeyDays(): number | undefined {
+    const created = [...this.#keyCreatedAt.values()].map((date) => date.getTime());
+    if (created.length === 0) return undefined;
+    return Math.floor((this.#services.clock.now() - Math.min(...created)) / DAY_MS);
+  }
+}
+
+/** The state of one run: what its targets share. It is created per invocation and dies with it. */
 class Run {
   readonly #request: RefreshRequest;
-  readonly #ports: RefreshPorts;
-  readonly #apiKeys = new Memo<string, ApiKeyOfRun>();
-  readonly #credentials = new Memo<string, Promise<Credential>>();
-  readonly #proofs = new Memo<string, Promise<Proof>>();
-  readonly #listings = new Memo<Secret, Promise<Listing>>();
-  /** Registries that could not be asked: one answer is enough, or a thousand images would spend the run. */
-  readonly #silent = new Map<string, Proof>();
+  readonly #services: RefreshServices;
+  readonly #accountOf: (secretName: string) => RunpodAccount;
+  readonly #readSecret: ReadSecret;
+  readonly #apiKeys = new Map<string, ApiKey>();
+  readonly #credentials = new Map<string, Promise<Credential>>();
+  readonly #proofs = new Map<string, Promise<Proof>>();
+  readonly #listings = new Map<Secret, Promise<Listing>>();
+  /** Registries that could not be asked. They are asked once, because a thousand images would use up the run. */
+  readonly #unreachable = new Map<string, Proof>();
 
-  constructor(request: RefreshRequest, ports: RefreshPorts) {
+  constructor(
+    request: RefreshRequest,
+    services: RefreshServices,
+    accountOf: (secretName: string) => RunpodAccount,
+  ) {
     this.#request = request;
-    this.#ports = ports;
+    this.#services = services;
+    this.#accountOf = accountOf;
+    this.#readSecret = services.createSecretReader();
   }
 
   async attempt(target: Target): Promise<TargetOutcome> {
-    const startedMs = this.#ports.clock.now();
-    const elapsedMs = () => this.#ports.clock.now() - startedMs;
+    const startedMs = this.#services.clock.now();
+    const elapsedMs = () => this.#services.clock.now() - startedMs;
     try {
       return { ...(await this.#refreshTarget(target)), durationMs: elapsedMs() };
     } catch (error) {
       return { target: target.name, error: asRefresherError(error), durationMs: elapsedMs() };
     }
+  }
+
+  /** When the keys that this run has read were stored, by the name of their secret. */
+  keyCreatedAt(): [secretName: string, createdAt: Date][] {
+    return [...this.#apiKeys].flatMap(([secretName, { createdAt }]) =>
+      createdAt ? [[secretName, createdAt] as [string, Date]] : [],
+    );
   }
 
   async #refreshTarget(target: Target): Promise<Omit<TargetSuccess, 'durationMs'>> {
@@ -101,50 +149,54 @@ class Run {
       route,
       ...(credential.expiresAt && { expiresAt: credential.expiresAt.toISOString() }),
       ...proof,
-      fallback: this.#ports.accountOf(target.runpodApiKeySecretName).isFallback(route),
+      fallback: this.#accountOf(target.runpodApiKeySecretName).isFallback(route),
     };
   }
 
-  #apiKey(secretName: string): ApiKeyOfRun {
-    const { readApiKey } = this.#ports;
-    return this.#apiKeys.get(
+  #apiKey(secretName: string): ApiKey {
+    const { deadlineMs } = this.#request;
+    const read = createApiKeyReader(this.#readSecret);
+    return once(
+      this.#apiKeys,
       secretName,
-      () => new ApiKeyOfRun(() => readApiKey(secretName, this.#request.deadlineMs)),
+      () => new ApiKey((again) => read(secretName, { deadlineMs, again })),
     );
   }
 
   #credential(registry: Registry): Promise<Credential> {
-    const { shareKey, issueCredential } = this.#ports;
-    return this.#credentials.get(shareKey(registry), () =>
-      issueCredential(registry, this.#request.deadlineMs),
+    const options = { readSecret: this.#readSecret, deadlineMs: this.#request.deadlineMs };
+    return once(this.#credentials, credentialCacheKey(registry), () =>
+      this.#services.issueCredential(registry, options),
     );
   }
 
-  /** @throws when the registry rejects the credential, or gives no answer although the target requires one */
+  /** @throws when the registry rejects the credential, or when it gives no answer and the target requires one */
   async #prove(target: Target, credential: Credential): Promise<Verification> {
     const { verify, verifyImage, registry } = target;
     if (verify === 'off') return { verified: false };
-    const { prove, shareKey, clock } = this.#ports;
-    const share = shareKey(registry);
-    const question = `${share} ${verifyImage ?? ''}`;
-    // An answer that is there already counts, above all a refusal.
-    const silent =
-      verify === 'best-effort' && !this.#proofs.has(question) ? this.#silent.get(share) : undefined;
+    const { prove, clock } = this.#services;
+    const registryKey = credentialCacheKey(registry);
+    const proofKey = `${registryKey} ${verifyImage ?? ''}`;
+    // A proof that was asked for already counts, above all a rejection.
+    const unreachable =
+      verify === 'best-effort' && !this.#proofs.has(proofKey)
+        ? this.#unreachable.get(registryKey)
+        : undefined;
     const deadlineMs = Math.min(this.#request.deadlineMs, clock.now() + PROOF_LIMIT_MS);
     const proof =
-      silent ?? (await this.#proofs.get(question, () => prove(credential, verifyImage, deadlineMs)));
+      unreachable ?? (await once(this.#proofs, proofKey, () => prove(credential, verifyImage, deadlineMs)));
     if (proof.accepted) return { verified: true };
-    if (!proof.lasting) this.#silent.set(share, proof);
+    if (!proof.lasting) this.#unreachable.set(registryKey, proof);
     if (verify === 'best-effort') return { verified: false, unverifiedBecause: proof.because };
     const message = `verify is "required" and ${proof.because}; nothing was sent to Runpod`;
     throw proof.lasting ? new OperatorMustActError('image-unproved', message) : new TransientError(message);
   }
 
-  #write(target: Target, credential: Credential, apiKey: ApiKeyOfRun): Promise<Written> {
-    const account = this.#ports.accountOf(target.runpodApiKeySecretName);
+  #write(target: Target, credential: Credential, apiKey: ApiKey): Promise<Written> {
+    const account = this.#accountOf(target.runpodApiKeySecretName);
     return apiKey.use(async (key) => {
       const call = { apiKey: key, deadlineMs: this.#request.deadlineMs };
-      const list = () => this.#listings.get(key, () => account.list(call));
+      const list = () => once(this.#listings, key, () => account.list(call));
       const known = async () => (await list()).auths;
       const { registryAuthId, registryAuthName = target.name } = target;
       if (this.#request.dryRun) return wouldWrite(target, await list());
@@ -161,7 +213,7 @@ interface Listing {
   readonly route: RouteName;
 }
 
-/** What a dry run found in the place of a write. @throws OperatorMustActError where the write would */
+/** What a dry run reports instead of a write. @throws OperatorMustActError where the write would fail for certain */
 function wouldWrite(target: Target, { auths, route }: Listing): Written {
   const { registryAuthId } = target;
   if (registryAuthId === undefined) {
@@ -170,4 +222,28 @@ function wouldWrite(target: Target, { auths, route }: Listing): Written {
   }
   if (!auths.some(({ id }) => id === registryAuthId)) throw registryAuthMissing(registryAuthId);
   return { registryAuthId, route };
+}
+
+/** Makes each value once. A promise is kept even when it rejects: within one run the answer would be the same. */
+export function once<K, V>(values: Map<K, V>, key: K, make: () => V): V {
+  const known = values.get(key);
+  if (known !== undefined) return known;
+  const value = make();
+  values.set(key, value);
+  return value;
+}
+
+/** Runs an action over all items, at most `limit` at a time, and keeps their order. The action must not reject. */
+export async function mapConcurrently<T, R>(
+  items: readonly T[],
+  limit: number,
+  action: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = new Array(items.length);
+  const queue = items.entries();
+  const worker = async () => {
+    for (const [index, item] of queue) results[index] = await action(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
+  return results;
 }

@@ -1,13 +1,13 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
+import { LOG_MESSAGES, METRIC_NAMESPACE, METRICS, type MetricName } from '../core/contract';
 import { type FailedTarget, OperatorMustActError, UnexpectedError } from '../core/errors';
-import type { RunMetrics } from './metrics';
 import type { TargetSuccess } from './refresh';
 
-/** What one invocation came to. */
+/** The outcome of one invocation. */
 export interface RunSummary {
   readonly successes: readonly TargetSuccess[];
   readonly failures: readonly (FailedTarget & { readonly durationMs: number })[];
-  /** Targets that an earlier try of the same event had refreshed already. */
+  /** Number of targets that an earlier attempt of the same event had refreshed. */
   readonly resumed: number;
   /** All targets were asked for. */
   readonly fullRun: boolean;
@@ -17,37 +17,45 @@ export interface RunSummary {
   readonly apiKeyAgeDays?: number | undefined;
 }
 
-/** Writes a line for each target and one for the run. A field's value is never a secret, a header or a body. */
+/** Writes a line for each target and one for the run. The value of a field is never a secret, a header or a body. */
 export function logRun(logger: Logger, summary: RunSummary): void {
   const { successes, failures, ...rest } = summary;
+  const { targetRefreshed, targetWouldBeRefreshed, targetFailed, runFinished } = LOG_MESSAGES;
   for (const success of successes) {
-    const line = success.unverifiedBecause === undefined ? logger.info : logger.warn;
-    line.call(logger, summary.dryRun ? 'target would be refreshed' : 'target refreshed', { ...success });
+    const write = success.unverifiedBecause === undefined ? logger.info : logger.warn;
+    write.call(logger, summary.dryRun ? targetWouldBeRefreshed : targetRefreshed, { ...success });
   }
   for (const { target, error, durationMs } of failures) {
-    logger.error('target failed', {
+    const mustAct = error instanceof OperatorMustActError;
+    logger.error(targetFailed, {
       target,
-      kind: error.kind,
-      ...(error instanceof OperatorMustActError && { reason: error.reason }),
+      kind: mustAct ? 'operator-must-act' : 'transient',
+      ...(mustAct && { reason: error.reason }),
       why: error.message,
       ...(error instanceof UnexpectedError && { stack: error.stack }),
       durationMs,
     });
   }
-  logger.info('run finished', { refreshed: successes.length, failed: failures.length, ...rest });
+  logger.info(runFinished, { refreshed: successes.length, failed: failures.length, ...rest });
 }
 
+/** The metrics of one run. A metric is absent where the run says nothing about it. */
+export type RunMetrics = Readonly<Partial<Record<MetricName, number>>>;
+
+/** Sends the metrics of a run that ended at this moment (milliseconds since the epoch). */
+export type PublishMetrics = (metrics: RunMetrics, nowMs: number) => void;
+
 /**
- * The metrics that the alarms watch. They count over all targets: a metric per target would cost a thousand times
- * as much with a thousand targets, and the log has the detail.
+ * The metrics that the alarms watch. They count over all targets: a metric for each of a thousand targets would cost
+ * a thousand times as much, and the log has the detail.
  *
  * @param nowMs - milliseconds since the epoch
  */
 export function metricsOf(summary: RunSummary, nowMs: number): RunMetrics {
   const { successes, failures, fullRun, apiKeyAgeDays } = summary;
-  const needingOperator = failures.filter(({ error }) => error.kind === 'operator-must-act').length;
-  // Not sent when it is not known: a run that met an outage says nothing about the key that the last one found
-  // refused, and an alarm that it closed would open again with the next run.
+  const needingOperator = failures.filter(({ error }) => error instanceof OperatorMustActError).length;
+  // Absent when unknown. After an outage nothing is known about the key that an earlier run found refused, and an
+  // alarm that closes now would go off again with the next run.
   const knowsOfOperator = needingOperator > 0 || (fullRun && failures.length === 0);
   const minutesLeft = leastMinutesLeft(successes, nowMs);
   return {
@@ -66,4 +74,24 @@ function leastMinutesLeft(successes: readonly TargetSuccess[], nowMs: number): n
     expiresAt === undefined ? [] : [Math.floor((Date.parse(expiresAt) - nowMs) / 60_000)],
   );
   return lives.length === 0 ? undefined : lives.reduce((least, life) => Math.min(least, life));
+}
+
+/**
+ * The log line from which CloudWatch takes the metrics (Amazon CloudWatch User Guide, "Specification: Embedded metric
+ * format"). Powertools' Metrics would write the same, and every cold start would parse its code.
+ *
+ * @param service - value of the one dimension
+ */
+export function embeddedMetricLine(service: string, metrics: RunMetrics, nowMs: number): string {
+  const names = Object.keys(metrics) as MetricName[];
+  const directive = {
+    Namespace: METRIC_NAMESPACE,
+    Dimensions: [['service']],
+    Metrics: names.map((name) => ({ Name: name, Unit: METRICS[name] })),
+  };
+  return JSON.stringify({
+    _aws: { Timestamp: nowMs, CloudWatchMetrics: [directive] },
+    service,
+    ...metrics,
+  });
 }

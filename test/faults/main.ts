@@ -1,7 +1,7 @@
 /** `npm run faults`: every fault over real sockets, as a table. Exit 1 when one of them did not end as it must. */
 
 import colors from 'picocolors';
-import { mapConcurrently } from '../../lambda/core/concurrency';
+import { mapConcurrently } from '../../lambda/refresh-credentials/refresh';
 import globalSetup from '../integration/global-setup';
 import { type RowResult, runRow } from './run-row';
 import { FAULTS } from './table';

@@ -1,7 +1,7 @@
 import { Console } from 'node:console';
 import { Writable } from 'node:stream';
 import { Logger } from '@aws-lambda-powertools/logger';
-import { embeddedMetricLine, type PublishMetrics } from '../../lambda/refresh-credentials/metrics';
+import { embeddedMetricLine, type PublishMetrics } from '../../lambda/refresh-credentials/telemetry';
 
 /** The real logger and the real metrics document, whose lines a test can read. */
 export interface CapturedTelemetry {

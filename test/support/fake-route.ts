@@ -1,5 +1,5 @@
 import type { RouteName } from '../../lambda/core/model';
-import type { RunpodRoute } from '../../lambda/core/runpod/route';
+import type { RunpodRoute } from '../../lambda/core/runpod/api';
 
 /** A route that does everything, except for what the test gives; each call is noted as "rest-v2 update auth-prod". */
 export function aRoute(

@@ -1,9 +1,9 @@
-import { Memo } from '../../lambda/core/memo';
 import { type Credential, type Registry, type RouteName, Secret } from '../../lambda/core/model';
-import type { Proof } from '../../lambda/core/registries/oci-proof';
+import type { Proof } from '../../lambda/core/registries/proof';
 import { RunpodAccount } from '../../lambda/core/runpod/account';
-import type { RunpodRoute } from '../../lambda/core/runpod/route';
-import type { RefreshPorts } from '../../lambda/refresh-credentials/refresh';
+import type { RunpodRoute } from '../../lambda/core/runpod/api';
+import type { ReadOptions } from '../../lambda/core/secrets';
+import type { RefreshServices } from '../../lambda/refresh-credentials/refresh';
 import { aCredential } from './builders';
 import { FakeClock } from './fake-clock';
 import { aRoute } from './fake-route';
@@ -11,37 +11,42 @@ import { aRoute } from './fake-route';
 /** Where a world differs from one in which everything works at once. */
 export interface WorldDifferences {
   readonly readApiKey?: (secretName: string) => Promise<Secret>;
+  /** When every key was stored. @default - unknown */
+  readonly keyCreatedAt?: Date;
   readonly issue?: (registry: Registry) => Promise<Credential>;
   readonly prove?: (image: string | undefined) => Promise<Proof>;
   /** The routes of every account, in the order of the settings. @default - a rest-v2 that does everything */
   readonly routes?: Partial<Record<RouteName, Partial<Omit<RunpodRoute, 'name'>>>>;
 }
 
-/** The ports of the use case over fakes. */
+/** The services of the use case over fakes. */
 export interface FakeWorld {
-  readonly ports: RefreshPorts;
+  readonly services: RefreshServices;
   readonly clock: FakeClock;
   /** Whatever was asked of the world: "read runpod/api-key", "issue us-east-1", "rest-v2 update auth-prod" … */
   readonly calls: string[];
-  /** The calls that begin so. */
+  /** The options of each read of a secret. */
+  readonly reads: readonly ReadOptions[];
+  /** The calls that begin with this text. */
   callsTo(beginning: string): string[];
 }
 
 /** Makes a world in which everything works, except for what the test gives. */
 export function aWorld(differences: WorldDifferences = {}): FakeWorld {
-  const { readApiKey, issue, prove, routes = { 'rest-v2': {} } } = differences;
+  const { readApiKey, keyCreatedAt, issue, prove, routes = { 'rest-v2': {} } } = differences;
   const clock = new FakeClock();
   const calls: string[] = [];
-  const accounts = new Memo<string, RunpodAccount>();
+  const reads: ReadOptions[] = [];
   const names: RouteName[] = ['rest-v2', 'rest-v1', 'graphql'];
   const wired = names.flatMap((name) => (routes[name] ? [aRoute(name, calls, routes[name])] : []));
-  const ports: RefreshPorts = {
+  const services: RefreshServices = {
     clock,
-    async readApiKey(secretName) {
+    createSecretReader: () => async (secretName, options) => {
       calls.push(`read ${secretName}`);
-      return readApiKey?.(secretName) ?? new Secret('key-1');
+      reads.push(options);
+      const key = (await readApiKey?.(secretName)) ?? new Secret('key-1');
+      return { value: key.reveal(), createdAt: keyCreatedAt };
     },
-    shareKey: (registry) => JSON.stringify(registry),
     async issueCredential(registry) {
       calls.push(`issue ${placeOf(registry)}`);
       return issue?.(registry) ?? aCredential();
@@ -50,9 +55,15 @@ export function aWorld(differences: WorldDifferences = {}): FakeWorld {
       calls.push(`prove ${image ?? 'login'}`);
       return prove?.(image) ?? { accepted: true };
     },
-    accountOf: (secretName) => accounts.get(secretName, () => new RunpodAccount(wired, clock)),
+    createAccount: () => new RunpodAccount(wired, clock),
   };
-  return { ports, clock, calls, callsTo: (beginning) => calls.filter((call) => call.startsWith(beginning)) };
+  return {
+    services,
+    clock,
+    calls,
+    reads,
+    callsTo: (beginning) => calls.filter((call) => call.startsWith(beginning)),
+  };
 }
 
 /** A name for a registry in the list of calls: ECR's region, or the kind of another. */

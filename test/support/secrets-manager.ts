@@ -1,4 +1,3 @@
-import { SecretsProvider } from '@aws-lambda-powertools/parameters/secrets';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 
 /** What Secrets Manager answers, as it goes over the wire. */
@@ -30,10 +29,9 @@ export function anAwsRefusal(name: string, status: number, message: string): Wir
   return { status, body: { __type: name, message } };
 }
 
-/** The real client and provider, without sockets: each read takes the next answer, and the last one stays. */
+/** The real client without sockets. Each read takes the next answer, and the last one stays. */
 export function aSecretsManager(...answers: readonly WireAnswer[]): {
   readonly client: SecretsManagerClient;
-  readonly provider: SecretsProvider;
   reads(): number;
 } {
   let reads = 0;
@@ -56,5 +54,5 @@ export function aSecretsManager(...answers: readonly WireAnswer[]): {
       },
     },
   });
-  return { client, provider: new SecretsProvider({ awsSdkV3Client: client }), reads: () => reads };
+  return { client, reads: () => reads };
 }

@@ -1,8 +1,8 @@
 import { OperatorMustActError } from '../errors';
 
 /**
- * Stands in a bundle for the packages that its settings have no use for (`lib/refresher-code.ts`). Settings and bundle
- * are made together, so only settings that somebody changed by hand come here.
+ * Replaces the packages that the settings of a bundle do not need (`lib/refresher-code.ts`). Settings and bundle are
+ * made together, so this code runs only when somebody changed the settings by hand.
  */
 function leftOut(): never {
   throw new OperatorMustActError(

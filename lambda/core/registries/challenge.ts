@@ -1,8 +1,8 @@
-/** What a registry asks for, by one challenge of its `WWW-Authenticate` header (RFC 9110, section 11.6.1). */
+/** One challenge of a `WWW-Authenticate` header (RFC 9110, section 11.6.1): the login that a registry asks for. */
 export interface Challenge {
   /** In lower case: `basic`, `bearer`. */
   readonly scheme: string;
-  /** By name in lower case. */
+  /** Keys in lower case. */
   readonly parameters: ReadonlyMap<string, string>;
 }
 
@@ -10,13 +10,14 @@ const SEPARATORS = /[ \t,]*/y;
 const PARAMETER =
   /([\w!#$%&'*+.^`|~-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([\w!#$%&'*+.^`|~-]+))(?=[ \t]*(?:,|$))/sy;
 const SCHEME = /([\w!#$%&'*+.^`|~-]+)(?=[ \t,]|$)/y;
-/** What some schemes have in the place of parameters. */
+/** What some schemes have instead of parameters. */
 const TOKEN68 = /[ \t]+[\w.~+/-]+=*(?=[ \t]*(?:,|$))/y;
 
 /**
- * Reads the challenges of a `WWW-Authenticate` header, several in one header included.
+ * Reads the challenges of a `WWW-Authenticate` header. One header may hold several.
  *
- * @returns none where the header is malformed, or where a parameter stands twice: its meaning would be a guess
+ * @returns an empty list where the header is malformed, or where a parameter stands twice, so that its meaning would
+ *   be a guess
  */
 export function parseChallenges(header: string): readonly Challenge[] {
   const challenges: { scheme: string; parameters: Map<string, string> }[] = [];

@@ -1,36 +1,68 @@
 import { ECRClient, GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
+import {
+  ECRPUBLICClient,
+  GetAuthorizationTokenCommand as GetPublicAuthorizationTokenCommand,
+} from '@aws-sdk/client-ecr-public';
 import { fromTemporaryCredentials } from '@aws-sdk/credential-providers';
 import { AWS_CLIENT_DEFAULTS, callAws } from '../aws';
 import type { Clock } from '../clock';
-import { Memo } from '../memo';
-import type { EcrRegistry } from '../model';
-import { decodeAuthorizationToken } from './ecr-token';
-import type { RegistryKind } from './registry-kind';
+import { TransientError } from '../errors';
+import { type Credential, type EcrPublicRegistry, type EcrRegistry, Secret } from '../model';
 
-/** Appears in the other account's CloudTrail, so that its owner can tell who asked. */
+/** Shown in the CloudTrail of the other account, so that its owner can tell who asked. */
 const ROLE_SESSION_NAME = 'runpod-ecr-refresher';
 
-/**
- * Amazon ECR. One token serves a whole region for one principal, whatever the repositories, so targets share
- * a credential when role and region are the same.
- */
-export function createEcr(clock: Clock): RegistryKind<EcrRegistry> {
-  const clients = new Memo<string, ECRClient>();
+/** The only region that issues tokens of ECR Public, whatever region the function runs in (ECR Public API reference). */
+const ECR_PUBLIC_REGION = 'us-east-1';
 
-  return {
-    shareKey,
-    async issue(registry, deadlineMs) {
-      const client = clients.get(shareKey(registry), () => createClient(registry));
-      const name = `ecr:GetAuthorizationToken${registry.roleArn ? ` as ${registry.roleArn}` : ''}`;
-      const answer = await callAws({ name, deadlineMs, reason: 'configuration-wrong' }, clock, () =>
-        client.send(new GetAuthorizationTokenCommand({})),
-      );
-      return { ...decodeAuthorizationToken(answer.authorizationData?.[0], clock.now()), basicAtOnce: true };
-    },
-  };
+/** Issues credentials of Amazon ECR. Its clients live as long as the process. */
+export class EcrCredentials {
+  readonly #clock: Clock;
+  readonly #clients = new Map<string, ECRClient>();
+  #publicClient: ECRPUBLICClient | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * Issues a credential for a private registry. One serves a whole region for one principal, whatever the
+   * repositories.
+   *
+   * @throws OperatorMustActError or TransientError
+   */
+  async issue(registry: EcrRegistry, deadlineMs: number): Promise<Credential> {
+    const client = this.#clientFor(registry);
+    const name = `ecr:GetAuthorizationToken${registry.roleArn ? ` as ${registry.roleArn}` : ''}`;
+    const answer = await callAws({ name, deadlineMs, reason: 'configuration-wrong' }, this.#clock, () =>
+      client.send(new GetAuthorizationTokenCommand({})),
+    );
+    const credential = decodeAuthorizationToken(answer.authorizationData?.[0], this.#clock.now());
+    return { ...credential, basicAtOnce: true };
+  }
+
+  /** Issues a credential for ECR Public. Unlike ECR's, its answer does not name the registry. @throws like `issue` */
+  async issuePublic({ url }: EcrPublicRegistry, deadlineMs: number): Promise<Credential> {
+    this.#publicClient ??= new ECRPUBLICClient({ ...AWS_CLIENT_DEFAULTS, region: ECR_PUBLIC_REGION });
+    const client = this.#publicClient;
+    const name = 'ecr-public:GetAuthorizationToken';
+    const answer = await callAws({ name, deadlineMs, reason: 'configuration-wrong' }, this.#clock, () =>
+      client.send(new GetPublicAuthorizationTokenCommand({})),
+    );
+    const data = { ...answer.authorizationData, proxyEndpoint: url };
+    return decodeAuthorizationToken(data, this.#clock.now(), name);
+  }
+
+  #clientFor(registry: EcrRegistry): ECRClient {
+    const key = ecrCacheKey(registry);
+    const client = this.#clients.get(key) ?? createClient(registry);
+    this.#clients.set(key, client);
+    return client;
+  }
 }
 
-function shareKey({ region, roleArn, externalId }: EcrRegistry): string {
+/** Equal for registries that one credential serves: same region, same role. */
+export function ecrCacheKey({ region, roleArn, externalId }: EcrRegistry): string {
   return JSON.stringify(['ecr', region, roleArn, externalId]);
 }
 
@@ -41,9 +73,64 @@ function createClient({ region, roleArn, externalId }: EcrRegistry): ECRClient {
     ...(roleArn && {
       credentials: fromTemporaryCredentials({
         params: { RoleArn: roleArn, ExternalId: externalId, RoleSessionName: ROLE_SESSION_NAME },
-        // The regional STS endpoint of the function's own region is there in every partition.
+        // The STS endpoint of the function's own region exists in every partition.
         clientConfig: { ...AWS_CLIENT_DEFAULTS, region: process.env.AWS_REGION },
       }),
     }),
   });
+}
+
+/** The part of ECR's answer that holds the token. */
+export interface AuthorizationData {
+  readonly authorizationToken?: string | undefined;
+  readonly expiresAt?: Date | undefined;
+  readonly proxyEndpoint?: string | undefined;
+}
+
+/**
+ * Decodes an ECR authorization token: base64 of `AWS:<password>`. It is split at the first colon, because a password
+ * may hold colons itself (Amazon ECR API reference, AuthorizationData).
+ *
+ * @param nowMs - milliseconds since the epoch
+ * @param action - the AWS action that answered, for the message
+ * @throws TransientError when any part is missing, malformed or expired. It says which, and never quotes the token.
+ */
+export function decodeAuthorizationToken(
+  data: AuthorizationData | undefined,
+  nowMs: number,
+  action = 'ecr:GetAuthorizationToken',
+): Credential {
+  const refused = (found: string) =>
+    new TransientError(`${action} answered with ${found}; nothing was sent to Runpod`);
+  const token = data?.authorizationToken;
+  if (!token) throw refused('no token');
+  const bytes = Buffer.from(token, 'base64');
+  // Node ignores what is not base64. Encoding again shows whether it ignored anything.
+  if (withoutPadding(bytes.toString('base64')) !== withoutPadding(token)) {
+    throw refused('a token that is not base64');
+  }
+  const pair = bytes.toString('utf8');
+  if (!Buffer.from(pair, 'utf8').equals(bytes)) throw refused('a token that is not text');
+  const colon = pair.indexOf(':');
+  if (colon < 0) throw refused('a token without a colon');
+  const username = pair.slice(0, colon);
+  const password = pair.slice(colon + 1);
+  if (!username || !password) throw refused(`a token without a ${username ? 'password' : 'user name'}`);
+  return { username, password: new Secret(password), ...validity(data, nowMs, refused) };
+}
+
+function withoutPadding(base64: string): string {
+  return base64.replace(/={1,2}$/, '');
+}
+
+function validity(
+  data: AuthorizationData,
+  nowMs: number,
+  refused: (found: string) => TransientError,
+): Pick<Credential, 'expiresAt' | 'registryUrl'> {
+  const { expiresAt, proxyEndpoint } = data;
+  if (!expiresAt || Number.isNaN(expiresAt.getTime())) throw refused('no time of expiry');
+  if (expiresAt.getTime() <= nowMs) throw refused(`a token that expired at ${expiresAt.toISOString()}`);
+  if (!proxyEndpoint) throw refused('no registry address');
+  return { expiresAt, registryUrl: proxyEndpoint.replace(/\/+$/, '') };
 }

@@ -1,51 +1,56 @@
 import type { Clock } from '../clock';
 import { OperatorMustActError } from '../errors';
-import { Memo } from '../memo';
 import { type Credential, MAX_CREDENTIAL_LENGTH, type Registry } from '../model';
-import type { ReadSecret } from '../secret-value';
-import { createDockerHub } from './docker-hub';
-import { createEcr } from './ecr';
-import { createEcrPublic } from './ecr-public';
-import { createGhcr } from './ghcr';
-import { createGoogleArtifactRegistry } from './google-artifact-registry';
-import type { RegistryKind } from './registry-kind';
-import { createSelfHosted } from './self-hosted';
+import type { ReadSecret } from '../secrets';
+import { EcrCredentials, ecrCacheKey } from './ecr';
+import { readStoredLogin } from './stored-login';
 
-/** Every kind that the model names, each by its own file: one that is missing does not compile. */
-type Kinds = { readonly [T in Registry['type']]: RegistryKind<Extract<Registry, { readonly type: T }>> };
-
-/** All kinds of registry behind one. A credential that Runpod would not take is refused here, before it is sent. */
-export function createRegistries(clock: Clock, read: ReadSecret): RegistryKind<Registry> {
-  const readSecret = oncePerRun(read);
-  const kinds: Kinds = {
-    ecr: createEcr(clock),
-    'ecr-public': createEcrPublic(clock),
-    'docker-hub': createDockerHub(readSecret),
-    ghcr: createGhcr(readSecret),
-    'google-artifact-registry': createGoogleArtifactRegistry(readSecret),
-    'self-hosted': createSelfHosted(readSecret),
-  };
-  const kindOf = (registry: Registry): RegistryKind<Registry> => kinds[registry.type];
-  return {
-    shareKey: (registry) => kindOf(registry).shareKey(registry),
-    issue: async (registry, deadlineMs) => fitForRunpod(await kindOf(registry).issue(registry, deadlineMs)),
-  };
+/** What a run gives when it asks for a credential. */
+export interface IssueOptions {
+  /** The secret reader of the run. */
+  readonly readSecret: ReadSecret;
+  /** Milliseconds since the epoch. */
+  readonly deadlineMs: number;
 }
 
 /**
- * Reads each secret once in a run, though several registries may name it. A run is known by its deadline: no two
- * runs of a process have the same.
+ * Issues the credential of a registry.
+ *
+ * Throws OperatorMustActError, `secret-unusable` among others where Runpod would not take the credential, or
+ * TransientError.
  */
-function oncePerRun(read: ReadSecret): ReadSecret {
-  let run: { readonly deadlineMs: number; readonly values: Memo<string, Promise<unknown>> } | undefined;
-  return (secretName, deadlineMs, what) => {
-    if (run?.deadlineMs !== deadlineMs) run = { deadlineMs, values: new Memo() };
-    return run.values.get(secretName, () => read(secretName, deadlineMs, what));
+export type IssueCredential = (registry: Registry, options: IssueOptions) => Promise<Credential>;
+
+/** Makes the function that issues credentials of every kind of registry. It may be kept from run to run. */
+export function createCredentialIssuer(clock: Clock): IssueCredential {
+  const ecr = new EcrCredentials(clock);
+  const issue = (registry: Registry, options: IssueOptions): Promise<Credential> => {
+    switch (registry.type) {
+      case 'ecr':
+        return ecr.issue(registry, options.deadlineMs);
+      case 'ecr-public':
+        return ecr.issuePublic(registry, options.deadlineMs);
+      default:
+        return readStoredLogin(registry, options);
+    }
   };
+  return async (registry, options) => checkLengths(await issue(registry, options));
 }
 
-/** @throws OperatorMustActError `secret-unusable` */
-function fitForRunpod(credential: Credential): Credential {
+/** Equal for registries that one credential serves. */
+export function credentialCacheKey(registry: Registry): string {
+  switch (registry.type) {
+    case 'ecr':
+      return ecrCacheKey(registry);
+    case 'ecr-public':
+      return JSON.stringify([registry.type, registry.url]);
+    default:
+      return JSON.stringify([registry.type, registry.url, registry.credentialSecretName]);
+  }
+}
+
+/** Refuses a credential that Runpod would not take, before it is sent. @throws OperatorMustActError `secret-unusable` */
+function checkLengths(credential: Credential): Credential {
   const { origin = 'the credential of the registry' } = credential;
   const lengths = { username: credential.username.length, password: credential.password.reveal().length };
   for (const part of ['username', 'password'] as const) {

@@ -1,25 +1,24 @@
 import { OperatorMustActError } from '../errors';
 import { type Credential, type Registry, Secret } from '../model';
-import type { ReadSecret } from '../secret-value';
-import type { RegistryKind } from './registry-kind';
+import type { ReadSecret } from '../secrets';
 
-/** A registry whose user name and password stand in a secret. */
+/** A registry whose user name and password are kept in a secret. */
 export type StoredLoginRegistry = Extract<Registry, { readonly credentialSecretName: string }>;
 
 /** User name and password. */
-export type Login = Pick<Credential, 'username' | 'password'>;
+type Login = Pick<Credential, 'username' | 'password'>;
 
-/** How a kind of registry keeps its login in a secret. */
-export interface LoginForm {
+/** How a login is written in a secret. */
+export interface LoginFormat {
   /** What a person pastes into the secret. */
-  readonly what: string;
-  /** Reads the secret's value. @throws OperatorMustActError `secret-unusable`, never quoting what stood there */
+  readonly expected: string;
+  /** Reads the value of the secret. @throws OperatorMustActError `secret-unusable`, which never quotes the value */
   parse(secretName: string, value: unknown): Login;
 }
 
-/** `{"username": "…", "password": "…"}`; further fields are left alone. */
-export const USERNAME_AND_PASSWORD: LoginForm = {
-  what: '{"username": "…", "password": "…"}',
+/** `{"username": "…", "password": "…"}`. Further fields are ignored. */
+export const USERNAME_AND_PASSWORD: LoginFormat = {
+  expected: '{"username": "…", "password": "…"}',
   parse(secretName, value) {
     const json = parseObject(value);
     const { username, password } = json ?? {};
@@ -29,18 +28,41 @@ export const USERNAME_AND_PASSWORD: LoginForm = {
   },
 };
 
-/** Makes a kind of registry that reads its credential from a secret. It does not expire by the clock. */
-export function createStoredLogin<R extends StoredLoginRegistry>(
-  readSecret: ReadSecret,
-  { what, parse }: LoginForm = USERNAME_AND_PASSWORD,
-): RegistryKind<R> {
-  return {
-    shareKey: ({ type, url, credentialSecretName }) => JSON.stringify([type, url, credentialSecretName]),
-    async issue({ credentialSecretName: secretName, url }, deadlineMs) {
-      const login = parse(secretName, await readSecret(secretName, deadlineMs, what));
-      return { ...login, registryUrl: url.replace(/\/+$/, ''), origin: `secret ${secretName}` };
-    },
-  };
+/** A service account's key file. The registry takes its whole text as the password, byte for byte. */
+export const SERVICE_ACCOUNT_KEY: LoginFormat = {
+  expected: "the service account's key file",
+  parse(secretName, value) {
+    const key = parseObject(value);
+    const isKey =
+      key?.type === 'service_account' && typeof key.private_key === 'string' && key.private_key !== '';
+    if (typeof value === 'string' && isKey) return { username: '_json_key', password: new Secret(value) };
+    const found = key ? 'JSON that is none' : 'a value that is not a JSON object';
+    throw secretUnusable(secretName, "a Google service account's key file as it is", found);
+  },
+};
+
+/**
+ * What tells these registries from each other.
+ *
+ * - Docker Hub: an access token is the password. Its token service is on another host and answers 401 to a wrong one.
+ * - GHCR: a personal access token (classic) is the password. It answers 403 to a password that it did not ask for.
+ */
+const FORMATS: Readonly<Record<StoredLoginRegistry['type'], LoginFormat>> = {
+  'docker-hub': USERNAME_AND_PASSWORD,
+  ghcr: USERNAME_AND_PASSWORD,
+  'google-artifact-registry': SERVICE_ACCOUNT_KEY,
+  'self-hosted': USERNAME_AND_PASSWORD,
+};
+
+/** Reads the credential of a registry from its secret. It has no time of expiry. @throws what reading throws, or `secret-unusable` */
+export async function readStoredLogin(
+  { type, credentialSecretName: secretName, url }: StoredLoginRegistry,
+  { readSecret, deadlineMs }: { readonly readSecret: ReadSecret; readonly deadlineMs: number },
+): Promise<Credential> {
+  const { expected, parse } = FORMATS[type];
+  const { value } = await readSecret(secretName, { deadlineMs, expected });
+  const login = parse(secretName, value);
+  return { ...login, registryUrl: url.replace(/\/+$/, ''), origin: `secret ${secretName}` };
 }
 
 /** The value as a JSON object; undefined where it is none. */
@@ -53,15 +75,14 @@ export function parseObject(value: unknown): Readonly<Record<string, unknown>> |
   }
 }
 
-/** One error for every shape that cannot be used. */
-export function secretUnusable(secretName: string, expected: string, found: string): OperatorMustActError {
+function secretUnusable(secretName: string, expected: string, found: string): OperatorMustActError {
   return new OperatorMustActError(
     'secret-unusable',
     `secret ${secretName}: expected ${expected}, found ${found}; nothing was sent to Runpod; store it again`,
   );
 }
 
-/** Basic auth carries neither control characters nor a colon in the user name (RFC 7617, section 2). */
+/** Basic auth allows neither control characters nor a colon in the user name (RFC 7617, section 2). */
 function mistakeIn(json: object | undefined, username: unknown, password: unknown): string | undefined {
   if (!json) return 'a value that is not a JSON object';
   if (typeof username !== 'string' || username === '') return 'no text in username';

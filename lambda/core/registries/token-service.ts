@@ -4,12 +4,12 @@ import { type Credential, Secret } from '../model';
 import { type HttpAnswer, isLoopback } from '../transport';
 import { parseObject } from './stored-login';
 
-/** What is asked of the token service that a registry named. */
+/** A question to the token service that a registry named. */
 export interface TokenQuestion {
   readonly credential: Credential;
   /** The parameters of the registry's challenge. */
   readonly parameters: ReadonlyMap<string, string>;
-  /** Such as `repository:team/worker:pull`. @default - a login without any right */
+  /** Such as `repository:team/worker:pull`. Undefined for a login without any right. */
   readonly scope: string | undefined;
   readonly deadlineMs: number;
 }
@@ -20,11 +20,11 @@ export type TokenAnswer = { readonly token: Secret } | { readonly because: strin
 /**
  * Exchanges a credential for a registry's token (distribution, token authentication specification).
  *
- * The scope is ours, not the challenge's: before the question is known a registry names a placeholder there
+ * The scope is ours and not the one of the challenge, because some registries send a placeholder there
  * (ghcr.io: `repository:user/image:pull`).
  *
- * @throws OperatorMustActError `credential-rejected` for 401 and 403, `configuration-wrong` where the credential
- *   would go to an address that cannot be trusted with it
+ * @throws OperatorMustActError `credential-rejected` for 401 and 403; `configuration-wrong` where the realm is not an
+ *   address to which the credential may be sent
  * @throws TransientError where the service gives no answer
  */
 export async function fetchToken(http: SendHttp, question: TokenQuestion): Promise<TokenAnswer> {
@@ -38,12 +38,12 @@ export async function fetchToken(http: SendHttp, question: TokenQuestion): Promi
   return meaningOf(answer, url.host, credential);
 }
 
-/** The header that carries user name and password (RFC 7617). */
+/** The value of the `Authorization` header for user name and password (RFC 7617). */
 export function basicAuth({ username, password }: Credential): string {
   return `Basic ${Buffer.from(`${username}:${password.reveal()}`).toString('base64')}`;
 }
 
-/** What a registry's or its token service's "no" means for a credential. */
+/** The error for a credential that a registry or its token service rejects. */
 export function rejected(asked: string, status: number, { origin }: Credential): OperatorMustActError {
   return new OperatorMustActError(
     'credential-rejected',
@@ -52,8 +52,8 @@ export function rejected(asked: string, status: number, { origin }: Credential):
 }
 
 /**
- * The token service may be on another host, but only over https: plain http is for a registry that is itself on
- * the loopback interface, so that no registry can direct a credential at what listens beside the function.
+ * The token service may be on another host, but only over https. Plain http is allowed only when the registry itself is
+ * on the loopback interface. So no registry can direct a credential at a service beside the function.
  */
 function tokenServiceUrl(realm: string | undefined, registryUrl: string): URL {
   const registry = new URL(registryUrl);
@@ -67,7 +67,7 @@ function tokenServiceUrl(realm: string | undefined, registryUrl: string): URL {
   return url;
 }
 
-/** Nothing of the realm is quoted: it is the registry's text. */
+/** The realm is not quoted, because it is text of the registry. */
 function untrusted(registry: URL, found: string): OperatorMustActError {
   return new OperatorMustActError(
     'configuration-wrong',
@@ -81,7 +81,7 @@ function meaningOf({ status, body }: HttpAnswer, host: string, credential: Crede
   if (status !== 200) return { because: `${asked} answered ${status}` };
   const { token, access_token: accessToken } = parseObject(body) ?? {};
   const value = token || accessToken;
-  // What may stand in an HTTP header without being quoted.
+  // What an HTTP header can hold.
   const usable = typeof value === 'string' && /^[\x21-\x7e]+$/.test(value);
   return usable ? { token: new Secret(value) } : { because: `${asked} answered without a token` };
 }

@@ -1,18 +1,30 @@
 import type { Clock } from '../clock';
 import {
   ApiKeyRefusedError,
+  ApiUnsupportedError,
   asRefresherError,
   OperatorMustActError,
   OutOfTimeError,
   type RefresherError,
-  RouteCannotError,
   TransientError,
+  UnconfirmedError,
 } from '../errors';
-import { Memo } from '../memo';
-import type { Credential, RouteName } from '../model';
-import { Pacer } from '../rate-limit';
-import { expectName } from './answer';
-import type { RegistryAuth, RunpodCall, RunpodRoute } from './route';
+import type { SendHttp } from '../http';
+import type { Credential, RouteName, RunpodSettings } from '../model';
+import { RateLimiter } from '../rate-limit';
+import { expectName, type RegistryAuth, type RouteCall, type RunpodCall, type RunpodRoute } from './api';
+import { createGraphqlRoute } from './graphql';
+import { createRestRoute, RunpodRest } from './rest';
+
+/** The APIs that the settings allow, in the order in which they are tried. */
+export function createRoutes(http: SendHttp, settings: RunpodSettings): RunpodRoute[] {
+  const all = [
+    createRestRoute(new RunpodRest(http, 'rest-v2', settings.restV2Url)),
+    createRestRoute(new RunpodRest(http, 'rest-v1', settings.restV1Url)),
+    createGraphqlRoute(http, settings.graphqlUrl),
+  ];
+  return settings.api === 'auto' ? all : all.filter(({ name }) => name === settings.api);
+}
 
 /** A registry auth that now holds the credential, and the API over which it was written. */
 export interface Written {
@@ -20,46 +32,47 @@ export interface Written {
   readonly route: RouteName;
 }
 
-/** Lists the account's registry auths; shared by the targets of a run, so that they are listed once. */
+/** Lists the registry auths of the account. The targets of a run share it, so that they are listed once. */
 export type Lookup = () => Promise<readonly RegistryAuth[]>;
 
-/** How often a name is looked for before its creation is given up. */
-const MAX_LOOKS = 3;
+/** How often a name is looked up and created before the target fails. */
+const MAX_CREATE_ATTEMPTS = 3;
 
-/** A route that took over for another reason than that the first plainly cannot gives the place back after this long. */
-const OUTAGE_MEMORY_MS = 10 * 60_000;
+/** After a transient failure the preferred API is tried again once this much time has passed. */
+const PREFERENCE_LIFE_MS = 10 * 60_000;
 
 /**
- * One Runpod account over whichever of its APIs works today.
+ * One Runpod account over the first of its APIs that works.
  *
- * The route that worked is tried first the next time, for as long as the process is warm. A route that cannot
- * do it, is down after all retries, or lacks a permission gives way to the next; a refused key ends the try,
- * because it is the same key everywhere. Nothing is ever deleted.
+ * An API that cannot do it, is down after all retries, or lacks a permission gives way to the next one. The API that
+ * worked is tried first the next time, as long as the process lives. A refused key ends the attempt, because the key
+ * is the same for every API. Nothing is ever deleted.
  */
 export class RunpodAccount {
   readonly #routes: readonly RunpodRoute[];
   readonly #clock: Clock;
-  /** One for each API: a limit that one of them reports must not keep the others from stepping in. */
-  readonly #pacers = new Memo<RouteName, Pacer>();
+  /** One for each API, so that a limit of one API does not block the others. */
+  readonly #rateLimiters: ReadonlyMap<RouteName, RateLimiter>;
   #preferred: { readonly route: RouteName; readonly untilMs: number } | undefined;
 
-  /** @param routes - in the order of preference; at least one */
+  /** @param routes - at least one, in the order of the settings */
   constructor(routes: readonly RunpodRoute[], clock: Clock) {
     this.#routes = routes;
     this.#clock = clock;
+    this.#rateLimiters = new Map(routes.map(({ name }) => [name, new RateLimiter()]));
   }
 
-  /** Whether a route is another than the first of the settings. */
+  /** Whether an API is another one than the first of the settings. */
   isFallback(route: RouteName): boolean {
     return route !== this.#routes[0]?.name;
   }
 
-  /** All registry auths of the account, and the route that listed them. */
+  /** All registry auths of the account, and the API that listed them. @throws like `update` */
   async list(call: RunpodCall): Promise<{ auths: RegistryAuth[]; route: RouteName }> {
-    // A refusal is not remembered: a key that may write over an API but not list would never write over it again.
+    // Only outages count here: a key that may write over an API but not list would never write over it again.
     const { value, route } = await this.#overRoutes(
-      (candidate) => candidate.list(this.#paced(call, candidate)),
-      { remember: 'outage' },
+      (candidate) => candidate.list(this.#routeCall(call, candidate)),
+      { prefer: 'after-outages' },
     );
     return { auths: value, route };
   }
@@ -67,10 +80,10 @@ export class RunpodAccount {
   /**
    * Writes a credential over the one that a registry auth holds.
    *
-   * @param known - the account's list (by default it is asked for), looked at only when no route could: a 404 means "no such id" as well as "no
-   *   such operation", and a route that is down must not hide the first for ever
-   * @throws ApiKeyRefusedError, OperatorMustActError or TransientError; `registry-auth-missing` only when a route
-   *   said that it cannot and the list does not have the id
+   * @param known - lists the account. It is called only when no API could write, because a 404 means "no such id" as
+   *   well as "no such operation". @default - the account is listed
+   * @throws ApiKeyRefusedError, OperatorMustActError or TransientError. `registry-auth-missing` only when an API said
+   *   that it cannot and the list does not have the id.
    */
   async update(
     call: RunpodCall,
@@ -81,12 +94,12 @@ export class RunpodAccount {
     const refusals: RefresherError[] = [];
     try {
       const { route } = await this.#overRoutes(
-        (candidate) => candidate.update(this.#paced(call, candidate), id, credential),
+        (candidate) => candidate.update(this.#routeCall(call, candidate), id, credential),
         { refusals },
       );
       return { registryAuthId: id, route };
     } catch (error) {
-      const mayBeMissing = refusals.some((refusal) => refusal instanceof RouteCannotError);
+      const mayBeMissing = refusals.some((refusal) => refusal instanceof ApiUnsupportedError);
       if (!mayBeMissing || error instanceof ApiKeyRefusedError) throw error;
       const auths = await known().catch((failure: unknown) => {
         throw error instanceof NoRouteWorkedError || failure instanceof ApiKeyRefusedError ? failure : error;
@@ -96,68 +109,76 @@ export class RunpodAccount {
   }
 
   /**
-   * Writes a credential to the registry auth of this name, creating it where it is missing. A create is never
-   * repeated blindly: before another try the name is looked up again.
+   * Writes a credential to the registry auth of this name, and creates it where it is missing. After a create whose
+   * outcome is unknown the name is looked up again before another create.
+   *
+   * @throws like `update`
    */
   async ensure(call: RunpodCall, name: string, credential: Credential, known: Lookup): Promise<Written> {
     let auths = await known();
-    for (let look = 1; ; look += 1) {
+    for (let attempt = 1; ; attempt += 1) {
       const auth = findByName(auths, name);
       if (auth) return this.update(call, auth.id, credential);
       try {
         return await this.#create(call, name, credential);
       } catch (error) {
         const mayExist = error instanceof TransientError || error instanceof NoRouteWorkedError;
-        if (look === MAX_LOOKS || !mayExist) throw error;
-        await this.#clock.sleep(this.#clock.random() * 1_000 * look);
+        if (attempt === MAX_CREATE_ATTEMPTS || !mayExist) throw error;
+        await this.#clock.sleep(this.#clock.random() * 1_000 * attempt);
         auths = (await this.list(call)).auths;
       }
     }
   }
 
-  /** Goes on to the next route only where the last one certainly created nothing. */
+  /** Tries the next API only where the last one certainly created nothing. */
   async #create(call: RunpodCall, name: string, credential: Credential): Promise<Written> {
     const { value, route } = await this.#overRoutes(async (candidate) => {
       try {
-        const created = await candidate.create(this.#paced(call, candidate), name, credential);
+        const created = await candidate.create(this.#routeCall(call, candidate), name, credential);
         expectName(candidate.name, created, name);
         return created;
       } catch (error) {
-        if (error instanceof RouteCannotError && !error.definite) throw new UnconfirmedError(error.message);
-        if (error instanceof TransientError) throw new UnconfirmedError(error.message);
+        const unclear = error instanceof ApiUnsupportedError && error.certainty === 'unclear';
+        if (unclear || error instanceof TransientError) throw new UnconfirmedError(error.message);
         throw error;
       }
     });
     return { registryAuthId: value.id, route };
   }
 
-  #paced(call: RunpodCall, { name }: RunpodRoute) {
-    return { ...call, pacer: this.#pacers.get(name, () => new Pacer()) };
+  #routeCall(call: RunpodCall, { name }: RunpodRoute): RouteCall {
+    return { ...call, rateLimiter: this.#rateLimiters.get(name) ?? new RateLimiter() };
   }
 
   /**
-   * @param refusals - filled with what the routes answered that could not do it
-   * @param remember - whether the route that worked is tried first the next time, though the others only refused
+   * Tries the APIs in order.
+   *
+   * @param refusals - filled with the failures of the APIs that could not do it
+   * @param prefer - whether the API that worked is tried first the next time: after any failure of the others, or only
+   *   when all of those were outages
    */
   async #overRoutes<T>(
     attempt: (route: RunpodRoute) => Promise<T>,
-    { refusals = [], remember = 'all' }: { refusals?: RefresherError[]; remember?: 'all' | 'outage' } = {},
+    {
+      refusals = [],
+      prefer = 'always',
+    }: { refusals?: RefresherError[]; prefer?: 'always' | 'after-outages' } = {},
   ): Promise<{ value: T; route: RouteName }> {
     for (const route of this.#inOrder()) {
       try {
         const value = await attempt(route);
-        const outage = refusals.every(({ kind }) => kind === 'transient');
-        if (remember === 'all' || outage) this.#remember(route.name, refusals);
+        const onlyOutages = refusals.every((refusal) => refusal instanceof TransientError);
+        if (prefer === 'always' || onlyOutages) this.#prefer(route.name, refusals);
         return { value, route: route.name };
       } catch (thrown) {
         const error = asRefresherError(thrown);
-        // After a first route that did not refuse the key, a refusal says more of the API than of the key.
+        // The first API did not refuse the key, so this refusal says more about the API than about the key.
         const doubtful = error instanceof ApiKeyRefusedError && refusals.length > 0;
-        if (!doubtful && ENDS_THE_TRY.some((kind) => error instanceof kind)) throw error;
+        if (!doubtful && FINAL_FOR_EVERY_ROUTE.some((kind) => error instanceof kind)) throw error;
         refusals.push(error);
       }
     }
-    throw spokesman(refusals) ?? new NoRouteWorkedError(refusals);
+    throw mostActionable(refusals) ?? new NoRouteWorkedError(refusals);
   }
 
   #inOrder(): readonly RunpodRoute[] {
@@ -167,19 +188,19 @@ export class RunpodAccount {
     return [...preferred, ...this.#routes.filter(({ name }) => name !== first.route)];
   }
 
-  #remember(route: RouteName, refusals: readonly RefresherError[]): void {
+  #prefer(route: RouteName, refusals: readonly RefresherError[]): void {
     if (refusals.length === 0) return;
     const lasting = refusals.every(
-      (refusal) => refusal instanceof RouteCannotError && refusal.definite && !refusal.mayPass,
+      (refusal) => refusal instanceof ApiUnsupportedError && refusal.certainty === 'final',
     );
     this.#preferred = {
       route,
-      untilMs: lasting ? Number.POSITIVE_INFINITY : this.#clock.now() + OUTAGE_MEMORY_MS,
+      untilMs: lasting ? Number.POSITIVE_INFINITY : this.#clock.now() + PREFERENCE_LIFE_MS,
     };
   }
 }
 
-/** What to tell of an id that the account's list does not have. */
+/** The error for an id that the account's list does not have. */
 export function registryAuthMissing(id: string): OperatorMustActError {
   return new OperatorMustActError(
     'registry-auth-missing',
@@ -187,40 +208,39 @@ export function registryAuthMissing(id: string): OperatorMustActError {
   );
 }
 
-/** The answer was lost or not understood, so that nobody knows whether it was done. */
-class UnconfirmedError extends TransientError {}
-
 /**
- * What another route cannot do better: the key is the same everywhere, a create may have been carried out, and
- * whoever has no time left to wait for a quota would only provoke the next one.
+ * Failures after which no other API is tried: the key is the same everywhere, a create may have been carried out,
+ * or there is no time left.
  */
-const ENDS_THE_TRY = [ApiKeyRefusedError, UnconfirmedError, OutOfTimeError];
+const FINAL_FOR_EVERY_ROUTE = [ApiKeyRefusedError, UnconfirmedError, OutOfTimeError];
 
-/** Every route said that it cannot. */
+/** Every API said that it cannot. */
 class NoRouteWorkedError extends OperatorMustActError {
   constructor(refusals: readonly RefresherError[]) {
-    const story = refusals.map(({ message }) => message).join(', ');
+    const answers = refusals.map(({ message }) => message).join(', ');
     super(
       'no-route-left',
-      `none of Runpod's APIs can do it any more (${story}); see the runbook, "Runpod retires an API"`,
+      `none of Runpod's APIs can do it any more (${answers}); see the runbook, "Runpod retires an API"`,
     );
   }
 }
 
 /**
- * The refusal that speaks for all: where one route is only down, gave an answer that nobody understood, or a web
- * page, waiting may mend it; next comes a missing permission. Undefined where every route said plainly that it cannot.
+ * Chooses the failure to report when every API failed: first an outage, because a retry may succeed; then a missing
+ * permission, because a person can grant it; then an unclear answer or a web page, because a retry may succeed.
+ *
+ * @returns undefined where every API said for certain that it cannot
  */
-function spokesman(refusals: readonly RefresherError[]): RefresherError | undefined {
-  const hopeful = refusals.find(({ kind }) => kind === 'transient');
+function mostActionable(refusals: readonly RefresherError[]): RefresherError | undefined {
+  const outage = refusals.find((refusal) => refusal instanceof TransientError);
+  const forbidden = refusals.find((refusal) => refusal instanceof OperatorMustActError);
   const unclear = refusals.find(
-    (error) => error instanceof RouteCannotError && (!error.definite || error.mayPass),
+    (refusal) => refusal instanceof ApiUnsupportedError && refusal.certainty !== 'final',
   );
-  const forbidden = refusals.find(({ kind }) => kind === 'operator-must-act');
-  return hopeful ?? forbidden ?? (unclear && new UnconfirmedError(unclear.message));
+  return outage ?? forbidden ?? (unclear && new UnconfirmedError(unclear.message));
 }
 
-/** Looks for a name in a list. @throws OperatorMustActError when two bear it, though Runpod keeps names unique */
+/** Finds a registry auth by its name. @throws OperatorMustActError when two have it, though names are unique at Runpod */
 export function findByName(auths: readonly RegistryAuth[], name: string): RegistryAuth | undefined {
   const [found, another] = auths.filter((auth) => auth.name === name);
   if (found && another) {

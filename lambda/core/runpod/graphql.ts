@@ -1,4 +1,4 @@
-import { RouteCannotError } from '../errors';
+import { ApiUnsupportedError } from '../errors';
 import type { SendHttp } from '../http';
 import type { HttpAnswer } from '../transport';
 import {
@@ -8,11 +8,13 @@ import {
   keyRefused,
   parseJson,
   permissionMissing,
+  type RouteCall,
+  type RunpodRoute,
   readAnswer,
   readRegistryAuth,
   readRegistryAuths,
-} from './answer';
-import { type RouteCall, type RunpodRoute, wireCredential } from './route';
+  wireCredential,
+} from './api';
 
 const NAME = 'graphql';
 
@@ -22,16 +24,16 @@ const CREATE =
 const UPDATE =
   'mutation UpdateRegistryAuth($input: UpdateRegistryAuthInput) { updateRegistryAuth(input: $input) { id name } }';
 
-/** Runpod's GraphQL API, to be retired in 2027. It answers failures with status 200 and `errors`. */
-export function createGraphql(http: SendHttp, url: string): RunpodRoute {
+/** Runpod's GraphQL API, which ends in 2027. It answers failures with status 200 and `errors`. */
+export function createGraphqlRoute(http: SendHttp, url: string): RunpodRoute {
   async function call(
-    { apiKey, pacer, deadlineMs }: RouteCall,
+    { apiKey, ...options }: RouteCall,
     operation: { query: string; variables?: JsonObject; repeatable: boolean },
   ): Promise<JsonObject> {
     const { query, variables, repeatable } = operation;
     const headers = { accept: 'application/json', authorization: `Bearer ${apiKey.reveal()}` };
     const body = JSON.stringify({ query, variables });
-    return readData(await http({ method: 'POST', url, headers, body }, { pacer, deadlineMs, repeatable }));
+    return readData(await http({ method: 'POST', url, headers, body }, { ...options, repeatable }));
   }
 
   return {
@@ -53,29 +55,30 @@ export function createGraphql(http: SendHttp, url: string): RunpodRoute {
   };
 }
 
-/** The `data` of an answer without `errors`. A status that says enough by itself goes before their codes. */
+/** The `data` of an answer without `errors`. Outside 200 and 400 the status decides, whatever the errors say. */
 function readData(answer: HttpAnswer): JsonObject {
   const codesDecide = answer.status === 400 || (answer.status >= 200 && answer.status < 300);
   const json = parseJson(answer);
-  if (codesDecide && isJsonObject(json) && Array.isArray(json.errors) && json.errors.length > 0)
+  if (codesDecide && isJsonObject(json) && Array.isArray(json.errors) && json.errors.length > 0) {
     throw meaningOf(json.errors);
+  }
   const body = readAnswer(NAME, answer);
   if (isJsonObject(body) && isJsonObject(body.data)) return body.data;
-  throw new RouteCannotError(`${NAME} answered without data`, { definite: false });
+  throw new ApiUnsupportedError(`${NAME} answered without data`, 'unclear');
 }
 
 /** Codes that mean "the schema has no such operation". */
 const UNKNOWN_OPERATION = new Set(['GRAPHQL_VALIDATION_FAILED', 'GRAPHQL_PARSE_FAILED']);
 
-/** What `errors` means, by their codes (Apollo's, which Runpod's server uses); the text is not looked at. */
+/** What `errors` means, by their codes (Apollo's, which Runpod's server uses). Their text is not looked at. */
 function meaningOf(errors: readonly unknown[]): Error {
   const codes = errors.map(codeOf);
   if (codes.includes('UNAUTHENTICATED')) return keyRefused(NAME);
   if (codes.includes('FORBIDDEN')) return permissionMissing(NAME);
-  const definite = codes.every((code) => UNKNOWN_OPERATION.has(code));
-  return new RouteCannotError(`${NAME} answered an error${definite ? ': it has no such operation' : ''}`, {
-    definite,
-  });
+  if (codes.every((code) => UNKNOWN_OPERATION.has(code))) {
+    return new ApiUnsupportedError(`${NAME} answered an error: it has no such operation`, 'final');
+  }
+  return new ApiUnsupportedError(`${NAME} answered an error`, 'unclear');
 }
 
 function codeOf(error: unknown): string {

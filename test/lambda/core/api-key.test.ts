@@ -1,118 +1,147 @@
-import { createApiKeyReader, parseApiKey } from '../../../lambda/core/api-key';
-import { OperatorMustActError, TransientError } from '../../../lambda/core/errors';
-import { FakeClock, NOON } from '../../support/fake-clock';
-import { findLeaks } from '../../support/find-leaks';
-import { anAwsRefusal, aSecretsManager, theSecret, type WireAnswer } from '../../support/secrets-manager';
-import { rejectionOf, thrownBy } from '../../support/thrown';
+import { ApiKeyRefusedError, TransientError } from '../../../lambda/core/errors';
+import { Secret } from '../../../lambda/core/model';
+import { ApiKey } from '../../../lambda/core/secrets';
+import { rejectionOf } from '../../support/thrown';
 
-const KEY = 'rpa_Vq7Zt2LmXwK9QpB3sTyU';
+const REFUSED = new ApiKeyRefusedError('Runpod refused the API key');
 
-describe('parseApiKey', () => {
-  it.each([
-    ['the key itself', KEY],
-    ['the key with a line break after it', `${KEY}\n`],
-    ['the key between blanks', `  ${KEY}\t`],
-    ['an object', JSON.stringify({ apiKey: KEY })],
-    ['an object over several lines', JSON.stringify({ note: 'made by hand', apiKey: ` ${KEY} ` }, null, 2)],
-  ])('takes %s', (_, value) => {
-    expect(parseApiKey('runpod/api-key', value).reveal()).toBe(KEY);
+/** A key of a run over a secret that holds these values, one after the other; the last one stays. */
+function aKeyThatReads(...values: (string | Error)[]) {
+  const reads: (string | Error)[] = [];
+  const again: boolean[] = [];
+  const key = new ApiKey(async (readAgain) => {
+    again.push(readAgain);
+    const value = values[Math.min(reads.length, values.length - 1)] ?? '';
+    reads.push(value);
+    if (value instanceof Error) throw value;
+    return { key: new Secret(value) };
+  });
+  return { key, reads, again };
+}
+
+/** Runpod as far as the key goes: refuses these keys, and notes each that it is offered. */
+function aRunpodThatRefuses(...dead: string[]) {
+  const offered: string[] = [];
+  const write = async (apiKey: Secret) => {
+    offered.push(apiKey.reveal());
+    await Promise.resolve();
+    if (dead.includes(apiKey.reveal())) throw REFUSED;
+    return `written with ${apiKey.reveal()}`;
+  };
+  return { offered, write };
+}
+
+describe('ApiKey', () => {
+  it('reads the key once for many targets', async () => {
+    const { key, reads } = aKeyThatReads('good');
+    const { write } = aRunpodThatRefuses();
+
+    await Promise.all(Array.from({ length: 20 }, () => key.use(write)));
+
+    expect(reads).toHaveLength(1);
   });
 
-  it.each<[string, unknown, string]>([
-    ['nothing', undefined, 'a binary or empty value'],
-    ['a binary value', new TextEncoder().encode(KEY), 'a binary or empty value'],
-    ['an empty text', '', 'a value that is empty'],
-    ['blanks', ' \n ', 'a value that is empty'],
-    ['two words', `Bearer ${KEY}`, 'spaces or line breaks'],
-    ['two lines', `${KEY}\n${KEY}`, 'spaces or line breaks'],
-    ['letters that a header cannot hold', `${KEY}ü`, 'spaces or line breaks'],
-    ['a key in quotation marks', `"${KEY}"`, 'quotation marks'],
-    ['a key with half of them', `${KEY}'`, 'quotation marks'],
-    ['an object whose field is in them twice', JSON.stringify({ apiKey: `"${KEY}"` }), 'quotation marks'],
-    ['half an object', `{"apiKey": "${KEY}"`, 'begins like JSON but is not'],
-    ['an object with another field', JSON.stringify({ api_key: KEY }), 'without a text field apiKey'],
-    ['an object with a number', '{"apiKey": 7}', 'without a text field apiKey'],
-    ['an object with an empty field', '{"apiKey": ""}', 'a value that is empty'],
-    ['an object with two words', JSON.stringify({ apiKey: `Bearer ${KEY}` }), 'spaces or line breaks'],
-  ])('refuses %s, and quotes nothing of it', (_, value, found) => {
-    const error = thrownBy(() => parseApiKey('runpod/api-key', value));
+  it('reads a refused key again once, and tries once more', async () => {
+    const { key, reads, again } = aKeyThatReads('old', 'new');
+    const { write, offered } = aRunpodThatRefuses('old');
 
-    expect(error).toBeInstanceOf(OperatorMustActError);
-    expect(error).toMatchObject({ reason: 'secret-unusable' });
-    expect(String(error)).toContain('secret runpod/api-key: expected the Runpod API key itself');
-    expect(String(error)).toContain(found);
-    expect(findLeaks(`${error} ${JSON.stringify(error)}`, { KEY })).toEqual([]);
-  });
-});
+    const result = await key.use(write);
 
-describe('createApiKeyReader', () => {
-  /** Reads once what Secrets Manager answers. */
-  function read(answer: WireAnswer) {
-    const { provider } = aSecretsManager(answer);
-    return createApiKeyReader(provider, new FakeClock())('runpod/api-key', NOON + 60_000);
-  }
-
-  it('reads a key', async () => {
-    const key = await read(theSecret(KEY));
-
-    expect(key.reveal()).toBe(KEY);
+    expect(result).toBe('written with new');
+    expect(offered).toEqual(['old', 'new']);
+    expect(reads).toHaveLength(2);
+    expect(again).toEqual([false, true]);
   });
 
-  it('does not answer from a cache', async () => {
-    const { provider, reads } = aSecretsManager(theSecret('old-key'), theSecret('new-key'));
-    const readKey = createApiKeyReader(provider, new FakeClock());
+  it('reads afresh once for all the targets that were refused at the same time', async () => {
+    const { key, reads } = aKeyThatReads('old', 'new');
+    const { write } = aRunpodThatRefuses('old');
 
-    const keys = [
-      await readKey('runpod/api-key', NOON + 60_000),
-      await readKey('runpod/api-key', NOON + 60_000),
-    ];
+    const results = await Promise.all(Array.from({ length: 10 }, () => key.use(write)));
 
-    expect(keys.map((key) => key.reveal())).toEqual(['old-key', 'new-key']);
-    expect(reads()).toBe(2);
+    expect(new Set(results)).toEqual(new Set(['written with new']));
+    expect(reads).toHaveLength(2);
   });
 
-  it('does not take a binary secret', async () => {
-    const failure = await rejectionOf(read(theSecret(new TextEncoder().encode(KEY))));
+  it('gives the fresh key to the targets that come later', async () => {
+    const { key, reads } = aKeyThatReads('old', 'new');
+    const { write, offered } = aRunpodThatRefuses('old');
+    await key.use(write);
 
-    expect(failure).toMatchObject({ reason: 'secret-unusable' });
+    await key.use(write);
+
+    expect(offered).toEqual(['old', 'new', 'new']);
+    expect(reads).toHaveLength(2);
   });
 
-  it('says how to make a secret that is missing', async () => {
-    const refusal = anAwsRefusal('ResourceNotFoundException', 400, "Secrets Manager can't find the secret.");
+  it('does not offer a key again that was refused twice', async () => {
+    const { key, reads } = aKeyThatReads('dead');
+    const { write, offered } = aRunpodThatRefuses('dead');
+    await rejectionOf(key.use(write));
 
-    const failure = await rejectionOf(read(refusal));
+    const failure = await rejectionOf(key.use(write));
 
-    expect(failure).toMatchObject({ reason: 'secret-unusable' });
-    expect(String(failure)).toContain('aws secretsmanager create-secret --name runpod/api-key');
+    expect(failure).toBe(REFUSED);
+    expect(offered).toEqual(['dead', 'dead']);
+    expect(reads).toHaveLength(2);
   });
 
-  it('tells a missing permission in the words of AWS', async () => {
-    const words = 'User: arn:aws:sts::1:role/r is not authorized to perform: secretsmanager:GetSecretValue';
+  it('does not offer a dead key twice for a target that came between', async () => {
+    const { key } = aKeyThatReads('dead');
+    const { write, offered } = aRunpodThatRefuses('dead');
+    const between: Promise<unknown>[] = [];
+    const first = key.use(async (apiKey) => {
+      if (offered.length === 1) between.push(rejectionOf(key.use(write)));
+      return write(apiKey);
+    });
 
-    const failure = await rejectionOf(read(anAwsRefusal('AccessDeniedException', 400, words)));
+    await rejectionOf(first);
+    await Promise.all(between);
 
-    expect(failure).toMatchObject({ reason: 'permission-missing' });
-    expect(String(failure)).toContain(words);
+    expect(offered).toHaveLength(3);
   });
 
-  it.each([
-    ['an outage', anAwsRefusal('InternalServiceError', 500, 'oops')],
-    ['throttling', anAwsRefusal('ThrottlingException', 400, 'Rate exceeded')],
-  ])('takes %s for something that passes', async (_, answer) => {
-    const failure = await rejectionOf(read(answer));
+  it('does not read afresh for any other failure', async () => {
+    const { key, reads } = aKeyThatReads('good');
+    const outage = new TransientError('it answered 503');
 
-    expect(failure).toBeInstanceOf(TransientError);
+    const failure = await rejectionOf(key.use(() => Promise.reject(outage)));
+
+    expect(failure).toBe(outage);
+    expect(reads).toHaveLength(1);
   });
 
-  it.each([
-    ['is cut off', `{"SecretString":"${KEY}`],
-    ['is not JSON', `${KEY} is the key`],
-  ])('quotes nothing of an answer that %s', async (_, body) => {
-    const failure = await rejectionOf(read({ status: 200, body }));
+  it('fails every target with the failure to read', async () => {
+    const unreadable = new TransientError('secretsmanager:GetSecretValue');
+    const { key, reads } = aKeyThatReads(unreadable);
+    const { write, offered } = aRunpodThatRefuses();
 
-    expect(failure).toBeInstanceOf(TransientError);
-    expect(findLeaks(`${failure} ${(failure as Error).stack} ${JSON.stringify(failure)}`, { KEY })).toEqual(
-      [],
-    );
+    const failures = await Promise.all([rejectionOf(key.ready()), rejectionOf(key.use(write))]);
+
+    expect(failures).toEqual([unreadable, unreadable]);
+    expect(offered).toEqual([]);
+    expect(reads).toHaveLength(1);
+  });
+
+  it('fails with the failure to read afresh', async () => {
+    const unreadable = new TransientError('secretsmanager:GetSecretValue');
+    const { key } = aKeyThatReads('old', unreadable);
+    const { write } = aRunpodThatRefuses('old');
+
+    const failures = await Promise.all([rejectionOf(key.use(write)), rejectionOf(key.use(write))]);
+
+    expect(failures).toEqual([unreadable, unreadable]);
+  });
+
+  it('is no crash when nobody uses a key that cannot be read', async () => {
+    const crashes: unknown[] = [];
+    const note = (reason: unknown) => crashes.push(reason);
+    process.on('unhandledRejection', note);
+
+    aKeyThatReads(new TransientError('secretsmanager:GetSecretValue'));
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('unhandledRejection', note);
+
+    expect(crashes).toEqual([]);
   });
 });

@@ -91,8 +91,8 @@ describe('meaningOfAwsError', () => {
     expect(meaning.message).toBe('ecr:GetAuthorizationToken: AccessDeniedException: not authorized');
   });
 
-  it('adds how to mend it where the call knows', () => {
-    const call = { ...CALL, mends: { ResourceNotFoundException: 'Make it with: this' } };
+  it('adds how to fix it where the call knows', () => {
+    const call = { ...CALL, fixes: { ResourceNotFoundException: 'Make it with: this' } };
 
     const known = meaningOfAwsError(anAwsError('ResourceNotFoundException', 400), call);
     const other = meaningOfAwsError(anAwsError('InvalidParameterException', 400), call);

@@ -1,9 +1,9 @@
 import {
   ApiKeyRefusedError,
+  ApiUnsupportedError,
   asRefresherError,
   OperatorMustActError,
   RefreshFailedError,
-  RouteCannotError,
   TransientError,
   UnexpectedError,
 } from '../../../lambda/core/errors';
@@ -38,7 +38,7 @@ describe('asRefresherError', () => {
     new TransientError('x'),
     new OperatorMustActError('configuration-wrong', 'x'),
     new ApiKeyRefusedError('x'),
-    new RouteCannotError('x', { definite: true }),
+    new ApiUnsupportedError('x', 'final'),
   ])('leaves a known failure as it is: %s', (error) => {
     expect(asRefresherError(error)).toBe(error);
   });
@@ -54,7 +54,7 @@ describe('asRefresherError', () => {
     const error = asRefresherError(thrown);
 
     expect(error).toBeInstanceOf(UnexpectedError);
-    expect(error.kind).toBe('transient');
+    expect(error).toBeInstanceOf(TransientError);
     expect(error.message).toBe(`unexpected ${name}; the stack trace is in the log`);
     expect(error.cause).toBeUndefined();
     expect(findLeaks(`${error.stack} ${JSON.stringify(error)}`, { SECRET })).toEqual([]);

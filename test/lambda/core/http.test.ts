@@ -1,7 +1,6 @@
 import { OperatorMustActError, OutOfTimeError, TransientError } from '../../../lambda/core/errors';
-import { createHttp, type SendOptions, USER_AGENT } from '../../../lambda/core/http';
-import { Pacer } from '../../../lambda/core/rate-limit';
-import { DEFAULT_RETRY_POLICY } from '../../../lambda/core/retry';
+import { createHttp, DEFAULT_RETRY_POLICY, type SendOptions, USER_AGENT } from '../../../lambda/core/http';
+import { RateLimiter } from '../../../lambda/core/rate-limit';
 import type { HttpRequest } from '../../../lambda/core/transport';
 import { anAnswer } from '../../support/builders';
 import { FakeClock, NOON } from '../../support/fake-clock';
@@ -163,42 +162,42 @@ describe('createHttp', () => {
     ['an outage', anAnswer(500)],
     ['a defect', new TypeError('of undefined')],
   ])('gives the place in the quota back after %s', async (_, step) => {
-    const pacer = new Pacer();
+    const rateLimiter = new RateLimiter();
     const { send } = aSender(...Array(4).fill(step));
 
-    await send({ pacer }).catch(() => undefined);
+    await send({ rateLimiter }).catch(() => undefined);
 
-    pacer.tryBegin(NOON);
-    pacer.end(NOON, { ratelimit: '"minute";r=1;t=60' });
-    expect(pacer.tryBegin(NOON)).toBe(0);
-    expect(pacer.tryBegin(NOON)).toBeGreaterThan(0);
+    rateLimiter.tryBegin(NOON);
+    rateLimiter.end(NOON, { ratelimit: '"minute";r=1;t=60' });
+    expect(rateLimiter.tryBegin(NOON)).toBe(0);
+    expect(rateLimiter.tryBegin(NOON)).toBeGreaterThan(0);
   });
 
   it('waits for its turn in the quota', async () => {
-    const pacer = new Pacer();
+    const rateLimiter = new RateLimiter();
     const { send, clock } = aSender(anAnswer(200, '', { ratelimit: '"minute";r=0;t=12' }), anAnswer(200));
 
-    await send({ pacer });
-    await send({ pacer });
+    await send({ rateLimiter });
+    await send({ rateLimiter });
 
     expect(clock.sleeps).toEqual([13_000]);
   });
 
   it('holds the other requests of the account, too, after a 429', async () => {
-    const pacer = new Pacer();
+    const rateLimiter = new RateLimiter();
     const { send } = aSender(anAnswer(429, '', { 'retry-after': '30' }));
 
-    await send({ pacer, repeatable: false }).catch(() => undefined);
+    await send({ rateLimiter, repeatable: false }).catch(() => undefined);
 
-    expect(pacer.tryBegin(NOON)).toBe(30_000);
+    expect(rateLimiter.tryBegin(NOON)).toBe(30_000);
   });
 
   it('says how long the quota asks to wait when that is longer than the run may take', async () => {
-    const pacer = new Pacer();
-    pacer.hold(NOON + 2_400_000);
+    const rateLimiter = new RateLimiter();
+    rateLimiter.hold(NOON + 2_400_000);
     const { send, sent, clock } = aSender();
 
-    await expect(send({ pacer })).rejects.toThrow('another 2400 s');
+    await expect(send({ rateLimiter })).rejects.toThrow('another 2400 s');
 
     expect(sent).toEqual([]);
     expect(clock.sleeps).toEqual([]);
@@ -208,11 +207,11 @@ describe('createHttp', () => {
     ['ends the try for a limit of minutes, which the next retry outlives', 290_000, true],
     ['counts as an outage for a limit of hours, so that another route may step in', 36_000_000, false],
   ])('%s', async (_, waitMs, endsTheTry) => {
-    const pacer = new Pacer();
-    pacer.hold(NOON + waitMs);
+    const rateLimiter = new RateLimiter();
+    rateLimiter.hold(NOON + waitMs);
     const { send } = aSender();
 
-    const failure = await rejectionOf(send({ pacer, deadlineMs: NOON + 60_000 }));
+    const failure = await rejectionOf(send({ rateLimiter, deadlineMs: NOON + 60_000 }));
 
     expect(failure).toBeInstanceOf(TransientError);
     expect(failure instanceof OutOfTimeError).toBe(endsTheTry);

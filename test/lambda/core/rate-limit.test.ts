@@ -1,7 +1,6 @@
 import fc from 'fast-check';
-import { createHttp } from '../../../lambda/core/http';
-import { Pacer, parseRateLimit, parseRateLimitPolicy } from '../../../lambda/core/rate-limit';
-import { DEFAULT_RETRY_POLICY } from '../../../lambda/core/retry';
+import { createHttp, DEFAULT_RETRY_POLICY } from '../../../lambda/core/http';
+import { parseRateLimit, parseRateLimitPolicy, RateLimiter } from '../../../lambda/core/rate-limit';
 import { anAnswer } from '../../support/builders';
 import { FakeClock, NOON } from '../../support/fake-clock';
 import { respondingTransport } from '../../support/scripted-transport';
@@ -91,159 +90,159 @@ describe('parseRateLimitPolicy', () => {
 
 const MINUTE_POLICY = { 'ratelimit-policy': '"minute";q=60;w=60' };
 
-/** How many requests the pacer lets begin at this moment, up to a hundred. */
-function beginsAt(pacer: Pacer, nowMs: number): number {
+/** How many requests the rateLimiter lets begin at this moment, up to a hundred. */
+function beginsAt(rateLimiter: RateLimiter, nowMs: number): number {
   let begun = 0;
-  while (begun < 100 && pacer.tryBegin(nowMs) === 0) begun += 1;
+  while (begun < 100 && rateLimiter.tryBegin(nowMs) === 0) begun += 1;
   return begun;
 }
 
-/** A pacer that has seen one answer with this header. */
-function pacerThatSaw(
+/** A rateLimiter that has seen one answer with this header. */
+function rateLimiterThatSaw(
   ratelimit: string,
   nowMs = NOON,
   others: Record<string, string> = MINUTE_POLICY,
-): Pacer {
-  const pacer = new Pacer();
-  pacer.tryBegin(nowMs);
-  pacer.end(nowMs, { ratelimit, ...others });
-  return pacer;
+): RateLimiter {
+  const rateLimiter = new RateLimiter();
+  rateLimiter.tryBegin(nowMs);
+  rateLimiter.end(nowMs, { ratelimit, ...others });
+  return rateLimiter;
 }
 
-describe('Pacer', () => {
+describe('RateLimiter', () => {
   it('lets everything through before a quota is known', () => {
-    expect(beginsAt(new Pacer(), NOON)).toBe(100);
+    expect(beginsAt(new RateLimiter(), NOON)).toBe(100);
   });
 
   it('lets no more through than the server reported', () => {
-    const pacer = pacerThatSaw('"minute";r=3;t=12');
+    const rateLimiter = rateLimiterThatSaw('"minute";r=3;t=12');
 
-    expect(beginsAt(pacer, NOON)).toBe(3);
+    expect(beginsAt(rateLimiter, NOON)).toBe(3);
   });
 
   it('keeps back what is on its way, which the server may not have counted', () => {
-    const pacer = new Pacer();
-    for (let sent = 0; sent < 5; sent += 1) pacer.tryBegin(NOON);
+    const rateLimiter = new RateLimiter();
+    for (let sent = 0; sent < 5; sent += 1) rateLimiter.tryBegin(NOON);
 
-    pacer.end(NOON, { ratelimit: '"minute";r=6;t=12' });
+    rateLimiter.end(NOON, { ratelimit: '"minute";r=6;t=12' });
 
-    expect(beginsAt(pacer, NOON)).toBe(2);
+    expect(beginsAt(rateLimiter, NOON)).toBe(2);
   });
 
   it('waits for the renewal and a second more when nothing is left', () => {
-    const pacer = pacerThatSaw('"minute";r=0;t=12');
+    const rateLimiter = rateLimiterThatSaw('"minute";r=0;t=12');
 
-    expect(pacer.tryBegin(NOON)).toBe(13_000);
-    expect(pacer.tryBegin(NOON + 12_999)).toBe(1);
-    expect(pacer.tryBegin(NOON + 13_000)).toBe(0);
+    expect(rateLimiter.tryBegin(NOON)).toBe(13_000);
+    expect(rateLimiter.tryBegin(NOON + 12_999)).toBe(1);
+    expect(rateLimiter.tryBegin(NOON + 13_000)).toBe(0);
   });
 
   it('takes a renewed window for its whole quota until an answer tells', () => {
-    const pacer = pacerThatSaw('"minute";r=0;t=12');
+    const rateLimiter = rateLimiterThatSaw('"minute";r=0;t=12');
 
-    expect(beginsAt(pacer, NOON + 13_000)).toBe(60);
+    expect(beginsAt(rateLimiter, NOON + 13_000)).toBe(60);
   });
 
   it('forgets a renewed window whose quota was never announced', () => {
-    const pacer = pacerThatSaw('"minute";r=0;t=12', NOON, {});
+    const rateLimiter = rateLimiterThatSaw('"minute";r=0;t=12', NOON, {});
 
-    expect(beginsAt(pacer, NOON + 13_000)).toBe(100);
+    expect(beginsAt(rateLimiter, NOON + 13_000)).toBe(100);
   });
 
   it('goes by the narrowest of several windows', () => {
-    const pacer = pacerThatSaw('"minute";r=50;t=12, "hour";r=2;t=1800');
+    const rateLimiter = rateLimiterThatSaw('"minute";r=50;t=12, "hour";r=2;t=1800');
 
-    expect(beginsAt(pacer, NOON)).toBe(2);
+    expect(beginsAt(rateLimiter, NOON)).toBe(2);
   });
 
   it('waits for the slowest of the windows that are used up', () => {
-    const pacer = pacerThatSaw('"minute";r=0;t=12, "hour";r=0;t=1800, "day";r=9;t=80000');
+    const rateLimiter = rateLimiterThatSaw('"minute";r=0;t=12, "hour";r=0;t=1800, "day";r=9;t=80000');
 
-    expect(pacer.tryBegin(NOON)).toBe(1_801_000);
+    expect(rateLimiter.tryBegin(NOON)).toBe(1_801_000);
   });
 
   it('believes the lower count when answers overtake each other', () => {
-    const pacer = new Pacer();
-    pacer.tryBegin(NOON);
-    pacer.tryBegin(NOON);
+    const rateLimiter = new RateLimiter();
+    rateLimiter.tryBegin(NOON);
+    rateLimiter.tryBegin(NOON);
 
-    pacer.end(NOON, { ratelimit: '"minute";r=4;t=12' });
-    pacer.end(NOON, { ratelimit: '"minute";r=5;t=12' });
+    rateLimiter.end(NOON, { ratelimit: '"minute";r=4;t=12' });
+    rateLimiter.end(NOON, { ratelimit: '"minute";r=5;t=12' });
 
-    expect(beginsAt(pacer, NOON)).toBe(4);
+    expect(beginsAt(rateLimiter, NOON)).toBe(4);
   });
 
   it('believes a higher count when another window has begun', () => {
-    const pacer = new Pacer();
-    pacer.tryBegin(NOON);
-    pacer.end(NOON, { ...MINUTE_POLICY, ratelimit: '"minute";r=2;t=1' });
-    pacer.tryBegin(NOON + 1_500);
+    const rateLimiter = new RateLimiter();
+    rateLimiter.tryBegin(NOON);
+    rateLimiter.end(NOON, { ...MINUTE_POLICY, ratelimit: '"minute";r=2;t=1' });
+    rateLimiter.tryBegin(NOON + 1_500);
 
-    pacer.end(NOON + 1_500, { ...MINUTE_POLICY, ratelimit: '"minute";r=59;t=60' });
+    rateLimiter.end(NOON + 1_500, { ...MINUTE_POLICY, ratelimit: '"minute";r=59;t=60' });
 
-    expect(beginsAt(pacer, NOON + 1_500)).toBe(59);
+    expect(beginsAt(rateLimiter, NOON + 1_500)).toBe(59);
   });
 
   it('does not take a slow answer for another window', () => {
-    const pacer = new Pacer();
-    pacer.tryBegin(NOON);
-    pacer.tryBegin(NOON);
-    pacer.end(NOON, { ...MINUTE_POLICY, ratelimit: '"minute";r=1;t=40' });
+    const rateLimiter = new RateLimiter();
+    rateLimiter.tryBegin(NOON);
+    rateLimiter.tryBegin(NOON);
+    rateLimiter.end(NOON, { ...MINUTE_POLICY, ratelimit: '"minute";r=1;t=40' });
 
-    pacer.end(NOON + 9_000, { ...MINUTE_POLICY, ratelimit: '"minute";r=58;t=40' });
+    rateLimiter.end(NOON + 9_000, { ...MINUTE_POLICY, ratelimit: '"minute";r=58;t=40' });
 
-    expect(beginsAt(pacer, NOON + 9_000)).toBe(1);
+    expect(beginsAt(rateLimiter, NOON + 9_000)).toBe(1);
   });
 
   it('does not let a late answer of the old window end the new one', () => {
-    const pacer = new Pacer();
-    pacer.tryBegin(NOON);
-    pacer.tryBegin(NOON);
-    pacer.end(NOON + 100, { ...MINUTE_POLICY, ratelimit: '"minute";r=3;t=60' });
+    const rateLimiter = new RateLimiter();
+    rateLimiter.tryBegin(NOON);
+    rateLimiter.tryBegin(NOON);
+    rateLimiter.end(NOON + 100, { ...MINUTE_POLICY, ratelimit: '"minute";r=3;t=60' });
 
-    pacer.end(NOON + 200, { ...MINUTE_POLICY, ratelimit: '"minute";r=50;t=1' });
+    rateLimiter.end(NOON + 200, { ...MINUTE_POLICY, ratelimit: '"minute";r=50;t=1' });
 
-    expect(beginsAt(pacer, NOON + 5_000)).toBe(3);
+    expect(beginsAt(rateLimiter, NOON + 5_000)).toBe(3);
   });
 
   it('expects renewals in the rhythm of the windows, however long it was idle', () => {
-    const pacer = pacerThatSaw('"minute";r=0;t=12');
-    pacer.tryBegin(NOON + 10 * 60_000);
+    const rateLimiter = rateLimiterThatSaw('"minute";r=0;t=12');
+    rateLimiter.tryBegin(NOON + 10 * 60_000);
 
-    pacer.end(NOON + 10 * 60_000, { ...MINUTE_POLICY, ratelimit: '"minute";r=0;t=12' });
+    rateLimiter.end(NOON + 10 * 60_000, { ...MINUTE_POLICY, ratelimit: '"minute";r=0;t=12' });
 
-    expect(pacer.tryBegin(NOON + 10 * 60_000)).toBe(13_000);
+    expect(rateLimiter.tryBegin(NOON + 10 * 60_000)).toBe(13_000);
   });
 
   it('lets nothing through while it is held, and the longest hold counts', () => {
-    const pacer = new Pacer();
+    const rateLimiter = new RateLimiter();
 
-    pacer.hold(NOON + 5_000);
-    pacer.hold(NOON + 2_000);
+    rateLimiter.hold(NOON + 5_000);
+    rateLimiter.hold(NOON + 2_000);
 
-    expect(pacer.tryBegin(NOON)).toBe(5_000);
-    expect(pacer.tryBegin(NOON + 5_000)).toBe(0);
+    expect(rateLimiter.tryBegin(NOON)).toBe(5_000);
+    expect(rateLimiter.tryBegin(NOON + 5_000)).toBe(0);
   });
 
   it('goes on by the last known quota when the headers stop coming', () => {
-    const pacer = pacerThatSaw('"minute";r=2;t=12');
+    const rateLimiter = rateLimiterThatSaw('"minute";r=2;t=12');
 
     for (let sent = 0; sent < 2; sent += 1) {
-      pacer.tryBegin(NOON);
-      pacer.end(NOON, {});
+      rateLimiter.tryBegin(NOON);
+      rateLimiter.end(NOON, {});
     }
 
-    expect(beginsAt(pacer, NOON)).toBe(0);
-    expect(beginsAt(pacer, NOON + 13_000)).toBe(60);
+    expect(beginsAt(rateLimiter, NOON)).toBe(0);
+    expect(beginsAt(rateLimiter, NOON + 13_000)).toBe(60);
   });
 
   it('understands a header that came twice', () => {
-    const pacer = new Pacer();
-    pacer.tryBegin(NOON);
+    const rateLimiter = new RateLimiter();
+    rateLimiter.tryBegin(NOON);
 
-    pacer.end(NOON, { ratelimit: ['"minute";r=9;t=12', '"hour";r=1;t=12'] });
+    rateLimiter.end(NOON, { ratelimit: ['"minute";r=9;t=12', '"hour";r=1;t=12'] });
 
-    expect(beginsAt(pacer, NOON)).toBe(1);
+    expect(beginsAt(rateLimiter, NOON)).toBe(1);
   });
 
   it('never provokes a 429 with ten workers once the quota is known', async () => {
@@ -301,7 +300,7 @@ async function writeWithTenWorkers(
     return anAnswer(count > quota ? 429 : 200, {}, headers);
   });
   const send = createHttp({ transport, clock, policy: DEFAULT_RETRY_POLICY });
-  const options = { deadlineMs: NOON + 24 * 3_600_000, pacer: new Pacer() };
+  const options = { deadlineMs: NOON + 24 * 3_600_000, rateLimiter: new RateLimiter() };
   let next = 0;
   const worker = async () => {
     while (next < writes) {

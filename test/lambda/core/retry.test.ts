@@ -4,7 +4,7 @@ import {
   isRetryableStatus,
   jitteredDelayMs,
   retryAfterMs,
-} from '../../../lambda/core/retry';
+} from '../../../lambda/core/http';
 import { NOON } from '../../support/fake-clock';
 
 const policy = { ...DEFAULT_RETRY_POLICY, baseDelayMs: 300, maxDelayMs: 8_000 };

@@ -1,232 +1,159 @@
-import { inspect } from 'node:util';
-import { createApiKeyReader } from '../../../lambda/core/api-key';
-import { callAws } from '../../../lambda/core/aws';
-import { TransientError } from '../../../lambda/core/errors';
-import { createHttp } from '../../../lambda/core/http';
-import type { RunpodSettings, Target } from '../../../lambda/core/model';
-import { type AuthorizationData, decodeAuthorizationToken } from '../../../lambda/core/registries/ecr-token';
-import { createProof } from '../../../lambda/core/registries/oci-proof';
-import { DEFAULT_RETRY_POLICY } from '../../../lambda/core/retry';
-import { RunpodAccount } from '../../../lambda/core/runpod/account';
-import { createRoutes } from '../../../lambda/core/runpod/routes';
-import { assertConfidential, type HttpAnswer, type HttpRequest } from '../../../lambda/core/transport';
-import { createHandler } from '../../../lambda/refresh-credentials/handler';
-import { aLambdaContext, anAnswer, anAwsError, aTarget, someSettings } from '../../support/builders';
-import { captureTelemetry } from '../../support/captured-telemetry';
+import { OperatorMustActError, TransientError } from '../../../lambda/core/errors';
+import { createApiKeyReader, createSecretReader, parseApiKey } from '../../../lambda/core/secrets';
 import { FakeClock, NOON } from '../../support/fake-clock';
 import { findLeaks } from '../../support/find-leaks';
-import { respondingTransport } from '../../support/scripted-transport';
 import { anAwsRefusal, aSecretsManager, theSecret, type WireAnswer } from '../../support/secrets-manager';
+import { rejectionOf, thrownBy } from '../../support/thrown';
 
-const KEY = 'rpa_Vq7Zt2LmXwK9QpB3sTyUhJ5n';
-const PASSWORD = 'eyJwYXls"b2Fk:R3x/Kq8+Wz=\\ü\nN4vT6mPd';
-const TOKEN = Buffer.from(`AWS:${PASSWORD}`).toString('base64');
-const SECRETS = { KEY, PASSWORD, TOKEN };
+const KEY = 'rpa_Vq7Zt2LmXwK9QpB3sTyU';
 
-/** Where a path through the function goes wrong; everything else works. */
-interface Path {
-  readonly secret?: WireAnswer;
-  readonly ecr?: () => Promise<AuthorizationData>;
-  readonly registry?: (request: HttpRequest) => HttpAnswer | Error;
-  readonly runpod?: (request: HttpRequest) => HttpAnswer | Error;
-  readonly target?: Partial<Target>;
-  readonly api?: RunpodSettings['api'];
-  readonly event?: unknown;
-}
-
-/** An answer that gives back all that it was sent, as a server's debug page would. */
-function echo(status: number, { headers, body, url }: HttpRequest, type = 'application/json'): HttpAnswer {
-  const told = { message: `${headers.authorization} sent ${body}`, detail: { headers, body, url } };
-  const errors = [{ message: told.message, extensions: { code: told.message } }];
-  const text = JSON.stringify({ ...told, errors, data: { [told.message]: told }, id: told.message });
-  return {
-    status,
-    headers: {
-      'content-type': type,
-      'retry-after': headers.authorization,
-      ratelimit: `"${headers.authorization}";r=0;t=1`,
-      location: `https://example.com/${headers.authorization}`,
-    },
-    body: type === 'application/json' ? text : `<html>${text}`,
-  };
-}
-
-/** A failure of which nobody knows what it quotes. */
-function quoting({ headers, body }: HttpRequest): Error {
-  const message = `Invalid value "${headers.authorization}" beside ${body}`;
-  return Object.assign(new TypeError(message, { cause: new Error(message) }), { headers, body });
-}
-
-const works = (request: HttpRequest) =>
-  request.method === 'GET'
-    ? anAnswer(200, { registries: [{ id: 'auth-prod', name: 'ecr-prod' }] })
-    : anAnswer(200, { id: 'auth-prod', name: 'ecr-prod' });
-
-const TOKEN_DATA = {
-  authorizationToken: TOKEN,
-  expiresAt: new Date(NOON + 12 * 3_600_000),
-  proxyEndpoint: 'https://123456789012.dkr.ecr.us-east-1.amazonaws.com',
-};
-
-/** Runs the function along a path, and collects everything that leaves it but the requests themselves. */
-async function outputOf(path: Path): Promise<{ output: string; failed: boolean; sent: string }> {
-  const clock = new FakeClock();
-  const settings = someSettings({ targets: [aTarget(path.target)] });
-  const { transport, sent } = respondingTransport((request) => {
-    assertConfidential(request.url);
-    const respond = request.url.includes('amazonaws.com') ? path.registry : path.runpod;
-    return (respond ?? works)(request);
-  });
-  const http = createHttp({ transport, clock, policy: DEFAULT_RETRY_POLICY });
-  const runpod = { ...settings.runpod, ...(path.api && { api: path.api }) };
-  const account = new RunpodAccount(createRoutes(http, runpod), clock);
-  const telemetry = captureTelemetry();
-  const handler = createHandler({
-    settings,
-    ports: {
-      clock,
-      readApiKey: createApiKeyReader(aSecretsManager(path.secret ?? theSecret(KEY)).provider, clock),
-      shareKey: () => 'ecr',
-      issueCredential: async (_, deadlineMs) => {
-        const call = {
-          name: 'ecr:GetAuthorizationToken',
-          deadlineMs,
-          reason: 'configuration-wrong',
-        } as const;
-        const data = await callAws(call, clock, path.ecr ?? (async () => TOKEN_DATA));
-        return { ...decodeAuthorizationToken(data, clock.now()), basicAtOnce: true };
-      },
-      prove: createProof(http),
-      accountOf: () => account,
-    },
-    ...telemetry,
+describe('parseApiKey', () => {
+  it.each([
+    ['the key itself', KEY],
+    ['the key with a line break after it', `${KEY}\n`],
+    ['the key between blanks', `  ${KEY}\t`],
+    ['an object', JSON.stringify({ apiKey: KEY })],
+    ['an object over several lines', JSON.stringify({ note: 'made by hand', apiKey: ` ${KEY} ` }, null, 2)],
+  ])('takes %s', (_, value) => {
+    expect(parseApiKey('runpod/api-key', value).reveal()).toBe(KEY);
   });
 
-  const outcome: unknown = await handler(path.event ?? {}, aLambdaContext()).catch((error: unknown) => error);
+  it.each<[string, unknown, string]>([
+    ['nothing', undefined, 'a binary or empty value'],
+    ['a binary value', new TextEncoder().encode(KEY), 'a binary or empty value'],
+    ['an empty text', '', 'a value that is empty'],
+    ['blanks', ' \n ', 'a value that is empty'],
+    ['two words', `Bearer ${KEY}`, 'spaces or line breaks'],
+    ['two lines', `${KEY}\n${KEY}`, 'spaces or line breaks'],
+    ['letters that a header cannot hold', `${KEY}ü`, 'spaces or line breaks'],
+    ['a key in quotation marks', `"${KEY}"`, 'quotation marks'],
+    ['a key with half of them', `${KEY}'`, 'quotation marks'],
+    ['an object whose field is in them twice', JSON.stringify({ apiKey: `"${KEY}"` }), 'quotation marks'],
+    ['half an object', `{"apiKey": "${KEY}"`, 'begins like JSON but is not'],
+    ['an object with another field', JSON.stringify({ api_key: KEY }), 'without a text field apiKey'],
+    ['an object with a number', '{"apiKey": 7}', 'without a text field apiKey'],
+    ['an object with an empty field', '{"apiKey": ""}', 'a value that is empty'],
+    ['an object with two words', JSON.stringify({ apiKey: `Bearer ${KEY}` }), 'spaces or line breaks'],
+  ])('refuses %s, and quotes nothing of it', (_, value, found) => {
+    const error = thrownBy(() => parseApiKey('runpod/api-key', value));
 
-  const failed = outcome instanceof Error;
-  const thrown = failed ? `${outcome.name} ${outcome.message} ${outcome.stack}` : '';
-  const output = [telemetry.output(), thrown, JSON.stringify(outcome), inspect(outcome, { depth: 9 })].join(
-    '\n',
-  );
-  return { output, failed, sent: JSON.stringify(sent) };
-}
-
-const RUNPOD_STATUSES = [200, 201, 204, 302, 400, 401, 403, 404, 409, 410, 422, 429, 500, 501, 503];
-const APIS = ['rest-v2', 'rest-v1', 'graphql', 'auto'] as const;
-const BY_NAME: Partial<Target> = { registryAuthName: 'ecr-new' };
-
-const FAILING_PATHS: [string, Path][] = [
-  ...RUNPOD_STATUSES.flatMap((status): [string, Path][] =>
-    APIS.flatMap((api): [string, Path][] => [
-      [
-        `Runpod echoes ${status} to an update over ${api}`,
-        { api, runpod: (request) => echo(status, request) },
-      ],
-      [
-        `Runpod echoes ${status} to a creation over ${api}`,
-        {
-          api,
-          target: BY_NAME,
-          runpod: (request) => {
-            const lists = request.method === 'GET' || request.body?.includes('query RegistryAuths');
-            return lists
-              ? anAnswer(200, { registries: [], data: { myself: { containerRegistryCreds: [] } } })
-              : echo(status, request);
-          },
-        },
-      ],
-    ]),
-  ),
-  ['Runpod echoes a web page', { runpod: (request) => echo(200, request, 'text/html') }],
-  ['Runpod echoes a web page from the edge', { runpod: (request) => echo(403, request, 'text/html') }],
-  ['Runpod answers half an echo', { runpod: (request) => ({ ...echo(200, request), body: `{"a":"${KEY}` }) }],
-  ['Runpod cannot be reached', { runpod: () => new TransientError('PATCH api.runpod.io: ECONNRESET') }],
-  ['sending has a defect that quotes', { runpod: quoting }],
-  ['the registry asks with a defect that quotes', { registry: quoting }],
-  ...[401, 403].map((status): [string, Path] => [
-    `the registry echoes ${status}`,
-    { registry: (request) => echo(status, request) },
-  ]),
-  ...[302, 404, 429, 500].map((status): [string, Path] => [
-    `the registry echoes ${status} where proof is required`,
-    { registry: (request) => echo(status, request), target: { verify: 'required', verifyImage: 'worker:1' } },
-  ]),
-  ['the secret is half an object', { secret: theSecret(`{"apiKey":"${KEY}"`) }],
-  ['the secret has another field', { secret: theSecret(JSON.stringify({ key: KEY })) }],
-  ['the secret has two words', { secret: theSecret(`Bearer ${KEY}`) }],
-  ['the secret is binary', { secret: theSecret(Buffer.from(KEY)) }],
-  ['the answer with the secret is cut off', { secret: { status: 200, body: `{"SecretString":"${KEY}` } }],
-  ['the answer with the secret is not JSON', { secret: { status: 200, body: `${KEY}` } }],
-  ['the secret may not be read', { secret: anAwsRefusal('AccessDeniedException', 400, 'not authorized') }],
-  [
-    'the token has no colon',
-    {
-      ecr: async () => ({
-        ...TOKEN_DATA,
-        authorizationToken: Buffer.from(PASSWORD.replaceAll(':', '')).toString('base64'),
-      }),
-    },
-  ],
-  [
-    'the token is not base64',
-    { ecr: async () => ({ ...TOKEN_DATA, authorizationToken: `AWS:${PASSWORD}` }) },
-  ],
-  ['the token has expired', { ecr: async () => ({ ...TOKEN_DATA, expiresAt: new Date(NOON - 1) }) }],
-  ['the token comes without an address', { ecr: async () => ({ ...TOKEN_DATA, proxyEndpoint: '' }) }],
-  [
-    'the token comes with an address that is none',
-    { ecr: async () => ({ ...TOKEN_DATA, proxyEndpoint: `${KEY}` }) },
-  ],
-  [
-    'ECR answers what is not JSON',
-    { ecr: () => Promise.reject(new SyntaxError(`Unexpected token in ${TOKEN}`)) },
-  ],
-  [
-    'ECR answers what is not JSON, and the SDK attaches the answer',
-    {
-      ecr: () =>
-        Promise.reject(
-          Object.assign(new SyntaxError(TOKEN), {
-            $response: { body: TOKEN },
-            $metadata: { httpStatusCode: 200 },
-          }),
-        ),
-    },
-  ],
-  ['ECR denies the token', { ecr: () => Promise.reject(anAwsError('AccessDeniedException', 400)) }],
-  ['the event is not understood', { event: { target: 'prod' } }],
-];
-
-describe('createHandler on a path that fails', () => {
-  it.each(FAILING_PATHS)('tells no secret when %s', async (_, path) => {
-    const { output, failed } = await outputOf(path);
-
-    expect(failed).toBe(true);
-    expect(findLeaks(output, SECRETS)).toEqual([]);
+    expect(error).toBeInstanceOf(OperatorMustActError);
+    expect(error).toMatchObject({ reason: 'secret-unusable' });
+    expect(String(error)).toContain('secret runpod/api-key: expected the Runpod API key itself');
+    expect(String(error)).toContain(found);
+    expect(findLeaks(`${error} ${JSON.stringify(error)}`, { KEY })).toEqual([]);
   });
 });
 
-describe('createHandler on a path that works', () => {
-  const unverified: Path = { registry: (request) => echo(500, request) };
+describe('createApiKeyReader', () => {
+  /** Reads once what Secrets Manager answers. */
+  function read(answer: WireAnswer) {
+    const { client } = aSecretsManager(answer);
+    const readKey = createApiKeyReader(createSecretReader(client, new FakeClock()));
+    return readKey('runpod/api-key', { deadlineMs: NOON + 60_000 });
+  }
 
-  it.each<[string, Path]>([
-    ['everything is refreshed', {}],
-    ['the registry echoes an outage', unverified],
-    ['nothing is written', { event: { dryRun: true } }],
-  ])('tells no secret when %s', async (_, path) => {
-    const { output, failed } = await outputOf(path);
+  it('reads a key', async () => {
+    const { key } = await read(theSecret(KEY));
 
-    expect(failed).toBe(false);
-    expect(output).toContain('run finished');
-    expect(findLeaks(output, SECRETS)).toEqual([]);
+    expect(key.reveal()).toBe(KEY);
   });
 
-  it('sends the secrets to where they belong, so that there is something to leak', async () => {
-    const { sent } = await outputOf({});
+  it('tells when the current version was stored', async () => {
+    const stored = new Date(NOON - 7 * 24 * 3_600_000);
 
-    expect(new Set(findLeaks(sent, SECRETS).map(({ secret }) => secret))).toEqual(
-      new Set(['KEY', 'PASSWORD', 'TOKEN']),
+    const { createdAt } = await read(theSecret(KEY, stored));
+
+    expect(createdAt).toEqual(stored);
+  });
+
+  it('does not take a binary secret', async () => {
+    const failure = await rejectionOf(read(theSecret(new TextEncoder().encode(KEY))));
+
+    expect(failure).toMatchObject({ reason: 'secret-unusable' });
+  });
+
+  it('says how to make a secret that is missing', async () => {
+    const refusal = anAwsRefusal('ResourceNotFoundException', 400, "Secrets Manager can't find the secret.");
+
+    const failure = await rejectionOf(read(refusal));
+
+    expect(failure).toMatchObject({ reason: 'secret-unusable' });
+    expect(String(failure)).toContain('aws secretsmanager create-secret --name runpod/api-key');
+  });
+
+  it('tells a missing permission in the words of AWS', async () => {
+    const words = 'User: arn:aws:sts::1:role/r is not authorized to perform: secretsmanager:GetSecretValue';
+
+    const failure = await rejectionOf(read(anAwsRefusal('AccessDeniedException', 400, words)));
+
+    expect(failure).toMatchObject({ reason: 'permission-missing' });
+    expect(String(failure)).toContain(words);
+  });
+
+  it.each([
+    ['an outage', anAwsRefusal('InternalServiceError', 500, 'oops')],
+    ['throttling', anAwsRefusal('ThrottlingException', 400, 'Rate exceeded')],
+  ])('takes %s for something that passes', async (_, answer) => {
+    const failure = await rejectionOf(read(answer));
+
+    expect(failure).toBeInstanceOf(TransientError);
+  });
+
+  it.each([
+    ['is cut off', `{"SecretString":"${KEY}`],
+    ['is not JSON', `${KEY} is the key`],
+  ])('quotes nothing of an answer that %s', async (_, body) => {
+    const failure = await rejectionOf(read({ status: 200, body }));
+
+    expect(failure).toBeInstanceOf(TransientError);
+    expect(findLeaks(`${failure} ${(failure as Error).stack} ${JSON.stringify(failure)}`, { KEY })).toEqual(
+      [],
     );
+  });
+});
+
+describe('createSecretReader', () => {
+  const OPTIONS = { deadlineMs: NOON + 60_000, expected: 'the key' };
+
+  it('reads a secret once in a run, however many ask at the same time', async () => {
+    const { client, reads } = aSecretsManager(theSecret('old'), theSecret('new'));
+    const read = createSecretReader(client, new FakeClock());
+
+    const versions = await Promise.all([read('s', OPTIONS), read('s', OPTIONS)]);
+    versions.push(await read('s', OPTIONS));
+
+    expect(versions.map(({ value }) => value)).toEqual(['old', 'old', 'old']);
+    expect(reads()).toBe(1);
+  });
+
+  it('reads a secret again when it is asked to, and keeps the new value', async () => {
+    const { client, reads } = aSecretsManager(theSecret('old'), theSecret('new'));
+    const read = createSecretReader(client, new FakeClock());
+    await read('s', OPTIONS);
+
+    const versions = [await read('s', { ...OPTIONS, again: true }), await read('s', OPTIONS)];
+
+    expect(versions.map(({ value }) => value)).toEqual(['new', 'new']);
+    expect(reads()).toBe(2);
+  });
+
+  it('reads a secret again in the next run, over the same client', async () => {
+    const { client, reads } = aSecretsManager(theSecret('old'), theSecret('new'));
+    const clock = new FakeClock();
+    await createSecretReader(client, clock)('s', OPTIONS);
+
+    const { value } = await createSecretReader(client, clock)('s', OPTIONS);
+
+    expect(value).toBe('new');
+    expect(reads()).toBe(2);
+  });
+
+  it('gives a binary value as bytes', async () => {
+    const { client } = aSecretsManager(theSecret(new TextEncoder().encode('bytes')));
+
+    const { value } = await createSecretReader(client, new FakeClock())('s', OPTIONS);
+
+    expect(Buffer.from(value as Uint8Array).toString()).toBe('bytes');
   });
 });

@@ -1,4 +1,4 @@
-import { OperatorMustActError, TransientError } from '../../../lambda/core/errors';
+import { OperatorMustActError, TransientError, UnconfirmedError } from '../../../lambda/core/errors';
 import { Secret } from '../../../lambda/core/model';
 import {
   type DelegationPorts,
@@ -9,7 +9,6 @@ import {
 import { type DelegationProperties, RUNPOD_PRINCIPAL_ARNS } from '../../../lambda/delegate-repository/model';
 import { ownStatement } from '../../../lambda/delegate-repository/policy-text';
 import type { PolicyEdit } from '../../../lambda/delegate-repository/repository-policy';
-import { UnconfirmedError } from '../../../lambda/delegate-repository/runpod-delegations';
 import { FakeClock, NOON } from '../../support/fake-clock';
 
 const DENIED = new OperatorMustActError('permission-missing', 'not allowed');
@@ -156,7 +155,7 @@ function aWorld(initial: Failures) {
     },
     async readApiKey() {
       failIfDue(failures.key);
-      return new Secret('rpa_key');
+      return { key: new Secret('rpa_key') };
     },
   };
   return {

@@ -1,4 +1,9 @@
-import { ApiKeyRefusedError, OperatorMustActError, TransientError } from '../../../lambda/core/errors';
+import {
+  ApiKeyRefusedError,
+  OperatorMustActError,
+  TransientError,
+  UnconfirmedError,
+} from '../../../lambda/core/errors';
 import { createHttp } from '../../../lambda/core/http';
 import { Secret } from '../../../lambda/core/model';
 import type { HttpAnswer } from '../../../lambda/core/transport';
@@ -6,7 +11,6 @@ import { parseRepositoryArn } from '../../../lambda/delegate-repository/reposito
 import {
   createRunpodDelegations,
   DelegationsUnavailableError,
-  UnconfirmedError,
 } from '../../../lambda/delegate-repository/runpod-delegations';
 import { FakeClock, NOON } from '../../support/fake-clock';
 import { type Step, scriptedTransport } from '../../support/scripted-transport';

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { ApiKeyAges } from '../../../lambda/core/api-key-age';
 import { InvalidEventError, RefreshFailedError, TransientError } from '../../../lambda/core/errors';
 import { createHandler } from '../../../lambda/refresh-credentials/handler';
 import { aLambdaContext, aTarget, someSettings } from '../../support/builders';
@@ -14,16 +13,14 @@ const TARGETS = ['a', 'b', 'c'].map((name) => aTarget({ name, registryAuthId: `a
 function aHandler(differences: WorldDifferences = {}) {
   const world = aWorld(differences);
   const telemetry = captureTelemetry();
-  const apiKeyAges = new ApiKeyAges();
   const handler = createHandler({
     settings: someSettings({ targets: TARGETS }),
-    ports: world.ports,
-    apiKeyAges,
+    services: world.services,
     ...telemetry,
   });
   const invoke = (event: unknown = {}, awsRequestId: string = randomUUID()) =>
     handler(event, aLambdaContext({ awsRequestId }));
-  return { world, apiKeyAges, invoke, ...telemetry };
+  return { world, invoke, ...telemetry };
 }
 
 /** A world in which these ids cannot be written while they are in the set. */
@@ -132,23 +129,12 @@ describe('createHandler', () => {
   });
 
   it('keeps five seconds of the invocation to report', async () => {
-    const { ports } = aWorld();
-    const deadlines: number[] = [];
-    const handler = createHandler({
-      settings: someSettings(),
-      ports: {
-        ...ports,
-        readApiKey: (secretName, deadlineMs) => {
-          deadlines.push(deadlineMs);
-          return ports.readApiKey(secretName, deadlineMs);
-        },
-      },
-      ...captureTelemetry(),
-    });
+    const { services, reads } = aWorld();
+    const handler = createHandler({ settings: someSettings(), services, ...captureTelemetry() });
 
     await handler({}, aLambdaContext({ remainingMs: 60_000 }));
 
-    expect(deadlines).toEqual([NOON + 55_000]);
+    expect(reads.map(({ deadlineMs }) => deadlineMs)).toEqual([NOON + 55_000]);
   });
 
   it('has the id of the invocation in every line', async () => {
@@ -161,8 +147,7 @@ describe('createHandler', () => {
   });
 
   it('reports the age of the keys that were read', async () => {
-    const { invoke, apiKeyAges, published } = aHandler();
-    apiKeyAges.note('runpod/api-key', new Date(NOON - 91 * 24 * 3_600_000));
+    const { invoke, published } = aHandler({ keyCreatedAt: new Date(NOON - 91 * 24 * 3_600_000) });
 
     await invoke();
 

@@ -1,15 +1,15 @@
 import {
   ApiKeyRefusedError,
+  ApiUnsupportedError,
   OperatorMustActError,
-  RouteCannotError,
   TransientError,
 } from '../../../lambda/core/errors';
 import { Secret, type Target } from '../../../lambda/core/model';
-import type { Proof } from '../../../lambda/core/registries/oci-proof';
+import type { Proof } from '../../../lambda/core/registries/proof';
 import {
   isSuccess,
-  type RefreshPorts,
-  refresh,
+  Refresher,
+  type RefreshServices,
   type TargetOutcome,
 } from '../../../lambda/refresh-credentials/refresh';
 import { aCredential, anEcrRegistry, aTarget } from '../../support/builders';
@@ -18,12 +18,13 @@ import { aWorld, type FakeWorld } from '../../support/fake-world';
 
 const DEADLINE = NOON + 295_000;
 
-function run(
+async function run(
   world: FakeWorld,
   targets: readonly Target[],
   { dryRun = false } = {},
-): Promise<TargetOutcome[]> {
-  return refresh({ targets, dryRun, deadlineMs: DEADLINE }, world.ports);
+): Promise<readonly TargetOutcome[]> {
+  const request = { targets, dryRun, deadlineMs: DEADLINE };
+  return (await new Refresher(world.services).run(request)).outcomes;
 }
 
 /** Each target's name with the id that was written, or with what went wrong. */
@@ -71,7 +72,7 @@ describe('refresh', () => {
     const credential = aCredential({ password: new Secret('from ECR') });
     const world = aWorld({
       issue: async () => credential,
-      readApiKey: async () => new Secret('from the secret'),
+      readApiKey: async () => new Secret('from-the-secret'),
       routes: {
         'rest-v2': {
           update: async ({ apiKey, deadlineMs }, id, sent) => {
@@ -83,7 +84,7 @@ describe('refresh', () => {
 
     await run(world, [aTarget()]);
 
-    expect(written).toEqual([['from the secret', DEADLINE, 'auth-prod', credential]]);
+    expect(written).toEqual([['from-the-secret', DEADLINE, 'auth-prod', credential]]);
   });
 
   it('asks once for what many targets share', async () => {
@@ -255,7 +256,7 @@ describe('refresh', () => {
     ['required', 'rejects', rejected, { reason: 'credential-rejected' }],
     ['best-effort', 'rejects', rejected, { reason: 'credential-rejected' }],
     ['off', 'would reject', rejected, { verified: false }],
-    ['required', 'cannot be asked', async () => down, { kind: 'transient' }],
+    ['required', 'cannot be asked', async () => down, { name: 'TransientError' }],
     [
       'best-effort',
       'cannot be asked',
@@ -326,8 +327,8 @@ describe('refresh', () => {
   it('gives a proof a minute at most, and less where the run has less', async () => {
     const deadlines: number[] = [];
     const world = aWorld();
-    const ports: RefreshPorts = {
-      ...world.ports,
+    const services: RefreshServices = {
+      ...world.services,
       prove: async (_credential, _image, deadlineMs) => {
         deadlines.push(deadlineMs);
         return { accepted: true };
@@ -335,7 +336,7 @@ describe('refresh', () => {
     };
 
     for (const deadlineMs of [NOON + 300_000, NOON + 20_000]) {
-      await refresh({ targets: [aTarget()], dryRun: false, deadlineMs }, ports);
+      await new Refresher(services).run({ targets: [aTarget()], dryRun: false, deadlineMs });
     }
 
     expect(deadlines).toEqual([NOON + 60_000, NOON + 20_000]);
@@ -350,7 +351,7 @@ describe('refresh', () => {
   });
 
   it('marks what was written over another route than the first', async () => {
-    const cannot = () => Promise.reject(new RouteCannotError('it answered 404', { definite: true }));
+    const cannot = () => Promise.reject(new ApiUnsupportedError('it answered 404', 'final'));
     const world = aWorld({ routes: { 'rest-v2': { update: cannot }, 'rest-v1': {} } });
 
     const [outcome] = await run(world, [aTarget()]);
@@ -414,7 +415,7 @@ describe('refresh', () => {
         'rest-v2': {
           list: async () => [...auths],
           create: async (_call, name) => {
-            if (auths.length > 0) throw new RouteCannotError('it answered 409', { definite: true });
+            if (auths.length > 0) throw new ApiUnsupportedError('it answered 409', 'final');
             const auth = { id: 'auth-new', name };
             auths.push(auth);
             return auth;

@@ -1,14 +1,11 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import type { Context } from 'aws-lambda';
-import { createHttp } from '../../../lambda/core/http';
-import { Memo } from '../../../lambda/core/memo';
+import { createHttp, DEFAULT_RETRY_POLICY } from '../../../lambda/core/http';
 import type { RefresherSettings } from '../../../lambda/core/model';
-import { createProof } from '../../../lambda/core/registries/oci-proof';
-import { DEFAULT_RETRY_POLICY } from '../../../lambda/core/retry';
-import { RunpodAccount } from '../../../lambda/core/runpod/account';
-import { createRoutes } from '../../../lambda/core/runpod/routes';
+import { createProof } from '../../../lambda/core/registries/proof';
+import { createRoutes, RunpodAccount } from '../../../lambda/core/runpod/account';
 import { createHandler, type Handler } from '../../../lambda/refresh-credentials/handler';
-import type { RunMetrics } from '../../../lambda/refresh-credentials/metrics';
+import type { RunMetrics } from '../../../lambda/refresh-credentials/telemetry';
 import type { InvocationContext, InvocationResult, Invoke } from '../lambda-function';
 import type { Chance } from './chance';
 import { InvocationClock } from './invocation-clock';
@@ -79,21 +76,18 @@ export class Refresher {
     const clock = new InvocationClock(nowMs, this.#chance.next);
     const { runpod } = this.#settings;
     const http = createHttp({ transport: this.#world.transport(clock), clock, policy: DEFAULT_RETRY_POLICY });
-    const accounts = new Memo<string, RunpodAccount>();
     const handler = createHandler({
       settings: this.#settings,
       logger: this.#logger,
       publishMetrics: (metrics) => {
         this.#metrics = metrics;
       },
-      ports: {
+      services: {
         clock,
-        readApiKey: this.#world.readApiKey(clock),
-        shareKey: (registry) => JSON.stringify(registry.type),
+        createSecretReader: () => this.#world.readSecret(clock),
         issueCredential: this.#world.issueCredential(clock),
         prove: createProof(http),
-        accountOf: (secretName) =>
-          accounts.get(secretName, () => new RunpodAccount(createRoutes(http, runpod), clock)),
+        createAccount: () => new RunpodAccount(createRoutes(http, runpod), clock),
       },
     });
     return { handler, clock, busyUntilMs: nowMs, keptUntilMs: nowMs };

@@ -1,8 +1,8 @@
-import { parseApiKey } from '../../../lambda/core/api-key';
 import { meaningOfAwsError } from '../../../lambda/core/aws';
 import type { Clock } from '../../../lambda/core/clock';
-import type { Credential, RouteName, Secret } from '../../../lambda/core/model';
-import { decodeAuthorizationToken } from '../../../lambda/core/registries/ecr-token';
+import type { Credential, RouteName } from '../../../lambda/core/model';
+import { decodeAuthorizationToken } from '../../../lambda/core/registries/ecr';
+import type { ReadSecret } from '../../../lambda/core/secrets';
 import type { HttpAnswer, HttpRequest, Transport } from '../../../lambda/core/transport';
 import type { StoredAuth } from '../../../local/runpod/accounts';
 import { misbehave, RunpodInMemory } from './runpod-in-memory';
@@ -92,7 +92,7 @@ export class World {
     return broken.length > 0 || keyIsDead;
   }
 
-  readApiKey(clock: Clock): () => Promise<Secret> {
+  readSecret(clock: Clock): ReadSecret {
     return async () => {
       await clock.sleep(40);
       const call = {
@@ -101,7 +101,7 @@ export class World {
         reason: 'secret-unusable',
       } as const;
       await this.#meetAws(clock, call, 'secrets-manager', 'secret-denied');
-      return parseApiKey('runpod/api-key', this.#keyAt(clock.now()));
+      return { value: this.#keyAt(clock.now()), createdAt: undefined };
     };
   }
 

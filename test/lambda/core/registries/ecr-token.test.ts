@@ -1,9 +1,6 @@
 import fc from 'fast-check';
 import { TransientError } from '../../../../lambda/core/errors';
-import {
-  type AuthorizationData,
-  decodeAuthorizationToken,
-} from '../../../../lambda/core/registries/ecr-token';
+import { type AuthorizationData, decodeAuthorizationToken } from '../../../../lambda/core/registries/ecr';
 import { NOON } from '../../../support/fake-clock';
 import { findLeaks } from '../../../support/find-leaks';
 import { thrownBy } from '../../../support/thrown';

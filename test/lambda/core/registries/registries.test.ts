@@ -1,7 +1,7 @@
 import type { Registry } from '../../../../lambda/core/model';
 import { Secret } from '../../../../lambda/core/model';
-import { createRegistries } from '../../../../lambda/core/registries/registries';
-import type { ReadSecret } from '../../../../lambda/core/secret-value';
+import { createCredentialIssuer, credentialCacheKey } from '../../../../lambda/core/registries/registries';
+import type { ReadSecret } from '../../../../lambda/core/secrets';
 import { FakeClock, NOON } from '../../../support/fake-clock';
 import { rejectionOf } from '../../../support/thrown';
 
@@ -12,21 +12,25 @@ const OWN: Registry = {
   url: 'https://registry.example.com/',
 };
 
-/** Registries whose secrets all hold this login; each read is noted. */
-function someRegistries(login: object = { username: 'robot', password: 'p' }) {
+/** Issues credentials of registries whose secrets all hold this login. Each read is noted. */
+function anIssuer(login: object = { username: 'robot', password: 'p' }) {
   const reads: string[] = [];
-  const read: ReadSecret = async (secretName, deadlineMs) => {
-    reads.push(`${secretName} ${deadlineMs}`);
-    return JSON.stringify(login);
+  const readSecret: ReadSecret = async (secretName, { deadlineMs, expected }) => {
+    reads.push(`${secretName} ${deadlineMs} ${expected}`);
+    return { value: JSON.stringify(login), createdAt: undefined };
   };
-  return { reads, registries: createRegistries(new FakeClock(), read) };
+  const issueCredential = createCredentialIssuer(new FakeClock());
+  return {
+    reads,
+    issue: (registry: Registry) => issueCredential(registry, { readSecret, deadlineMs: NOON }),
+  };
 }
 
-describe('createRegistries', () => {
+describe('createCredentialIssuer', () => {
   it('makes a credential without time of expiry out of a secret', async () => {
-    const { registries } = someRegistries();
+    const { issue } = anIssuer();
 
-    const credential = await registries.issue(OWN, NOON);
+    const credential = await issue(OWN);
 
     expect(credential).toEqual({
       username: 'robot',
@@ -36,14 +40,12 @@ describe('createRegistries', () => {
     });
   });
 
-  it('reads a secret once in a run, and again in the next', async () => {
-    const { registries, reads } = someRegistries();
+  it("reads the secret with the run's own reader and deadline", async () => {
+    const { issue, reads } = anIssuer();
 
-    await Promise.all([registries.issue(HUB, NOON), registries.issue(OWN, NOON)]);
-    await registries.issue(HUB, NOON);
-    await registries.issue(HUB, NOON + 1);
+    await issue(HUB);
 
-    expect(reads).toEqual([`s ${NOON}`, `s ${NOON + 1}`]);
+    expect(reads).toEqual([`s ${NOON} {"username": "…", "password": "…"}`]);
   });
 
   it.each<[string, Registry]>([
@@ -51,10 +53,8 @@ describe('createRegistries', () => {
     ['address', { ...OWN, url: 'https://other.example.com' }],
     ['secret', { ...OWN, credentialSecretName: 't' }],
   ])('lets registries of another %s share no credential', (_, other) => {
-    const { registries } = someRegistries();
-
-    expect(registries.shareKey(other)).not.toBe(registries.shareKey(OWN));
-    expect(registries.shareKey({ ...OWN })).toBe(registries.shareKey(OWN));
+    expect(credentialCacheKey(other)).not.toBe(credentialCacheKey(OWN));
+    expect(credentialCacheKey({ ...OWN })).toBe(credentialCacheKey(OWN));
   });
 
   it.each([
@@ -68,9 +68,9 @@ describe('createRegistries', () => {
       'secret s: Runpod takes a password of at most 16384 characters, found 16385',
     ],
   ])('refuses what Runpod would not take (%#)', async (login, message) => {
-    const { registries } = someRegistries(login);
+    const { issue } = anIssuer(login);
 
-    const outcome = registries.issue(OWN, NOON);
+    const outcome = issue(OWN);
 
     if (message === undefined) expect((await outcome).username).toBe(login.username);
     else

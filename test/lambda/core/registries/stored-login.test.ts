@@ -1,6 +1,5 @@
 import { OperatorMustActError } from '../../../../lambda/core/errors';
-import { SERVICE_ACCOUNT_KEY } from '../../../../lambda/core/registries/google-artifact-registry';
-import { USERNAME_AND_PASSWORD } from '../../../../lambda/core/registries/stored-login';
+import { SERVICE_ACCOUNT_KEY, USERNAME_AND_PASSWORD } from '../../../../lambda/core/registries/stored-login';
 import { findLeaks } from '../../../support/find-leaks';
 import { thrownBy } from '../../../support/thrown';
 

@@ -1,14 +1,14 @@
 import {
   ApiKeyRefusedError,
+  ApiUnsupportedError,
   OperatorMustActError,
   OutOfTimeError,
-  RouteCannotError,
   TransientError,
 } from '../../../../lambda/core/errors';
 import { type RouteName, Secret } from '../../../../lambda/core/model';
 import { RunpodAccount } from '../../../../lambda/core/runpod/account';
-import { keyRefused, permissionMissing } from '../../../../lambda/core/runpod/answer';
-import type { RegistryAuth, RouteCall, RunpodRoute } from '../../../../lambda/core/runpod/route';
+import type { RegistryAuth, RouteCall, RunpodRoute } from '../../../../lambda/core/runpod/api';
+import { keyRefused, permissionMissing } from '../../../../lambda/core/runpod/api';
 import { aCredential } from '../../../support/builders';
 import { FakeClock, NOON } from '../../../support/fake-clock';
 import { aRoute } from '../../../support/fake-route';
@@ -19,11 +19,9 @@ const CREDENTIAL = aCredential();
 const OTHERS: RegistryAuth[] = [{ id: 'other', name: 'another' }];
 const HERE: RegistryAuth[] = [...OTHERS, { id: 'auth-prod', name: 'ecr-prod' }];
 
-const cannot = () => Promise.reject(new RouteCannotError('it answered 404', { definite: true }));
-const unclear = () =>
-  Promise.reject(new RouteCannotError('it answered 200 without JSON', { definite: false }));
-const maintenance = () =>
-  Promise.reject(new RouteCannotError('it answered with a web page', { definite: true, mayPass: true }));
+const cannot = () => Promise.reject(new ApiUnsupportedError('it answered 404', 'final'));
+const unclear = () => Promise.reject(new ApiUnsupportedError('it answered 200 without JSON', 'unclear'));
+const maintenance = () => Promise.reject(new ApiUnsupportedError('it answered with a web page', 'may-pass'));
 const down = () => Promise.reject(new TransientError('it answered 503'));
 const refused = () => Promise.reject(keyRefused('rest-v2'));
 const forbidden = () => Promise.reject(permissionMissing('rest-v2'));
@@ -127,10 +125,10 @@ describe('RunpodAccount.update', () => {
       OTHERS,
       { reason: 'registry-auth-missing' },
     ],
-    ['the answers are unclear and the id is listed', unclear, HERE, { kind: 'transient' }],
+    ['the answers are unclear and the id is listed', unclear, HERE, { name: 'TransientError' }],
     ['every route lacks the permission', forbidden, HERE, { reason: 'permission-missing' }],
-    ['every route is down', down, OTHERS, { kind: 'transient' }],
-    ['every route has a defect', broken, OTHERS, { kind: 'transient' }],
+    ['every route is down', down, OTHERS, { name: 'TransientError' }],
+    ['every route has a defect', broken, OTHERS, { name: 'TransientError' }],
   ])('when %s, says so', async (_, update, listed, expected) => {
     const { account } = anAccount(allRoutes(update, () => Promise.resolve(listed)));
 
@@ -143,7 +141,7 @@ describe('RunpodAccount.update', () => {
     [
       'an outage before a missing permission',
       { 'rest-v2': forbidden, 'rest-v1': down, graphql: cannot },
-      { kind: 'transient' },
+      { name: 'TransientError' },
     ],
     [
       'a missing permission before an API that is gone',
@@ -158,7 +156,7 @@ describe('RunpodAccount.update', () => {
     [
       'an unclear answer before an API that is gone',
       { 'rest-v2': cannot, 'rest-v1': cannot, graphql: unclear },
-      { kind: 'transient' },
+      { name: 'TransientError' },
     ],
   ])('tells of %s', async (_, updates, expected) => {
     const list = () => Promise.resolve(HERE);
@@ -204,8 +202,7 @@ describe('RunpodAccount.update', () => {
   });
 
   it('takes a web page in the place of every API for an outage: maintenance looks like that', async () => {
-    const page = () =>
-      Promise.reject(new RouteCannotError('it answered with a web page', { definite: true, mayPass: true }));
+    const page = () => Promise.reject(new ApiUnsupportedError('it answered with a web page', 'may-pass'));
     const { account } = anAccount({
       'rest-v2': { update: page, list: page },
       'rest-v1': { update: cannot, list: cannot },
@@ -229,13 +226,13 @@ describe('RunpodAccount.update', () => {
   });
 
   it('does not let the rate limit of one route hold the next', async () => {
-    const limited = ({ pacer }: RouteCall) => {
-      pacer.hold(NOON + 3_600_000);
+    const limited = ({ rateLimiter }: RouteCall) => {
+      rateLimiter.hold(NOON + 3_600_000);
       return Promise.reject(new TransientError('it answered 429'));
     };
     const waitsMs: number[] = [];
-    const free = async ({ pacer }: RouteCall) => {
-      waitsMs.push(pacer.tryBegin(NOON));
+    const free = async ({ rateLimiter }: RouteCall) => {
+      waitsMs.push(rateLimiter.tryBegin(NOON));
     };
     const { account } = anAccount({ 'rest-v2': { update: limited }, graphql: { update: free } });
 

@@ -1,18 +1,16 @@
 import {
   ApiKeyRefusedError,
+  ApiUnsupportedError,
   OperatorMustActError,
-  RouteCannotError,
   TransientError,
 } from '../../../../lambda/core/errors';
-import { createHttp } from '../../../../lambda/core/http';
+import { createHttp, DEFAULT_RETRY_POLICY, type SendHttp } from '../../../../lambda/core/http';
 import { Secret } from '../../../../lambda/core/model';
-import { Pacer } from '../../../../lambda/core/rate-limit';
-import { DEFAULT_RETRY_POLICY } from '../../../../lambda/core/retry';
-import { createGraphql } from '../../../../lambda/core/runpod/graphql';
-import { createRestV1 } from '../../../../lambda/core/runpod/rest-v1';
-import { createRestV2 } from '../../../../lambda/core/runpod/rest-v2';
-import type { RouteCall } from '../../../../lambda/core/runpod/route';
-import { createRoutes } from '../../../../lambda/core/runpod/routes';
+import { RateLimiter } from '../../../../lambda/core/rate-limit';
+import { createRoutes } from '../../../../lambda/core/runpod/account';
+import type { RouteCall } from '../../../../lambda/core/runpod/api';
+import { createGraphqlRoute } from '../../../../lambda/core/runpod/graphql';
+import { createRestRoute, type RestName, RunpodRest } from '../../../../lambda/core/runpod/rest';
 import { aCredential, anAnswer, someSettings } from '../../../support/builders';
 import { FakeClock, NOON } from '../../../support/fake-clock';
 import { type Step, scriptedTransport } from '../../../support/scripted-transport';
@@ -25,13 +23,19 @@ const BASES = {
   'rest-v1': 'https://rest.runpod.io/v1',
   graphql: 'https://api.runpod.io/graphql',
 };
-const CREATORS = { 'rest-v2': createRestV2, 'rest-v1': createRestV1, graphql: createGraphql };
+const rest = (name: RestName) => (http: SendHttp, url: string) =>
+  createRestRoute(new RunpodRest(http, name, url));
+const CREATORS = { 'rest-v2': rest('rest-v2'), 'rest-v1': rest('rest-v1'), graphql: createGraphqlRoute };
 
 /** One route over scripted answers. */
 function aWired(name: keyof typeof CREATORS, ...steps: Step[]) {
   const { transport, sent } = scriptedTransport(...steps);
   const http = createHttp({ transport, clock: new FakeClock(), policy: DEFAULT_RETRY_POLICY });
-  const call: RouteCall = { apiKey: new Secret('key-1'), deadlineMs: NOON + 60_000, pacer: new Pacer() };
+  const call: RouteCall = {
+    apiKey: new Secret('key-1'),
+    deadlineMs: NOON + 60_000,
+    rateLimiter: new RateLimiter(),
+  };
   return { route: CREATORS[name](http, BASES[name]), call, sent };
 }
 
@@ -60,8 +64,8 @@ describe.each([
 
       const failure = await rejectionOf(route.update(call, 'a', CREDENTIAL));
 
-      expect(failure).toBeInstanceOf(RouteCannotError);
-      expect(failure).toMatchObject({ definite: false });
+      expect(failure).toBeInstanceOf(ApiUnsupportedError);
+      expect(failure).toMatchObject({ certainty: 'unclear' });
     },
   );
 
@@ -171,8 +175,8 @@ describe('the route graphql', () => {
 
     const failure = await rejectionOf(route.update(call, 'a', CREDENTIAL));
 
-    expect(failure).toBeInstanceOf(RouteCannotError);
-    expect(failure).toMatchObject({ definite: false });
+    expect(failure).toBeInstanceOf(ApiUnsupportedError);
+    expect(failure).toMatchObject({ certainty: 'unclear' });
   });
 
   it('takes an empty list of errors for none', async () => {
@@ -190,7 +194,7 @@ describe('the route graphql', () => {
 
       const failure = await rejectionOf(route.update(call, 'a', CREDENTIAL));
 
-      expect(failure).toMatchObject({ kind: 'route-cannot', definite: true });
+      expect(failure).toMatchObject({ name: 'ApiUnsupportedError', certainty: 'final' });
     },
   );
 
@@ -216,7 +220,7 @@ describe('the route graphql', () => {
 
     const failure = await rejectionOf(route.update(call, 'a', CREDENTIAL));
 
-    expect(failure).toMatchObject({ kind: 'route-cannot', definite: true });
+    expect(failure).toMatchObject({ name: 'ApiUnsupportedError', certainty: 'final' });
   });
 });
 

@@ -1,10 +1,14 @@
-import { ApiKeyRefusedError, OperatorMustActError, RouteCannotError } from '../../../../lambda/core/errors';
+import {
+  ApiKeyRefusedError,
+  ApiUnsupportedError,
+  OperatorMustActError,
+} from '../../../../lambda/core/errors';
 import {
   expectId,
   readAnswer,
   readRegistryAuth,
   readRegistryAuths,
-} from '../../../../lambda/core/runpod/answer';
+} from '../../../../lambda/core/runpod/api';
 import type { HttpAnswer } from '../../../../lambda/core/transport';
 import { anAnswer } from '../../../support/builders';
 import { thrownBy } from '../../../support/thrown';
@@ -18,7 +22,7 @@ function meaningOf(read: () => unknown): Meaning {
     return 'body';
   } catch (error) {
     if (error instanceof ApiKeyRefusedError) return 'key refused';
-    if (error instanceof RouteCannotError) return error.definite ? 'cannot' : 'unclear';
+    if (error instanceof ApiUnsupportedError) return error.certainty === 'unclear' ? 'unclear' : 'cannot';
     if (error instanceof OperatorMustActError && error.reason === 'permission-missing')
       return 'permission missing';
     throw error;
@@ -63,8 +67,8 @@ describe('readAnswer', () => {
   it('knows that an API may come back to where a web page stands, and not to where it says that it is gone', () => {
     const refusal = (answer: HttpAnswer) => thrownBy(() => readAnswer('rest-v2', answer));
 
-    expect(refusal({ ...BODIES.html, status: 200 })).toMatchObject({ mayPass: true });
-    expect(refusal({ ...BODIES.json, status: 410 })).toMatchObject({ mayPass: false });
+    expect(refusal({ ...BODIES.html, status: 200 })).toMatchObject({ certainty: 'may-pass' });
+    expect(refusal({ ...BODIES.json, status: 410 })).toMatchObject({ certainty: 'final' });
   });
 
   it('gives the parsed body of a success', () => {

@@ -1,8 +1,7 @@
 import { OperatorMustActError, TransientError } from '../../../../lambda/core/errors';
-import { createHttp } from '../../../../lambda/core/http';
+import { createHttp, DEFAULT_RETRY_POLICY } from '../../../../lambda/core/http';
 import { Secret } from '../../../../lambda/core/model';
-import { createProof } from '../../../../lambda/core/registries/oci-proof';
-import { DEFAULT_RETRY_POLICY } from '../../../../lambda/core/retry';
+import { createProof } from '../../../../lambda/core/registries/proof';
 import { aCredential, anAnswer } from '../../../support/builders';
 import { FakeClock, NOON } from '../../../support/fake-clock';
 import { findLeaks } from '../../../support/find-leaks';

@@ -5,16 +5,16 @@ import type { HttpAnswer } from '../transport';
 import { type Challenge, parseChallenges } from './challenge';
 import { basicAuth, fetchToken, rejected } from './token-service';
 
-/** What the registry said: it accepted the credential, or gave no answer to the question, and why. A "no" is thrown. */
+/** The answer of a registry: it accepted the credential, or it could not be asked. A rejection is thrown. */
 export type Proof =
   | { readonly accepted: true }
-  /** `lasting`: the registry did answer, so asking again will not help (an image that is not there). */
+  /** `lasting`: the registry did answer, so asking again does not help (an image that is missing). */
   | { readonly accepted: false; readonly because: string; readonly lasting: boolean };
 
 /** Asks a registry whether it accepts a credential, and whether the credential may pull an image. */
 export type Prove = (credential: Credential, image: string | undefined, deadlineMs: number) => Promise<Proof>;
 
-/** Manifest types that registries serve; without them an image index is answered as "not found". */
+/** Manifest types that registries serve. Without these an image index is answered with "not found". */
 const MANIFEST_TYPES = [
   'application/vnd.oci.image.index.v1+json',
   'application/vnd.oci.image.manifest.v1+json',
@@ -23,11 +23,11 @@ const MANIFEST_TYPES = [
 ].join(', ');
 
 /**
- * Proves credentials by the OCI distribution API: `GET /v2/` for the login, `HEAD` on the manifest for the
- * right to pull. Each throws OperatorMustActError `credential-rejected` when the registry says no (401, 403).
+ * Proves credentials by the OCI distribution API: `GET /v2/` for the login, `HEAD` on the manifest for the right to
+ * pull. A proof throws OperatorMustActError `credential-rejected` when the registry rejects the credential (401, 403).
  *
- * A registry is first asked without the credential, as its clients do: GHCR and ECR Public reject a password that
- * they did not ask for, and one that lets anybody in has proved nothing by letting the credential in.
+ * A registry is first asked without the credential, as its clients do. GHCR and ECR Public reject a password that they
+ * did not ask for. A registry that lets anybody in proves nothing when it lets the credential in.
  */
 export function createProof(http: SendHttp): Prove {
   return async (credential, image, deadlineMs) => {
@@ -47,13 +47,13 @@ export function createProof(http: SendHttp): Prove {
 interface Question {
   readonly method: 'GET' | 'HEAD';
   readonly path: string;
-  /** What a token must allow for it. @default - nothing but the login */
+  /** The scope that a token needs for it. @default - the login only */
   readonly scope?: string;
 }
 
 const LOGIN: Question = { method: 'GET', path: '/v2/' };
 
-/** `repository:tag` or `repository@digest`; a repository's name may hold slashes but no colon. */
+/** Reads `repository:tag` or `repository@digest`. The name of a repository may hold slashes and no colon. */
 function manifestOf(image: string): Question {
   const at = image.includes('@') ? image.indexOf('@') : image.indexOf(':');
   const repository = image.slice(0, at);
@@ -64,7 +64,7 @@ function manifestOf(image: string): Question {
   };
 }
 
-/** One credential's questions to its registry. */
+/** Asks one registry about one credential. */
 class Conversation {
   readonly #http: SendHttp;
   readonly #credential: Credential;
@@ -76,7 +76,7 @@ class Conversation {
     this.#deadlineMs = deadlineMs;
   }
 
-  /** Asks one after the other, until an answer is not 200. */
+  /** Asks the questions in order and stops at the first answer that is not 200. */
   async ask(questions: readonly Question[], authorization: string): Promise<Proof> {
     for (const question of questions) {
       const { status } = await this.#send(question, authorization);
@@ -86,13 +86,13 @@ class Conversation {
     return { accepted: true };
   }
 
-  /** Finds out which login the registry wants, then asks with it. */
+  /** Finds out which login the registry wants, and asks with it. */
   async askAsChallenged(questions: readonly Question[]): Promise<Proof> {
     const challenged = await this.#challenge(questions);
     if ('accepted' in challenged) return challenged;
     const { scheme, parameters } = challenged;
     if (scheme === 'basic') return this.ask(questions, basicAuth(this.#credential));
-    // A token is for one scope: the last question has the widest.
+    // A token is valid for one scope. The last question needs the widest one.
     const last = questions.slice(-1);
     const [credential, deadlineMs] = [this.#credential, this.#deadlineMs];
     const answer = await fetchToken(this.#http, {
@@ -104,7 +104,7 @@ class Conversation {
     return 'token' in answer ? this.ask(last, `Bearer ${answer.token.reveal()}`) : unproved(answer.because);
   }
 
-  /** The login that the registry asks for, at the latest for the image. */
+  /** The login that the registry asks for, at `/v2/` or at the image. */
   async #challenge(questions: readonly Question[]): Promise<Challenge | Proof> {
     for (const question of questions) {
       const { status, headers } = await this.#send(question);
@@ -139,7 +139,7 @@ function unproved(because: string): Proof {
   return { accepted: false, because, lasting: true };
 }
 
-/** A token service rather than Basic where a registry offers both, as its clients choose. */
+/** Prefers a token service over Basic where a registry offers both, as its clients do. */
 function preferred(headers: HttpAnswer['headers']): Challenge | undefined {
   const challenges = parseChallenges(headers['www-authenticate'] ?? '');
   const offered = (scheme: string) => challenges.find((challenge) => challenge.scheme === scheme);

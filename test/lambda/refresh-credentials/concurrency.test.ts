@@ -1,5 +1,4 @@
-import { mapConcurrently } from '../../../lambda/core/concurrency';
-import { Memo } from '../../../lambda/core/memo';
+import { mapConcurrently, once } from '../../../lambda/refresh-credentials/refresh';
 import { FakeClock } from '../../support/fake-clock';
 
 describe('mapConcurrently', () => {
@@ -47,26 +46,26 @@ describe('mapConcurrently', () => {
   });
 });
 
-describe('Memo', () => {
+describe('once', () => {
   it('makes each value once', () => {
-    const memo = new Memo<string, { key: string }>();
+    const values = new Map<string, { key: string }>();
     let made = 0;
     const make = (key: string) => () => {
       made += 1;
       return { key };
     };
 
-    const values = ['a', 'b', 'a', 'b'].map((key) => memo.get(key, make(key)));
+    const results = ['a', 'b', 'a', 'b'].map((key) => once(values, key, make(key)));
 
-    expect(values).toEqual([{ key: 'a' }, { key: 'b' }, { key: 'a' }, { key: 'b' }]);
+    expect(results).toEqual([{ key: 'a' }, { key: 'b' }, { key: 'a' }, { key: 'b' }]);
     expect(made).toBe(2);
   });
 
   it('keeps a promise that rejects', async () => {
-    const memo = new Memo<string, Promise<never>>();
-    const first = memo.get('a', () => Promise.reject(new Error('first')));
+    const values = new Map<string, Promise<never>>();
+    const first = once(values, 'a', () => Promise.reject(new Error('first')));
 
-    const second = memo.get('a', () => Promise.reject(new Error('second')));
+    const second = once(values, 'a', () => Promise.reject(new Error('second')));
 
     await expect(first).rejects.toThrow('first');
     expect(second).toBe(first);

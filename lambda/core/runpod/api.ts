@@ -1,0 +1,145 @@
+import { ApiKeyRefusedError, ApiUnsupportedError, OperatorMustActError } from '../errors';
+import type { Credential, RouteName, Secret } from '../model';
+import type { RateLimiter } from '../rate-limit';
+import type { HttpAnswer } from '../transport';
+
+/** A registry auth as Runpod lists it. Its credential can be written and not read. */
+export interface RegistryAuth {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** What a caller gives with every call to Runpod. */
+export interface RunpodCall {
+  readonly apiKey: Secret;
+  /** Milliseconds since the epoch. */
+  readonly deadlineMs: number;
+}
+
+/** What one API needs with every call. */
+export interface RouteCall extends RunpodCall {
+  /** The quota of the account at this API. */
+  readonly rateLimiter: RateLimiter;
+}
+
+/**
+ * One of Runpod's APIs.
+ *
+ * Every method throws `ApiKeyRefusedError` (401), `OperatorMustActError` with reason `permission-missing` (403
+ * from the API itself), `ApiUnsupportedError`, or `TransientError`.
+ */
+export interface RunpodRoute {
+  readonly name: RouteName;
+  /** All registry auths of the account. */
+  list(call: RouteCall): Promise<RegistryAuth[]>;
+  /** Is sent once and never repeated: a lost answer may stand for a creation. */
+  create(call: RouteCall, name: string, credential: Credential): Promise<RegistryAuth>;
+  /** Resolves only when the answer names the id that was asked for. */
+  update(call: RouteCall, id: string, credential: Credential): Promise<void>;
+}
+
+/** A credential as every API takes it. Exactly these two fields, because REST v2 refuses unknown ones. */
+export function wireCredential({ username, password }: Credential): { username: string; password: string } {
+  return { username, password: password.reveal() };
+}
+
+/** An object of a parsed answer whose fields are not known yet. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** Whether a parsed value is an object whose fields can be looked at. */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The body of an answer as JSON; undefined when it is not JSON (a web page, nothing, half an answer). */
+export function parseJson(answer: HttpAnswer): unknown {
+  try {
+    return JSON.parse(answer.body);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Statuses that mean "no such operation, any more" or "no such id". */
+export const UNSUPPORTED_STATUSES: ReadonlySet<number> = new Set([404, 405, 410, 501]);
+
+/**
+ * Reads the body of a successful answer, or throws what the answer means.
+ *
+ * A 403 that is not JSON comes from the edge in front of Runpod and says nothing about the key. A web page is not
+ * the API, whatever its status. Redirects are not followed, because the key would go with them.
+ *
+ * @throws ApiKeyRefusedError, OperatorMustActError `permission-missing`, or ApiUnsupportedError
+ */
+export function readAnswer(route: RouteName, answer: HttpAnswer): unknown {
+  const { status } = answer;
+  if (UNSUPPORTED_STATUSES.has(status)) throw new ApiUnsupportedError(`${route} answered ${status}`, 'final');
+  if (status === 403 && parseJson(answer) === undefined) {
+    throw new ApiUnsupportedError(`${route} answered 403 from the edge in front of it`, 'unclear');
+  }
+  if (isHtml(answer)) {
+    throw new ApiUnsupportedError(`${route} answered ${status} with a web page`, 'may-pass');
+  }
+  if (status === 401) throw keyRefused(route);
+  if (status === 403) throw permissionMissing(route);
+  if (status < 200 || status >= 300) {
+    throw new ApiUnsupportedError(`${route} refused the request (${status})`, 'final');
+  }
+  const json = parseJson(answer);
+  if (json === undefined)
+    throw new ApiUnsupportedError(`${route} answered ${status} without JSON`, 'unclear');
+  return json;
+}
+
+function isHtml({ headers, body }: HttpAnswer): boolean {
+  return /\bhtml\b/i.test(headers['content-type'] ?? '') || body.trimStart().startsWith('<');
+}
+
+/** What 401 means on every API. */
+export function keyRefused(route: RouteName): ApiKeyRefusedError {
+  return new ApiKeyRefusedError(
+    `Runpod refused the API key (${route}); put a valid key into the secret, then refresh again`,
+  );
+}
+
+/** What 403 from the API itself means on every API. */
+export function permissionMissing(route: RouteName): OperatorMustActError {
+  return new OperatorMustActError(
+    'permission-missing',
+    `the Runpod API key may not write registry auths (${route} answered 403); give it the permission secrets:write`,
+  );
+}
+
+/**
+ * Reads one registry auth out of an answer.
+ *
+ * @throws ApiUnsupportedError `unclear` when the answer names none: the request may have been carried out
+ */
+export function readRegistryAuth(route: RouteName, value: unknown): RegistryAuth {
+  if (isJsonObject(value) && typeof value.id === 'string' && value.id !== '') {
+    return { id: value.id, name: typeof value.name === 'string' ? value.name : '' };
+  }
+  throw new ApiUnsupportedError(`${route} answered without naming the registry auth`, 'unclear');
+}
+
+/** Reads a list of registry auths. @throws ApiUnsupportedError `unclear` when the value is not a list of them */
+export function readRegistryAuths(route: RouteName, value: unknown): RegistryAuth[] {
+  if (!Array.isArray(value)) {
+    throw new ApiUnsupportedError(`${route} answered without a list of registry auths`, 'unclear');
+  }
+  return value.map((item) => readRegistryAuth(route, item));
+}
+
+/** Checks the answer to an update. @throws ApiUnsupportedError `unclear` when it names another id */
+export function expectId(route: RouteName, auth: RegistryAuth, id: string): void {
+  if (auth.id !== id) {
+    throw new ApiUnsupportedError(`${route} answered with another id than the one asked for`, 'unclear');
+  }
+}
+
+/** Checks the answer to a create. @throws ApiUnsupportedError `unclear` when it names another name */
+export function expectName(route: RouteName, auth: RegistryAuth, name: string): void {
+  if (auth.name !== name) {
+    throw new ApiUnsupportedError(`${route} answered with another name than the one asked for`, 'unclear');
+  }
+}

@@ -1,0 +1,217 @@
+import { BaseProvider } from '@aws-lambda-powertools/parameters/base';
+import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { callAws } from './aws';
+import type { Clock } from './clock';
+import { ApiKeyRefusedError, OperatorMustActError } from './errors';
+import { Secret } from './model';
+
+/** The current version of a secret. */
+export interface SecretVersion {
+  /** Text, or bytes where the secret is binary. */
+  readonly value: string | Uint8Array | undefined;
+  /** When this version was stored. */
+  readonly createdAt: Date | undefined;
+}
+
+/** How to read one secret. */
+export interface ReadOptions {
+  /** Milliseconds since the epoch. */
+  readonly deadlineMs: number;
+  /** What the secret must hold, as a person would paste it: `the key`. Used in the message about a missing secret. */
+  readonly expected: string;
+  /** Read it again although this run has read it before. @default false */
+  readonly again?: boolean;
+}
+
+/**
+ * Reads the current version of a secret, given its name or ARN.
+ *
+ * Throws OperatorMustActError `secret-unusable` where there is no such secret, with the command that creates it;
+ * OperatorMustActError `permission-missing` where AWS denies the read; TransientError where AWS cannot be asked.
+ */
+export type ReadSecret = (secretName: string, options: ReadOptions) => Promise<SecretVersion>;
+
+/**
+ * Makes the secret reader of one run: it reads each secret once, however many targets share it.
+ *
+ * @param client - may be kept from run to run
+ */
+export function createSecretReader(client: SecretsManagerClient, clock: Clock): ReadSecret {
+  const provider = new SecretVersions({ awsSdkV3Client: client });
+  // Powertools caches values, and not reads that are still under way.
+  const reads = new Map<string, Promise<SecretVersion>>();
+  return (secretName, { deadlineMs, expected, again = false }) => {
+    const known = again ? undefined : reads.get(secretName);
+    if (known) return known;
+    const call = {
+      name: `secretsmanager:GetSecretValue ${secretName}`,
+      deadlineMs,
+      reason: 'secret-unusable',
+      fixes: { ResourceNotFoundException: howToCreate(secretName, expected) },
+    } as const;
+    const read = callAws(call, clock, () => provider.version(secretName, again));
+    reads.set(secretName, read);
+    return read;
+  };
+}
+
+/**
+ * A provider of Powertools Parameters that keeps the time at which a version was stored. Powertools' own
+ * `SecretsProvider` drops it (Powertools documentation, "Bring your own provider").
+ */
+class SecretVersions extends BaseProvider {
+  async version(secretName: string, forceFetch: boolean): Promise<SecretVersion> {
+    return (await this.get(secretName, { forceFetch })) as SecretVersion;
+  }
+
+  protected override async _get(secretName: string): Promise<SecretVersion> {
+    const client = this.client as SecretsManagerClient;
+    const { SecretString, SecretBinary, CreatedDate } = await client.send(
+      new GetSecretValueCommand({ SecretId: secretName }),
+    );
+    return { value: SecretString || SecretBinary, createdAt: CreatedDate };
+  }
+
+  protected override async _getMultiple(): Promise<never> {
+    throw new Error('Secrets are read one by one.');
+  }
+}
+
+/** Reads from standard input, because an argument would end in the shell's history and in the process list. */
+function howToCreate(secretName: string, expected: string): string {
+  return `Create it with: aws secretsmanager create-secret --name ${secretName} --secret-string file:///dev/stdin (then paste ${expected} and press Ctrl-D twice)`;
+}
+
+/** A Runpod API key as it was read. */
+export interface StoredApiKey {
+  readonly key: Secret;
+  /** When this version of the secret was stored. */
+  readonly createdAt?: Date | undefined;
+}
+
+/**
+ * Takes the Runpod API key out of a secret's value: the key itself, or a JSON object with the field `apiKey`.
+ *
+ * @throws OperatorMustActError `secret-unusable`, which says what kind of value was found and never quotes it
+ */
+export function parseApiKey(secretName: string, value: unknown): Secret {
+  const text = typeof value === 'string' ? value.trim() : undefined;
+  if (text === undefined) throw unusableKey(secretName, 'a binary or empty value');
+  const key = text.startsWith('{') ? apiKeyField(secretName, text) : text;
+  if (/^["'`]|["'`]$/.test(key)) throw unusableKey(secretName, 'a value in quotation marks');
+  // What an HTTP header can hold.
+  if (!/^[\x21-\x7e]+$/.test(key)) {
+    throw unusableKey(secretName, 'a value that is empty or has spaces or line breaks in it');
+  }
+  return new Secret(key);
+}
+
+function apiKeyField(secretName: string, text: string): string {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    throw unusableKey(secretName, 'text that begins like JSON but is not');
+  }
+  const field = (json as { apiKey?: unknown }).apiKey;
+  if (typeof field !== 'string') throw unusableKey(secretName, 'a JSON object without a text field apiKey');
+  return field.trim();
+}
+
+function unusableKey(secretName: string, found: string): OperatorMustActError {
+  return new OperatorMustActError(
+    'secret-unusable',
+    `secret ${secretName}: expected the Runpod API key itself or {"apiKey": "…"}, found ${found}; store the key again`,
+  );
+}
+
+/** Reads a Runpod API key. `again` reads the secret although this run has read it before. */
+export type ReadApiKey = (
+  secretName: string,
+  options: { readonly deadlineMs: number; readonly again?: boolean },
+) => Promise<StoredApiKey>;
+
+/** Makes a reader of Runpod API keys. It throws what `readSecret` and `parseApiKey` throw. */
+export function createApiKeyReader(readSecret: ReadSecret): ReadApiKey {
+  return async (secretName, options) => {
+    const { value, createdAt } = await readSecret(secretName, { ...options, expected: 'the key' });
+    return { key: parseApiKey(secretName, value), createdAt };
+  };
+}
+
+/**
+ * One Runpod API key during one run. It is read once and shared by all targets. When Runpod refuses it, it is read
+ * once more, because it may have been rotated since.
+ */
+export class ApiKey {
+  readonly #read: (again: boolean) => Promise<StoredApiKey>;
+  #current: Promise<StoredApiKey>;
+  #createdAt: Date | undefined;
+  #readAgain = false;
+  #refusal: ApiKeyRefusedError | undefined;
+
+  /** @param read - called at once, and with `true` when Runpod has refused the key */
+  constructor(read: (again: boolean) => Promise<StoredApiKey>) {
+    this.#read = read;
+    this.#current = this.#start(false);
+  }
+
+  /** Resolves once the key has been read. @throws what reading it throws */
+  async ready(): Promise<void> {
+    await this.#current;
+  }
+
+  /** When the version that was read last was stored; undefined where nothing was read. */
+  get createdAt(): Date | undefined {
+    return this.#createdAt;
+  }
+
+  /**
+   * Does something with the key. When Runpod refuses the key, it is read again and the action repeated once. A key
+   * that was refused twice is not offered again in this run.
+   *
+   * @throws ApiKeyRefusedError, and whatever the action or the reading throws
+   */
+  async use<T>(action: (apiKey: Secret) => Promise<T>): Promise<T> {
+    if (this.#refusal) throw this.#refusal;
+    const used = this.#current;
+    try {
+      return await action((await used).key);
+    } catch (error) {
+      if (!(error instanceof ApiKeyRefusedError)) throw error;
+      if (used === this.#current) this.#renew(error);
+    }
+    return this.#repeat(action);
+  }
+
+  /** @throws ApiKeyRefusedError when the refused key had already been read again */
+  #renew(refusal: ApiKeyRefusedError): void {
+    if (this.#readAgain) {
+      this.#refusal = refusal;
+      throw refusal;
+    }
+    this.#readAgain = true;
+    this.#current = this.#start(true);
+  }
+
+  async #repeat<T>(action: (apiKey: Secret) => Promise<T>): Promise<T> {
+    try {
+      return await action((await this.#current).key);
+    } catch (error) {
+      if (error instanceof ApiKeyRefusedError) this.#refusal = error;
+      throw error;
+    }
+  }
+
+  #start(again: boolean): Promise<StoredApiKey> {
+    const read = this.#read(again);
+    // Callers of `ready` and `use` see a failure. Without a caller it must not end the process.
+    read.then(
+      ({ createdAt }) => {
+        this.#createdAt = createdAt;
+      },
+      () => undefined,
+    );
+    return read;
+  }
+}
