@@ -142,8 +142,8 @@ async function coldProcess(bench: Bench): Promise<Figure[]> {
   const ratio = spreadOf(a.map(({ ms }, index) => ms / (b[index]?.ms ?? Number.NaN)));
   return [
     {
-      name: "cold process, start to answer, beside the guide's Python Lambda",
-      value: `${ratio.median.toFixed(2)} of it (${ratio.min.toFixed(2)} to ${ratio.max.toFixed(2)}): ${show(spreadOf(a.map(({ ms }) => ms)))} beside ${show(spreadOf(b.map(({ ms }) => ms)))}`,
+      name: "cold process, start to answer, compared with the guide's Python Lambda",
+      value: `${ratio.median.toFixed(2)} of its time (${ratio.min.toFixed(2)} to ${ratio.max.toFixed(2)}): ${show(spreadOf(a.map(({ ms }) => ms)))} and ${show(spreadOf(b.map(({ ms }) => ms)))}`,
       limit: 'at most 0.50',
       met: ratio.median <= 0.5,
     },
@@ -164,7 +164,7 @@ async function importAlone(bench: Bench): Promise<Figure[]> {
   ];
   const [a = [], b = []] = await inTurn(commands, ROUNDS);
   const more = spreadOf(a.map(({ ms }, index) => ms - (b[index]?.ms ?? Number.NaN)));
-  const name = 'import of the bundle alone, more than an empty Node process';
+  const name = 'import of the bundle alone, on top of an empty Node process';
   return [{ name, value: show(more), limit: 'at most 60 ms', met: more.median <= 60 }];
 }
 

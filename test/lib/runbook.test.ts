@@ -37,15 +37,15 @@ describe('docs/runbook.md', () => {
     expect([...sections.keys()]).toEqual(expect.arrayContaining(linked));
   });
 
-  it('says under every alarm what it means, how long there is, where to look, how to mend and how to know', () => {
+  it('says under every alarm what it means, how much time you have, where to look, how to fix it and how to check', () => {
     for (const { Properties } of Object.values(template.findResources('AWS::CloudWatch::Alarm'))) {
       const section = sections.get(Properties.AlarmName.replace(/^.*-/, '').toLowerCase());
       for (const part of [
         'What it means',
-        'How long there is',
+        'How much time you have',
         'Where to look',
-        'How to mend',
-        'How to know',
+        'How to fix it',
+        'How to check',
       ]) {
         expect(section).toContain(`**${part}.**`);
       }
@@ -55,7 +55,7 @@ describe('docs/runbook.md', () => {
   it('promises no more time than the page budget leaves', () => {
     const promised = [...sections].flatMap(([heading, text]) => {
       const [, hours, minutes = 0] =
-        /\*\*How long there is\.\*\* At least (\d+) hours(?: and (\d+) minutes)?/.exec(text) ?? [];
+        /\*\*How much time you have\.\*\* At least (\d+) hours(?: and (\d+) minutes)?/.exec(text) ?? [];
       return hours === undefined ? [] : [{ heading, minutes: 60 * Number(hours) + Number(minutes) }];
     });
 
@@ -97,7 +97,7 @@ describe('docs/runbook.md', () => {
     for (const message of messages) expect(written).toContain(`'${message}'`);
   });
 
-  it('tells how to mend every reason for which a person must act', () => {
+  it('says how to fix every reason for which a person must act', () => {
     const errors = readFileSync(join(ROOT, 'lambda/core/errors.ts'), 'utf8');
     const [, union = ''] = /type OperatorReason =([^;]+);/.exec(errors) ?? [];
     const reasons = [...union.matchAll(/'([a-z-]+)'/g)].map(([, reason]) => reason);
