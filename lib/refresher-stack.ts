@@ -4,7 +4,7 @@ import { Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { RefresherSettings } from '../lambda/core/model';
 import { Alarms } from './alarms';
-import { refuseWrongPlaces } from './config/place';
+import { checkRegions } from './config/regions';
 import type { RefresherConfig } from './config/schema';
 import { toSettings } from './config/settings';
 import { RefresherDashboard } from './dashboard';
@@ -33,7 +33,7 @@ export class RefresherStack extends Stack {
       tags: { application: 'runpod-ecr-credential-refresher' },
       ...props,
     });
-    refuseWrongPlaces(config, this.region);
+    checkRegions(config, this.region);
     const settings = toSettings(config);
     const interval = Duration.hours(config.refreshIntervalHours);
 

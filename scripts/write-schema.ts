@@ -2,6 +2,6 @@
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { configJsonSchema } from '../lib/config/json-schema';
+import { configJsonSchema } from '../lib/config/schema';
 
 writeFileSync(join(__dirname, '../refresher.schema.json'), configJsonSchema());

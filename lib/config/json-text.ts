@@ -1,18 +1,17 @@
-/** Reads JSON text. A syntax error says where it is and quotes nothing of the text, which may hold anything. */
-
 import { type Message, transformSync } from 'esbuild';
 import { ConfigError } from './mistakes';
 
 /**
- * Parses plain JSON; a byte order mark in front is tolerated.
+ * Parses plain JSON. A byte order mark at the start is allowed.
  *
- * @throws ConfigError with line and column, also for a key that stands twice in one object: `JSON.parse` would
- * silently take the last one.
+ * @param file - name of the file in messages
+ * @throws ConfigError with line and column for a syntax error, or for a duplicate key, of which `JSON.parse` would
+ * silently take the last. The message quotes nothing of the text, which may hold a secret.
  */
 export function parseJson(text: string, file: string): unknown {
   const json = text.replace(/^\uFEFF/, '');
-  const complaint = firstComplaint(json);
-  if (complaint) throw new ConfigError(`${file} is not valid JSON: ${where(complaint)}${what(complaint)}.`);
+  const problem = firstProblem(json);
+  if (problem) throw new ConfigError(`${file} is not valid JSON: ${where(problem)}${what(problem)}.`);
   try {
     return JSON.parse(json);
   } catch {
@@ -20,8 +19,8 @@ export function parseJson(text: string, file: string): unknown {
   }
 }
 
-/** esbuild's JSON parser knows line and column, which `JSON.parse` of Node 20 does not tell. */
-function firstComplaint(json: string): Message | undefined {
+/** Parses with esbuild, which reports line and column. `JSON.parse` of Node 20 does not. */
+function firstProblem(json: string): Message | undefined {
   try {
     return transformSync(json, { loader: 'json', logLevel: 'silent' }).warnings[0];
   } catch (error) {
@@ -40,9 +39,9 @@ function where({ location }: Message): string {
   return `line ${location.line}, column ${before.length + 1}: `;
 }
 
-/** esbuild's own words, without what it quotes from the text. */
+/** Returns esbuild's message without what it quotes from the text. */
 function what({ text }: Message): string {
-  if (text.startsWith('Duplicate key')) return 'this key stands twice in one object';
+  if (text.startsWith('Duplicate key')) return 'duplicate key in this object';
   if (text.startsWith('Unexpected "')) return 'Unexpected text';
   return text.replace(/ but found .*$/s, '').replace(' in JSON', '');
 }

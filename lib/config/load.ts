@@ -1,5 +1,3 @@
-/** The only place that reads CDK context and files. */
-
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Node } from 'constructs';
@@ -11,9 +9,10 @@ const PROJECT_ROOT = join(__dirname, '../..');
 const DEFAULT_FILE = 'refresher.config.json';
 
 /**
- * Loads the configuration that the CDK context names (`-c config=PATH`, relative to the working directory), by
- * default `refresher.config.json` in the project's root.
+ * Loads the configuration file that the CDK context names (`-c config=PATH`).
  *
+ * @param node - a node of the CDK app; the path in its context is relative to the working directory
+ * @param root - folder of the default file, `refresher.config.json`; by default the project's root
  * @throws ConfigError when there is no such file, or when it has mistakes
  */
 export function loadConfig(node: Node, root = PROJECT_ROOT): RefresherConfig {
@@ -30,7 +29,7 @@ export function loadConfig(node: Node, root = PROJECT_ROOT): RefresherConfig {
 /**
  * Reads one configuration file.
  *
- * @param label - what to call the file in messages; by default its path
+ * @param label - name of the file in messages; by default its path
  * @throws ConfigError when it cannot be read, or when it has mistakes
  */
 export function readConfigFile(path: string, label = path): RefresherConfig {
@@ -46,7 +45,7 @@ function readText(path: string, label: string): string {
     if (code !== 'ENOENT') throw new ConfigError(`${label} cannot be read (${code}).`);
     throw new ConfigError(
       label === DEFAULT_FILE
-        ? `There is no ${DEFAULT_FILE} yet. Make one from the example and edit it: cp refresher.config.example.json ${DEFAULT_FILE}`
+        ? `There is no ${DEFAULT_FILE} yet. Copy the example and edit it: cp refresher.config.example.json ${DEFAULT_FILE}`
         : `${label} does not exist. Check the path that was given.`,
     );
   }

@@ -1,20 +1,25 @@
-/** What is wrong in a configuration, and how a person reads it. */
-
-/** One mistake: where, what was expected there, and what was found. */
+/** One mistake in a configuration. */
 export interface Mistake {
+  /** Keys and indexes from the root of the file to the value. */
   readonly path: readonly PropertyKey[];
+  /** What was expected, as a noun phrase. */
   readonly expected: string;
+  /** What was found, as a noun phrase without any secret. */
   readonly found: string;
 }
 
-/** The configuration cannot be used. Its message is all that a person needs; a stack trace adds nothing. */
+/** The configuration cannot be used. The message is complete for its reader, who needs no stack trace. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
 const MAX_LISTED = 20;
 
-/** One error for all mistakes of a file, a line each; at most 20 lines, so that the first ones stay in sight. */
+/**
+ * Returns one error for all mistakes of a file, with one line for each of the first 20 in the order of their paths.
+ *
+ * @param file - name of the file in the message
+ */
 export function mistakesError(file: string, mistakes: readonly Mistake[]): ConfigError {
   const sorted = [...mistakes].sort((a, b) =>
     pathText(a.path).localeCompare(pathText(b.path), 'en', { numeric: true }),
@@ -34,7 +39,7 @@ export function mistakesError(file: string, mistakes: readonly Mistake[]): Confi
   );
 }
 
-/** A path as people write it: `targets[1].registry.region`. */
+/** Returns a path as people write it: `targets[1].registry.region`. A key that looks like a secret is not shown. */
 export function pathText(path: readonly PropertyKey[]): string {
   const text = path
     .map((step) =>
@@ -50,12 +55,12 @@ const OTHER_SECRET = /(AKIA|ASIA)[A-Z0-9]{12,}|eyJ[A-Za-z0-9_-]{10,}|gh[a-z]_\w{
 const OPAQUE = /[A-Za-z0-9+/=_]{32,}/;
 const SECRET_KEY = /secret|passw|api_?key|token|credential|private_?key/i;
 
-/** Whether this text is, or contains, an API key of Runpod (`rpa_…`, or the older all-capitals form). */
+/** Returns whether a text contains a Runpod API key (`rpa_…`), or is one of the older form (capitals and digits). */
 export function looksLikeRunpodKey(text: string): boolean {
   return RUNPOD_KEY.test(text);
 }
 
-/** Whether a text could be a secret that someone pasted: known prefixes, or one long run of letters and digits. */
+/** Returns whether a text may contain a secret: a known prefix, or a long run of letters and digits. */
 export function looksSecret(text: string): boolean {
   return looksLikeRunpodKey(text) || OTHER_SECRET.test(text) || OPAQUE.test(text);
 }
@@ -63,8 +68,10 @@ export function looksSecret(text: string): boolean {
 const MAX_QUOTED = 60;
 
 /**
- * Describes a value for a message, short, and never a value that could be a secret: one that looks like it, or
- * that stands under a key which names one. Of an address only its host is shown (webhooks carry keys in paths).
+ * Returns a short description of a value for a message.
+ *
+ * A text that looks like a secret, or whose key names a secret, is described by its length only. Of an address only
+ * protocol and host are shown, because the paths of webhooks contain keys.
  */
 export function describeFound(value: unknown, path: readonly PropertyKey[]): string {
   if (value === undefined) return 'nothing';

@@ -1,37 +1,37 @@
-/** Text in, configuration out, or one error that names every mistake. */
-
 import { z } from 'zod';
 import { parseJson } from './json-text';
 import { describeFound, type Mistake, mistakesError, pathText } from './mistakes';
 import { brokenRules } from './rules';
 import { configSchema, type RefresherConfig } from './schema';
-import { unknownKeyMistakes } from './unknown-keys';
+
+type UnknownKeysIssue = Extract<z.core.$ZodIssue, { code: 'unrecognized_keys' }>;
 
 /**
  * Parses the text of a configuration file and fills in the defaults.
  *
- * @param file - what to call the file in messages
- * @throws ConfigError that names every mistake: where, what was expected, what was found
+ * @param file - name of the file in messages
+ * @throws ConfigError that names every mistake: its path, what was expected, and what was found
  */
 export function parseConfig(text: string, file: string): RefresherConfig {
   const input = parseJson(text, file);
   const result = configSchema.safeParse(input);
   const mistakes = onePerPath([
     ...brokenRules(input),
-    ...(result.error?.issues ?? []).flatMap((issue) => describeIssue(issue, input)),
+    ...(result.error?.issues ?? []).flatMap((issue) => mistakesOf(issue, input)),
   ]);
   if (!result.success || mistakes.length > 0) throw mistakesError(file, mistakes);
   return result.data;
 }
 
-function describeIssue(issue: z.core.$ZodIssue, input: unknown): Mistake[] {
-  if (issue.code === 'unrecognized_keys')
+function mistakesOf(issue: z.core.$ZodIssue, input: unknown): Mistake[] {
+  if (issue.code === 'unrecognized_keys') {
     return unknownKeyMistakes(issue, knownKeysAt(configSchema, issue.path, input));
+  }
   const { path, message } = issue;
   return [{ path, expected: message, found: describeFound(valueAt(input, path), path) }];
 }
 
-/** The first mistake at a path is the telling one: a pasted key, say, rather than the grammar it also breaks. */
+/** Keeps the first mistake of each path. Rules come before the schema, because their messages are more specific. */
 function onePerPath(mistakes: readonly Mistake[]): Mistake[] {
   const first = new Map<string, Mistake>();
   for (const mistake of mistakes) {
@@ -48,14 +48,25 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
   );
 }
 
-/** The keys that the schema knows for the object at this path; of a union's options, those of the one that is meant. */
+/** Returns one mistake for each unknown key. Its value is not shown, because it may be a secret. */
+function unknownKeyMistakes(issue: UnknownKeysIssue, knownKeys: readonly string[]): Mistake[] {
+  return issue.keys.map((key) => {
+    const nearest = nearestKey(key, knownKeys);
+    const expected = nearest
+      ? `a known key, perhaps "${nearest}"`
+      : `one of the keys ${knownKeys.join(', ')}`;
+    return { path: [...issue.path, key], expected, found: 'an unknown key' };
+  });
+}
+
+/** Returns the keys of the object that the schema has at this path. In a union, `type` selects the option. */
 function knownKeysAt(schema: unknown, path: readonly PropertyKey[], input: unknown): readonly string[] {
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) {
     return knownKeysAt(schema.unwrap(), path, input);
   }
   if (schema instanceof z.ZodDiscriminatedUnion) {
-    const meant = schema.options.find((option) => hasType(option, valueAt(input, ['type'])));
-    return knownKeysAt(meant, path, input);
+    const selected = schema.options.find((option) => hasType(option, valueAt(input, ['type'])));
+    return knownKeysAt(selected, path, input);
   }
   const [step, ...rest] = path;
   const value = step === undefined ? undefined : valueAt(input, [step]);
@@ -69,4 +80,29 @@ function knownKeysAt(schema: unknown, path: readonly PropertyKey[], input: unkno
 function hasType(option: unknown, type: unknown): boolean {
   const literal = option instanceof z.ZodObject ? option.shape.type : undefined;
   return literal instanceof z.ZodLiteral && literal.value === type;
+}
+
+/** Returns the known key that was probably meant: at most a third of its letters differ. */
+function nearestKey(key: string, knownKeys: readonly string[]): string | undefined {
+  const scored = knownKeys
+    .map((known) => ({ known, distance: editDistance(key.toLowerCase(), known.toLowerCase()) }))
+    .filter(({ known, distance }) => distance <= Math.max(1, known.length / 3))
+    .sort((a, b) => a.distance - b.distance);
+  return scored[0]?.known;
+}
+
+/** Returns the Levenshtein distance of two texts, computed row by row. */
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (const [row, letter] of [...a].entries()) {
+    const current = [row + 1];
+    for (const [column, other] of [...b].entries()) {
+      const replaced = (previous[column] ?? 0) + (letter === other ? 0 : 1);
+      const removed = (previous[column + 1] ?? 0) + 1;
+      const added = (current[column] ?? 0) + 1;
+      current.push(Math.min(replaced, removed, added));
+    }
+    previous = current;
+  }
+  return previous[b.length] ?? 0;
 }

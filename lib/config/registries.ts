@@ -1,11 +1,9 @@
-/** The kinds of registry: what each is told in the configuration, and how its images are called. */
-
 import { z } from 'zod';
 import type { Registry } from '../../lambda/core/model';
-import { externalId, region, registryUrl, repositoryName, roleArn, secretId, textLike } from './grammar';
+import { externalId, region, registryUrl, repositoryName, roleArn, secretId, textMatching } from './formats';
 
-/** What the name of an image must look like behind a kind of registry; the general grammar holds as well. */
-interface ImageGrammar {
+/** The format of image names at one kind of registry, in addition to the format that all images share. */
+interface ImageFormat {
   readonly pattern: RegExp;
   readonly expected: string;
 }
@@ -16,10 +14,10 @@ const DESCRIPTION = 'Where the credential comes from.';
 const credentialSecretName = (holds = 'JSON, {"username": "…", "password": "…"}') =>
   secretId().describe(`Name or ARN of the secret with the credential: ${holds}.`);
 
-const addressOf = (address: string, otherwise: string) =>
+const addressOf = (address: string, exception: string) =>
   registryUrl()
     .default(address)
-    .describe(`Base address of the registry. Other than the default only for ${otherwise}.`);
+    .describe(`Base address of the registry. Change the default only for ${exception}.`);
 
 const ecr = z
   .strictObject(
@@ -30,16 +28,16 @@ const ecr = z
         .array(repositoryName(), 'a list of ECR repository names')
         .min(1, 'at least one repository name')
         .describe(
-          'What the credential may pull: names of repositories, at least one. The credential at Runpod can pull these, and those of the other ECR targets without roleArn, and nothing else.',
+          'Names of the repositories that the credential may pull, at least one. The credential at Runpod can pull these and the repositories of the other ECR targets without roleArn, and nothing else.',
         ),
       roleArn: roleArn()
         .optional()
         .describe(
-          'A role to assume for the credential, for repositories in another account. It then decides what can be pulled.',
+          'ARN of a role to assume for the credential, for repositories in another account. The permissions of this role decide what can be pulled.',
         ),
       externalId: externalId()
         .optional()
-        .describe("The external id that the role's trust policy asks for. Only with roleArn."),
+        .describe("The external id that the role's trust policy requires. Only together with roleArn."),
     },
     SHAPE,
   )
@@ -48,7 +46,7 @@ const ecr = z
 const ecrPublic = z
   .strictObject(
     {
-      type: z.literal('ecr-public').describe('Amazon ECR Public: authenticated pulls.'),
+      type: z.literal('ecr-public').describe('Amazon ECR Public, with authenticated pulls.'),
       url: addressOf('https://public.ecr.aws', 'a proxy in front of it'),
     },
     SHAPE,
@@ -81,15 +79,15 @@ const googleArtifactRegistry = z
   .strictObject(
     {
       type: z.literal('google-artifact-registry').describe('Google Artifact Registry.'),
-      credentialSecretName: credentialSecretName("a service account's key file as it is"),
-      location: textLike(
+      credentialSecretName: credentialSecretName("a service account's key file, unchanged"),
+      location: textMatching(
         /^[a-z]+(-[a-z]+\d{1,2})?$/,
         'a location of Artifact Registry, such as europe-west3 or us',
       ).describe("The repositories' region, such as europe-west3, or multi-region: us, europe, asia."),
       url: registryUrl()
         .optional()
         .describe(
-          'Base address of the registry. Default: https://LOCATION-docker.pkg.dev; another one for gcr.io names, such as https://eu.gcr.io.',
+          'Base address of the registry. Default: https://LOCATION-docker.pkg.dev. For gcr.io names give their address, such as https://eu.gcr.io.',
         ),
     },
     SHAPE,
@@ -99,7 +97,7 @@ const googleArtifactRegistry = z
 const selfHosted = z
   .strictObject(
     {
-      type: z.literal('self-hosted').describe('Any registry that speaks the OCI distribution API.'),
+      type: z.literal('self-hosted').describe('Any other registry with the OCI distribution API.'),
       credentialSecretName: credentialSecretName(),
       url: registryUrl().describe('Base address of the registry, such as https://registry.example.com:5000.'),
     },
@@ -111,7 +109,7 @@ const OPTIONS = [ecr, ecrPublic, dockerHub, ghcr, googleArtifactRegistry, selfHo
 
 const TYPES = OPTIONS.map(({ shape }) => `"${shape.type.value}"`).join(', ');
 
-/** `targets[].registry`. */
+/** The schema of `targets[].registry`. */
 export const registry = z
   .discriminatedUnion('type', OPTIONS, {
     error: ({ code }) =>
@@ -119,14 +117,14 @@ export const registry = z
   })
   .describe(DESCRIPTION);
 
-/** A registry with every default filled in that does not depend on another key. */
+/** A registry in the parsed configuration. Defaults that depend on another key are still absent. */
 export type RegistryConfig = z.output<typeof registry>;
 
-/** Where each kind's images are called otherwise than `repository:tag`. The name never begins with the host. */
-export const IMAGE_GRAMMARS: { readonly [Type in Registry['type']]?: ImageGrammar } = {
+/** The formats of image names, for the kinds of registry that need more than `repository:tag`. No name has a host. */
+export const IMAGE_FORMATS: { readonly [Type in Registry['type']]?: ImageFormat } = {
   'ecr-public': {
     pattern: /^(?!public\.ecr\.aws\/)[^/]+\//,
-    expected: 'an image as alias/repository:tag, as it is called behind public.ecr.aws/',
+    expected: 'an image as alias/repository:tag, without public.ecr.aws/',
   },
   'docker-hub': {
     pattern: /^([a-z0-9_-]+\/)?[^/]+$/,
@@ -135,22 +133,22 @@ export const IMAGE_GRAMMARS: { readonly [Type in Registry['type']]?: ImageGramma
   },
   ghcr: {
     pattern: /^[a-z0-9-]+\//,
-    expected: 'an image as owner/name:tag, as it is called behind ghcr.io/',
+    expected: 'an image as owner/name:tag, without ghcr.io/',
   },
   'google-artifact-registry': {
     pattern: /^(?![^/]*-docker\.pkg\.dev\/|([a-z]+\.)?gcr\.io\/)[^/]+\//,
-    expected: 'an image as project/repository/name:tag, as it is called behind LOCATION-docker.pkg.dev/',
+    expected: 'an image as project/repository/name:tag, without LOCATION-docker.pkg.dev/',
   },
 };
 
-/** What the function is told of a registry. */
+/** Returns a registry as the function's settings describe it. */
 export function toRegistry(config: RegistryConfig): Registry {
   if (config.type !== 'google-artifact-registry') return config;
   const { location, url = `https://${location}-docker.pkg.dev`, ...rest } = config;
   return { ...rest, url };
 }
 
-/** Docker Hub keeps its official images in a namespace that people leave out. */
+/** Returns the full name of an image within its registry: official images of Docker Hub are in `library/`. */
 export function imageWithin(type: Registry['type'], image: string): string {
   return type === 'docker-hub' && !image.includes('/') ? `library/${image}` : image;
 }

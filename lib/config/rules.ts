@@ -1,12 +1,14 @@
-/** What must hold between values. The input may be anything: these rules run beside the schema, not after it. */
-
 import { describeFound, looksLikeRunpodKey, type Mistake } from './mistakes';
-import { IMAGE_GRAMMARS } from './registries';
+import { IMAGE_FORMATS } from './registries';
 
 type Path = readonly PropertyKey[];
 type Entry = Readonly<Record<string, unknown>>;
 
-/** Every breach of a rule in a configuration, whatever else is wrong with it. */
+/**
+ * Returns every violation of the rules between values, which the schema of a single value cannot express.
+ *
+ * @param config - parsed JSON of any shape: the rules are checked even when the schema finds mistakes too
+ */
 export function brokenRules(config: unknown): Mistake[] {
   const listed = list(entry(config).targets);
   const targets = listed.map(entry);
@@ -24,7 +26,7 @@ export function brokenRules(config: unknown): Mistake[] {
   ];
 }
 
-/** An API key in this file would end in the repository and in the function's code, so it is refused anywhere. */
+/** Finds Runpod API keys in any value. A key in this file would end in the repository and in the function's code. */
 function pastedKeys(value: unknown, path: Path): Mistake[] {
   if (typeof value === 'string' && looksLikeRunpodKey(value)) {
     const expected =
@@ -44,29 +46,29 @@ function exactlyOneAuth(target: Entry, path: Path): Mistake[] {
 
 function externalIdNeedsRole(registry: Entry, path: Path): Mistake[] {
   if (registry.externalId === undefined || registry.roleArn !== undefined) return [];
-  const expected = 'externalId only together with roleArn, the role that asks for it';
+  const expected = 'externalId only together with roleArn, the role that requires it';
   return [{ path: [...path, 'externalId'], expected, found: 'no roleArn' }];
 }
 
-/** The schema checks the grammar that all images share; this is what the kind of registry adds. */
+/** Checks what the kind of registry requires of an image. The schema checks the format that all images share. */
 function imageFitsRegistry(target: Entry, path: Path): Mistake[] {
   const image = text(target.verifyImage);
   const { type, repositories } = entry(target.registry);
   const expected =
-    type === 'ecr' ? unlessListed(image, list(repositories)) : unlessCalledSo(image, text(type));
+    type === 'ecr' ? unlessInRepositories(image, list(repositories)) : unlessInFormat(image, text(type));
   return image === undefined || expected === undefined
     ? []
     : [{ path, expected, found: describeFound(image, path) }];
 }
 
-function unlessListed(image = '', repositories: readonly unknown[]): string | undefined {
+function unlessInRepositories(image = '', repositories: readonly unknown[]): string | undefined {
   if (repositories.includes(image.replace(/[:@].*$/s, ''))) return undefined;
   return 'an image of one of the repositories of this target, as repository:tag or repository@digest';
 }
 
-function unlessCalledSo(image = '', type: string | undefined): string | undefined {
-  const grammar = Object.entries(IMAGE_GRAMMARS).find(([name]) => name === type)?.[1];
-  return grammar?.pattern.test(image) === false ? grammar.expected : undefined;
+function unlessInFormat(image = '', type: string | undefined): string | undefined {
+  const format = Object.entries(IMAGE_FORMATS).find(([name]) => name === type)?.[1];
+  return format?.pattern.test(image) === false ? format.expected : undefined;
 }
 
 function sameAuth(targets: readonly Entry[], key: string, defaultSecret: unknown): Mistake[] {
@@ -83,7 +85,7 @@ function sameAuth(targets: readonly Entry[], key: string, defaultSecret: unknown
   );
 }
 
-/** A policy has one statement of ours, so the delegation that is removed first would take the other's along. */
+/** Two delegations of one repository share one policy statement. The removal of one would break the other. */
 function sameRepository(delegations: readonly Entry[]): Mistake[] {
   const identify = ({ region, repository }: Entry) =>
     text(repository) === undefined ? undefined : JSON.stringify([region ?? '', repository]);

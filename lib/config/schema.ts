@@ -1,5 +1,3 @@
-/** The configuration file's schema. `refresher.schema.json` is generated from it, descriptions included. */
-
 import { z } from 'zod';
 import { ECR_TOKEN_LIFE_HOURS } from '../../lambda/core/model';
 import { RUNPOD_PRINCIPAL_ARNS } from '../../lambda/delegate-repository/model';
@@ -13,9 +11,9 @@ import {
   repositoryName,
   roleArn,
   secretId,
-  textLike,
+  textMatching,
   topicArn,
-} from './grammar';
+} from './formats';
 import { registry } from './registries';
 
 const MAX_INTERVAL_HOURS = ECR_TOKEN_LIFE_HOURS / 2;
@@ -24,7 +22,7 @@ const INTERVAL = `a whole number of hours from 1 to ${MAX_INTERVAL_HOURS} (half 
 const oneOf = <const Values extends readonly [string, ...string[]]>(values: Values) =>
   z.enum(values, `one of ${values.map((value) => `"${value}"`).join(', ')}`);
 
-/** An alarm has five actions (CloudWatch API reference, PutMetricAlarm), of which one is the stack's own topic. */
+/** An alarm can have five actions (CloudWatch API reference, PutMetricAlarm). One is the stack's own topic. */
 const MAX_TOPICS = 4;
 
 const listOf = <Item extends z.ZodType>(item: Item, what: string) =>
@@ -39,22 +37,22 @@ const topicArns = () =>
 const target = z
   .strictObject(
     {
-      name: textLike(/^[A-Za-z0-9_-]{1,64}$/, '1 to 64 letters, digits, _ and -').describe(
-        'Name of this target in logs, events and messages. Unique.',
+      name: textMatching(/^[A-Za-z0-9_-]{1,64}$/, '1 to 64 letters, digits, _ and -').describe(
+        'Unique name of this target in logs, events and messages.',
       ),
-      registryAuthId: textLike(
+      registryAuthId: textMatching(
         /^[A-Za-z0-9_-]{1,128}$/,
         'the id of a Runpod registry auth, such as clzdaifot0001l90809257ynb',
       )
         .optional()
-        .describe('Update this Runpod registry auth in place. Give this or registryAuthName.'),
-      registryAuthName: textLike(
+        .describe('Id of the Runpod registry auth to update in place. Give either this or registryAuthName.'),
+      registryAuthName: textMatching(
         /^\S(.{0,189}\S)?$/,
         'the name of a Runpod registry auth: 1 to 191 characters',
       )
         .optional()
         .describe(
-          'Find the Runpod registry auth by this name, and create it where it is missing. Give this or registryAuthId.',
+          'Name of the Runpod registry auth to update, which is created when it does not exist. Give either this or registryAuthId.',
         ),
       runpodApiKeySecretName: secretId()
         .optional()
@@ -65,11 +63,13 @@ const target = z
       verify: oneOf(['required', 'best-effort', 'off'])
         .default('best-effort')
         .describe(
-          'Whether the registry must accept the credential before it is sent. A registry that rejects it always stops the sending; where the registry cannot be asked, "required" sends nothing and "best-effort" sends. "off" does not ask.',
+          'Whether the registry must accept the credential before it is sent to Runpod. With "required" and "best-effort", a rejected credential is not sent. When the registry cannot be reached, "best-effort" sends the credential and "required" does not. "off" does not ask the registry.',
         ),
       verifyImage: imageReference()
         .optional()
-        .describe('Prove as well that this image, repository:tag or repository@digest, can be pulled.'),
+        .describe(
+          'An image that the credential must be able to pull, as repository:tag or repository@digest. "verify" decides how strict the check is.',
+        ),
     },
     'an object that describes one target',
   )
@@ -80,36 +80,36 @@ const alarms = z
   .strictObject(
     {
       emails: listOf(email(), 'e-mail addresses').describe(
-        'E-mail addresses that are paged. Each must confirm its subscription.',
+        'E-mail addresses that receive pages. Each must confirm its subscription.',
       ),
       httpsEndpoints: listOf(httpsEndpoint(), 'https: addresses').describe(
-        'HTTPS endpoints that are paged (PagerDuty, Opsgenie and the like).',
+        'HTTPS endpoints that receive pages, such as those of PagerDuty or Opsgenie.',
       ),
       topicArns: topicArns().describe(
-        'Existing SNS topics that are paged; at most 4, in the region of the stack.',
+        'ARNs of existing SNS topics that receive pages. At most 4, in the region of the stack.',
       ),
       warningEmails: listOf(email(), 'e-mail addresses').describe('E-mail addresses that receive warnings.'),
       warningTopicArns: topicArns().describe(
-        'Existing SNS topics that receive warnings; at most 4, in the region of the stack.',
+        'ARNs of existing SNS topics that receive warnings. At most 4, in the region of the stack.',
       ),
       runbookUrl: pageUrl()
         .default('docs/runbook.md')
         .describe(
-          'Address of the runbook that alarms link to, to which they add #refreshsilent and so on. By default they name the file in this project.',
+          'Address of the runbook that alarms link to. Each alarm adds its heading, such as #refreshsilent. Default: the file in this project.',
         ),
       apiKeyMaxAgeDays: z
         .int('a whole number of days from 1 to 3650')
         .min(1, 'a whole number of days from 1 to 3650')
         .max(3650, 'a whole number of days from 1 to 3650')
         .default(90)
-        .describe('Warn when the Runpod API key is older than this many days.'),
+        .describe('A warning is sent when a Runpod API key is older than this many days.'),
     },
     'an object with the alarm settings',
   )
   .prefault({})
-  .describe('Who hears of trouble.');
+  .describe('The recipients of alarms, and other settings of the alarms.');
 
-/** The inline policies of the delegating function's role have room for about this many. */
+/** About as many as the inline policies of the delegation function's role can hold. */
 const MAX_DELEGATIONS = 20;
 
 const delegation = z
@@ -117,9 +117,9 @@ const delegation = z
     {
       repository: repositoryName().describe('Name of the ECR repository that Runpod may pull.'),
       region: region().optional().describe("The repository's region. Default: the stack's region."),
-      name: textLike(/^\S(.{0,189}\S)?$/, 'a name: 1 to 191 characters')
+      name: textMatching(/^\S(.{0,189}\S)?$/, 'a name: 1 to 191 characters')
         .optional()
-        .describe('Name of the delegation at Runpod, given when it is registered. Default: none.'),
+        .describe('Name that the delegation gets at Runpod when it is registered. Default: no name.'),
       runpodApiKeySecretName: secretId()
         .optional()
         .describe(
@@ -128,7 +128,7 @@ const delegation = z
     },
     'an object that describes one delegation',
   )
-  .describe('One ECR repository of the own account that Runpod may pull without a password.');
+  .describe("One ECR repository in the stack's account that Runpod may pull without a password.");
 
 const runpod = z
   .strictObject(
@@ -150,7 +150,7 @@ const runpod = z
         .min(1, 'at least one role ARN')
         .default([...RUNPOD_PRINCIPAL_ARNS])
         .describe(
-          'The roles with which Runpod pulls delegated repositories. They changed in 2026 and may change again.',
+          'ARNs of the roles with which Runpod pulls delegated repositories. They changed in 2026 and may change again.',
         ),
     },
     "an object with Runpod's settings",
@@ -158,14 +158,14 @@ const runpod = z
   .prefault({})
   .describe("Which of Runpod's APIs to use, and where they are.");
 
-/** The whole file. What a value alone cannot tell (duplicates, one of two keys) is in `rules.ts`. */
+/** The schema of the configuration file. `rules.ts` checks what it cannot express, such as duplicates. */
 export const configSchema = z.strictObject(
   {
     $schema: z
       .string('the address of a JSON schema')
       .optional()
-      .describe('Lets an editor complete and check this file.'),
-    stackName: textLike(
+      .describe('Address of the JSON schema with which an editor completes and checks this file.'),
+    stackName: textMatching(
       /^(?!CDKToolkit$)[A-Za-z][A-Za-z0-9-]{0,127}$/,
       'a CloudFormation stack name: a letter, then up to 127 letters, digits and -',
     )
@@ -174,18 +174,18 @@ export const configSchema = z.strictObject(
     runpodApiKeySecretName: secretId()
       .default('runpod/api-key')
       .describe(
-        'Secrets Manager name or ARN of the Runpod API key: the default for every target. The secret holds the key itself, or a JSON object with the field apiKey.',
+        'Secrets Manager name or ARN of the Runpod API key. This is the default for every target and delegation. The secret holds the key itself, or a JSON object with the field apiKey.',
       ),
     refreshIntervalHours: z
       .int(INTERVAL)
       .min(1, INTERVAL)
       .max(MAX_INTERVAL_HOURS, INTERVAL)
       .default(6)
-      .describe("Hours between refreshes; at most half of a credential's life."),
+      .describe("Hours from one refresh to the next; at most half of a credential's lifetime."),
     firstRefresh: oneOf(['require', 'attempt', 'off'])
       .default('require')
       .describe(
-        'Refresh as part of the deployment: "require" fails the deployment when the refresh fails, "attempt" goes on, "off" waits for the schedule.',
+        'Whether the deployment refreshes. With "require" the deployment fails when the refresh fails. With "attempt" the deployment goes on and the refresh is retried. With "off" the first refresh is the first scheduled run.',
       ),
     targets: z
       .array(target, 'a list of targets')
@@ -196,7 +196,7 @@ export const configSchema = z.strictObject(
       .max(MAX_DELEGATIONS, `at most ${MAX_DELEGATIONS} delegations`)
       .default([])
       .describe(
-        'ECR repositories that Runpod may pull by their policy, without any password. Pods only, so far.',
+        'ECR repositories that Runpod may pull without a password. So far only Pods can use this, not Serverless endpoints.',
       ),
     alarms,
     runpod,
@@ -204,8 +204,18 @@ export const configSchema = z.strictObject(
   'a JSON object',
 );
 
-/** The configuration with every default filled in. */
+/** The parsed configuration with its defaults. */
 export type RefresherConfig = z.output<typeof configSchema>;
 
-/** Who hears of trouble, with every default filled in. */
+/** The alarm settings of the parsed configuration. */
 export type AlarmsConfig = RefresherConfig['alarms'];
+
+/**
+ * Returns the text of `refresher.schema.json`, with which an editor completes and checks a configuration file.
+ *
+ * It is JSON Schema draft 7, the newest draft that common editors support completely.
+ */
+export function configJsonSchema(): string {
+  const schema = z.toJSONSchema(configSchema, { io: 'input', target: 'draft-07' });
+  return `${JSON.stringify({ title: 'Configuration of the Runpod ECR credential refresher', ...schema }, null, 2)}\n`;
+}

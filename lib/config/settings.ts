@@ -1,12 +1,11 @@
-/** From the configuration to what the function is told. */
-
 import type { RefresherSettings, Target } from '../../lambda/core/model';
 import { imageWithin, toRegistry } from './registries';
 import type { RefresherConfig } from './schema';
 
 /**
- * Settles every default per target. A registry's region stays absent where it is the stack's: the function takes
- * its own region then.
+ * Returns the function's settings for a configuration, with every default written out for each target.
+ *
+ * Only a registry's region stays absent when it is the stack's: the function then uses its own region.
  */
 export function toSettings(config: RefresherConfig): RefresherSettings {
   const { stackName: service, runpodApiKeySecretName } = config;

@@ -1,10 +1,10 @@
 import { parseConfig } from '../../../lib/config/parse';
 import type { RefresherConfig } from '../../../lib/config/schema';
 
-/** Plain JSON, as it stands in a configuration file. */
+/** A JSON object of a configuration file. */
 export type Json = Readonly<Record<string, unknown>>;
 
-/** One target as a file has it: by id, one repository. */
+/** Returns the JSON of a target with a registry auth id and one ECR repository. */
 export function targetJson(overrides: Json = {}): Json {
   return {
     name: 'prod',
@@ -14,18 +14,18 @@ export function targetJson(overrides: Json = {}): Json {
   };
 }
 
-/** The least that a file needs. */
+/** Returns the JSON of a minimal configuration file. */
 export function configJson(overrides: Json = {}): Json {
   return { targets: [targetJson()], ...overrides };
 }
 
-/** A configuration as the stack receives it: somebody is paged. */
+/** Returns a parsed configuration. One e-mail address is paged unless `overrides` has alarm settings. */
 export function config(overrides: Json = {}): RefresherConfig {
   const alarms = { emails: ['oncall@example.com'] };
   return parseConfig(JSON.stringify(configJson({ alarms, ...overrides })), 'test.json');
 }
 
-/** As many targets as asked for, each with its own name and registry auth. */
+/** Returns the JSON of `count` targets, each with its own name and registry auth. */
 export function manyTargets(count: number, overrides: (index: number) => Json = () => ({})): Json[] {
   return Array.from({ length: count }, (_, index) =>
     targetJson({ name: `target-${index}`, registryAuthId: `auth${index}`, ...overrides(index) }),

@@ -3,7 +3,7 @@ import { parseConfig } from '../../../lib/config/parse';
 import { configJson, type Json } from './builder';
 
 describe('delegations in a configuration', () => {
-  it('may name a repository in two regions, another key, and other principals', () => {
+  it('accept one repository in two regions, another API key, and other principals', () => {
     const delegations = [
       { repository: 'team/my-app', name: 'prod' },
       { repository: 'team/my-app', region: 'us-west-2', runpodApiKeySecretName: 'runpod/team-b' },
@@ -23,7 +23,7 @@ describe('delegations in a configuration', () => {
       'delegations[1].repository: expected a repository that no other delegation names; found "my-app", as in delegations[0]',
     ],
     [
-      'a repository given by its ARN',
+      'the ARN of a repository',
       { delegations: [{ repository: 'arn:aws:ecr:us-east-1:123456789012:repository/my-app' }] },
       'delegations[0].repository: expected the name of an ECR repository, such as team/worker, without registry host, tag or ARN; found "arn:aws:ecr:us-east-1:123456789012:repository/my-app"',
     ],
@@ -33,7 +33,7 @@ describe('delegations in a configuration', () => {
       'delegations[0].regoin: expected a known key, perhaps "region"; found an unknown key',
     ],
     [
-      'more than a role can be allowed',
+      'more delegations than a role can hold',
       { delegations: Array.from({ length: 21 }, (_, index) => ({ repository: `app-${index}` })) },
       'delegations: expected at most 20 delegations; found a list of 21',
     ],
@@ -43,7 +43,7 @@ describe('delegations in a configuration', () => {
       'runpod.delegationPrincipalArns: expected at least one role ARN; found a list of 0',
     ],
     [
-      'everybody as principal',
+      'a wildcard as principal',
       { runpod: { delegationPrincipalArns: ['*'] } },
       'runpod.delegationPrincipalArns[0]: expected a role\'s ARN, such as arn:aws:iam::210987654321:role/pull; found "*"',
     ],

@@ -13,7 +13,7 @@ const TYPES = registry.options.map(({ shape }) => shape.type.value).sort();
 describe('refresher.config.all-registries.example.json', () => {
   const example = readConfigFile(join(ROOT, 'refresher.config.all-registries.example.json'));
 
-  it('has every kind of registry', () => {
+  it('has a target for every type of registry', () => {
     expect([...new Set(example.targets.map((target) => target.registry.type))].sort()).toEqual(TYPES);
   });
 
@@ -23,7 +23,7 @@ describe('refresher.config.all-registries.example.json', () => {
     template.hasResourceProperties('AWS::Events::Rule', { ScheduleExpression: 'rate(6 hours)' });
   });
 
-  it('sends the function to the public addresses', () => {
+  it('uses the public addresses of the registries', () => {
     const addresses = toSettings(example).targets.flatMap((target) =>
       'url' in target.registry ? [target.registry.url] : [],
     );
@@ -44,7 +44,7 @@ describe('docs/choosing-a-registry.md', () => {
     ([, json = '']): Json => JSON.parse(json),
   );
 
-  it('has a target of every kind, and the configuration takes them all together', () => {
+  it('has an example target for every type of registry, and all of them are valid in one configuration', () => {
     const types = config({ targets }).targets.map((target) => target.registry.type);
 
     expect([...types].sort()).toEqual(TYPES);

@@ -18,15 +18,15 @@ describe('loadConfig', () => {
     rmSync(root, { recursive: true });
   });
 
-  it('reads refresher.config.json from the root where the context names no file', () => {
+  it('reads refresher.config.json in the root when the context names no file', () => {
     writeFileSync(join(root, 'refresher.config.json'), JSON.stringify(configJson({ stackName: 'Mine' })));
 
     expect(loadConfig(nodeWith({}), root).stackName).toBe('Mine');
   });
 
-  it('says how to begin where there is no configuration yet', () => {
+  it('says how to create a configuration when there is none', () => {
     expect(() => loadConfig(nodeWith({}), root)).toThrow(
-      'There is no refresher.config.json yet. Make one from the example and edit it: cp refresher.config.example.json refresher.config.json',
+      'There is no refresher.config.json yet. Copy the example and edit it: cp refresher.config.example.json refresher.config.json',
     );
   });
 
@@ -43,7 +43,7 @@ describe('loadConfig', () => {
     );
   });
 
-  it.each([[''], [{ targets: [] }]])('refuses a context that is no path: %j', (named) => {
+  it.each([[''], [{ targets: [] }]])('refuses a context that is not a path: %j', (named) => {
     expect(() => loadConfig(nodeWith({ config: named }), root)).toThrow(
       'must be the path of a configuration file',
     );

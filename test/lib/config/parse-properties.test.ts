@@ -9,14 +9,14 @@ const EXAMPLE = JSON.parse(readFileSync(join(__dirname, '../../../refresher.conf
 
 type Step = string | number;
 
-/** Every place of a value, its own included. */
-function placesIn(value: unknown, path: readonly Step[] = []): (readonly Step[])[] {
+/** Returns the path of every value within a value, the empty path of the whole included. */
+function pathsIn(value: unknown, path: readonly Step[] = []): (readonly Step[])[] {
   if (typeof value !== 'object' || value === null) return [path];
   const children = Array.isArray(value) ? [...value.entries()] : Object.entries(value);
-  return [path, ...children.flatMap(([step, child]) => placesIn(child, [...path, step]))];
+  return [path, ...children.flatMap(([step, child]) => pathsIn(child, [...path, step]))];
 }
 
-/** A copy with another value at a place. */
+/** Returns a copy with another value at a path. */
 function withValueAt(whole: unknown, path: readonly Step[], value: unknown): unknown {
   const [step, ...rest] = path;
   if (step === undefined) return value;
@@ -25,7 +25,7 @@ function withValueAt(whole: unknown, path: readonly Step[], value: unknown): unk
   return copy;
 }
 
-/** What is wrong with a text; undefined when nothing is. Any other error than the one for a person is thrown on. */
+/** Returns the message of the ConfigError for a text, or undefined when the text is valid. Other errors are thrown. */
 function mistakesIn(text: string): string | undefined {
   try {
     parseConfig(text, 'test.json');
@@ -36,11 +36,11 @@ function mistakesIn(text: string): string | undefined {
   }
 }
 
-const anyPlace = fc.constantFrom(...placesIn(EXAMPLE));
+const anyPath = fc.constantFrom(...pathsIn(EXAMPLE));
 const anyKey = fc.stringMatching(/^rpa_[A-Z0-9]{44}$/);
 
 describe('parseConfig', () => {
-  it('answers any text with a configuration or with one message for a person', () => {
+  it('parses any text, or throws one ConfigError', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
         expect(mistakesIn(text)).toMatch(/^test\.json /);
@@ -49,10 +49,10 @@ describe('parseConfig', () => {
     );
   });
 
-  it('answers any value at any place of the example with a configuration or with one message', () => {
+  it('parses the example with any value at any path, or throws one ConfigError', () => {
     fc.assert(
-      fc.property(anyPlace, fc.jsonValue(), (place, value) => {
-        const message = mistakesIn(JSON.stringify(withValueAt(EXAMPLE, place, value)));
+      fc.property(anyPath, fc.jsonValue(), (path, value) => {
+        const message = mistakesIn(JSON.stringify(withValueAt(EXAMPLE, path, value)));
 
         expect(message ?? 'test.json ').toMatch(/^test\.json /);
         expect((message ?? '').split('\n').length).toBeLessThan(25);
@@ -61,14 +61,14 @@ describe('parseConfig', () => {
     );
   });
 
-  it('quotes no key, wherever one was pasted', () => {
+  it('never prints an API key, wherever it was pasted', () => {
     fc.assert(
       fc.property(
-        anyPlace,
+        anyPath,
         anyKey,
         fc.constantFrom('', 'Bearer ', 'https://x.example/'),
-        (place, key, before) => {
-          const message = mistakesIn(JSON.stringify(withValueAt(EXAMPLE, place, `${before}${key}`)));
+        (path, key, before) => {
+          const message = mistakesIn(JSON.stringify(withValueAt(EXAMPLE, path, `${before}${key}`)));
 
           expect(findLeaks(message ?? '', { key })).toEqual([]);
         },

@@ -6,7 +6,7 @@ import { configJson, type Json, manyTargets, targetJson } from './builder';
 const RUNPOD_KEY = 'rpa_0H2K9XJ4M7Q1W5E8R3T6Y0U2I4O6P8A1S3D5F7G9H1J3';
 
 describe('parseConfig', () => {
-  it('does not take a name for a key that only has its letters', () => {
+  it('accepts a name that contains the letters of a key’s prefix', () => {
     const registry = { type: 'ecr', repositories: ['sherpa_inference'] };
 
     const text = JSON.stringify(configJson({ targets: [targetJson({ registry })] }));
@@ -53,7 +53,7 @@ describe('parseConfig', () => {
     });
   });
 
-  it('accepts every key of the file, on the edges of what is allowed', () => {
+  it('accepts every key of the file with unusual but valid values', () => {
     const everything = {
       $schema: './refresher.schema.json',
       stackName: 'Refresher-2',
@@ -136,16 +136,16 @@ describe('parseConfig', () => {
       'worker:1',
       { credentialSecretName: 's', url: 'http://127.0.0.1:5000' },
     ],
-  ])('settles what the function is told of a registry of the kind %s', (type, keys, verifyImage, settled) => {
+  ])('fills in the settings of a registry of type %s', (type, keys, verifyImage, expected) => {
     const input = withTarget({ registry: { type, ...keys }, verifyImage });
 
     const { targets } = toSettings(parseConfig(JSON.stringify(input), 'test.json'));
 
     expect(targets[0]).toMatchObject({ verifyImage });
-    expect(targets[0]?.registry).toEqual({ type, ...settled });
+    expect(targets[0]?.registry).toEqual({ type, ...expected });
   });
 
-  it('knows where Docker Hub keeps its official images', () => {
+  it('adds the namespace library/ to an official image of Docker Hub', () => {
     const registry = { type: 'docker-hub', credentialSecretName: 'hub' };
     const input = withTarget({ registry, verifyImage: 'nginx:1.27' });
 
@@ -154,13 +154,13 @@ describe('parseConfig', () => {
     expect(targets[0]?.verifyImage).toBe('library/nginx:1.27');
   });
 
-  it('tolerates a byte order mark', () => {
+  it('accepts a byte order mark', () => {
     expect(parseConfig(`\uFEFF${JSON.stringify(configJson())}`, 'test.json').stackName).toBe(
       'EcrCredentialRefresher',
     );
   });
 
-  it('lets two Runpod accounts have a registry auth of the same name', () => {
+  it('accepts registry auths of the same name in two Runpod accounts', () => {
     const named = { registryAuthId: undefined, registryAuthName: 'ecr' };
     const targets = [
       targetJson({ ...named, name: 'a' }),
@@ -170,7 +170,7 @@ describe('parseConfig', () => {
     expect(parseConfig(JSON.stringify({ targets }), 'test.json').targets).toHaveLength(2);
   });
 
-  it('reports all mistakes of a file together, of schema and rules alike', () => {
+  it('reports the mistakes against the schema and the rules in one message', () => {
     const message = messageOf({
       stackNme: 'Refresher',
       refreshIntervalHours: 8,
@@ -185,7 +185,7 @@ describe('parseConfig', () => {
         'test.json has 6 mistakes:',
         "  refreshIntervalHours: expected a whole number of hours from 1 to 6 (half of an ECR credential's 12 hours); found 8",
         '  stackNme: expected a known key, perhaps "stackName"; found an unknown key',
-        '  targets[0].registry.externalId: expected externalId only together with roleArn, the role that asks for it; found no roleArn',
+        '  targets[0].registry.externalId: expected externalId only together with roleArn, the role that requires it; found no roleArn',
         '  targets[1].name: expected a name that no other target has; found "prod", as in targets[0]',
         '  targets[1].registry.region: expected an AWS region, such as us-east-1; found "useast1"',
         '  targets[1].registryAuthId: expected a registry auth that no other target with the same API key writes; found "clzdaifot0001l90809257ynb", as in targets[0]',
@@ -197,7 +197,7 @@ describe('parseConfig', () => {
   it.each<[string, Json | string, string]>([
     ['no targets', { targets: [] }, 'targets: expected at least one target; found a list of 0'],
     ['a missing key', {}, 'targets: expected a list of targets; found nothing'],
-    ['another kind of file', '[]', '(the whole file): expected a JSON object; found a list of 0'],
+    ['a list instead of an object', '[]', '(the whole file): expected a JSON object; found a list of 0'],
     ['a wrong type', { targets: 'prod' }, 'targets: expected a list of targets; found "prod"'],
     ['null', { targets: [null] }, 'targets[0]: expected an object that describes one target; found null'],
     [
@@ -211,12 +211,12 @@ describe('parseConfig', () => {
       'stackName: expected a CloudFormation stack name: a letter, then up to 127 letters, digits and -; found "CDKToolkit"',
     ],
     [
-      'a runbook whose address an alarm has no room for',
+      'a runbook address that is too long for an alarm’s description',
       configJson({ alarms: { runbookUrl: `https://example.com/${'x'.repeat(500)}` } }),
       'alarms.runbookUrl: expected an https: address of at most 500 characters (http: only for a loopback host); found a text of 520 characters',
     ],
     [
-      'an interval of no hours',
+      'an interval of 0 hours',
       configJson({ refreshIntervalHours: 0 }),
       "refreshIntervalHours: expected a whole number of hours from 1 to 6 (half of an ECR credential's 12 hours); found 0",
     ],
@@ -226,7 +226,7 @@ describe('parseConfig', () => {
       "refreshIntervalHours: expected a whole number of hours from 1 to 6 (half of an ECR credential's 12 hours); found 0.5",
     ],
     [
-      'another word',
+      'an unknown mode of the first refresh',
       configJson({ firstRefresh: 'yes' }),
       'firstRefresh: expected one of "require", "attempt", "off"; found "yes"',
     ],
@@ -251,12 +251,12 @@ describe('parseConfig', () => {
       'targets[0].Verify: expected a known key, perhaps "verify"; found an unknown key',
     ],
     [
-      'an unknown key like no other',
+      'an unknown key that resembles no known one',
       configJson({ zzz: 1 }),
       'zzz: expected one of the keys $schema, stackName, runpodApiKeySecretName, refreshIntervalHours, firstRefresh, targets, delegations, alarms, runpod; found an unknown key',
     ],
     [
-      'another registry',
+      'an unknown type of registry',
       withRegistry({ type: 'gcr' }),
       'targets[0].registry.type: expected one of "ecr", "ecr-public", "docker-hub", "ghcr", "google-artifact-registry", "self-hosted"; found "gcr"',
     ],
@@ -306,7 +306,7 @@ describe('parseConfig', () => {
       'targets[0].verifyImage: expected an image as repository:tag or repository@sha256:digest, without registry host; found "worker"',
     ],
     [
-      'an unknown key of another kind of registry',
+      'a key that belongs to another type of registry',
       withTarget({ registry: { type: 'docker-hub', credentialSecretName: 'hub', repositories: ['worker'] } }),
       'targets[0].registry.repositories: expected one of the keys type, credentialSecretName, url; found an unknown key',
     ],
@@ -316,7 +316,7 @@ describe('parseConfig', () => {
       'targets[0].registry.credentialSecretName: expected the name of a Secrets Manager secret, such as runpod/api-key, or its full ARN with the six characters at the end; found nothing',
     ],
     [
-      'a location that is none',
+      'an invalid location',
       withTarget({
         registry: { type: 'google-artifact-registry', credentialSecretName: 'g', location: 'eu_1' },
       }),
@@ -326,7 +326,7 @@ describe('parseConfig', () => {
       ['without an address', undefined, 'nothing'],
       ['over plain http', 'http://registry.example.com', '"http://registry.example.com"'],
       [
-        'over plain http on a host that begins like a loopback one',
+        'over plain http on a host whose name only begins like a loopback one',
         'http://127.0.0.1.example.com',
         '"http://127.0.0.1.example.com"',
       ],
@@ -351,29 +351,29 @@ describe('parseConfig', () => {
           'docker.io/worker:1',
           'an image as namespace/repository:tag, or repository:tag for an official one, without docker.io/',
         ],
-        ['ghcr', 'ghcr.io/acme/worker:1', 'an image as owner/name:tag, as it is called behind ghcr.io/'],
-        ['ghcr', 'worker:1', 'an image as owner/name:tag, as it is called behind ghcr.io/'],
+        ['ghcr', 'ghcr.io/acme/worker:1', 'an image as owner/name:tag, without ghcr.io/'],
+        ['ghcr', 'worker:1', 'an image as owner/name:tag, without ghcr.io/'],
         [
           'ecr-public',
           'public.ecr.aws/acme/worker:1',
-          'an image as alias/repository:tag, as it is called behind public.ecr.aws/',
+          'an image as alias/repository:tag, without public.ecr.aws/',
         ],
         [
           'google-artifact-registry',
           'us-docker.pkg.dev/p/r/worker:1',
-          'an image as project/repository/name:tag, as it is called behind LOCATION-docker.pkg.dev/',
+          'an image as project/repository/name:tag, without LOCATION-docker.pkg.dev/',
         ],
         [
           'google-artifact-registry',
           'eu.gcr.io/p/worker:1',
-          'an image as project/repository/name:tag, as it is called behind LOCATION-docker.pkg.dev/',
+          'an image as project/repository/name:tag, without LOCATION-docker.pkg.dev/',
         ],
       ] as const
     ).map(([type, verifyImage, expected]): [string, Json, string] => {
       const secret = type === 'ecr-public' ? {} : { credentialSecretName: 's' };
       const location = type === 'google-artifact-registry' ? { location: 'us' } : {};
       return [
-        `the image ${verifyImage} of the kind ${type}`,
+        `the image ${verifyImage} at a registry of type ${type}`,
         withTarget({ registry: { type, ...secret, ...location }, verifyImage }),
         `targets[0].verifyImage: expected ${expected}; found "${verifyImage}"`,
       ];
@@ -384,7 +384,7 @@ describe('parseConfig', () => {
       'runpod.restV2Url: expected an https: address without user, query or fragment (http: only for a loopback host); found "http://api.runpod.io/…"',
     ],
     [
-      'a host that only begins like a loopback one',
+      'plain http on a host whose name only begins like a loopback one',
       configJson({ runpod: { restV2Url: 'http://localhost.example.com' } }),
       'runpod.restV2Url: expected an https: address without user, query or fragment (http: only for a loopback host); found "http://localhost.example.com"',
     ],
@@ -399,7 +399,7 @@ describe('parseConfig', () => {
       'alarms.emails[0]: expected an e-mail address, such as oncall@example.com; found "oncall"',
     ],
     [
-      'more topics than an alarm has actions',
+      'more topics than an alarm can notify',
       configJson({ alarms: { topicArns: Array(5).fill('arn:aws:sns:us-east-1:123456789012:oncall') } }),
       'alarms.topicArns: expected at most 4 SNS topic ARNs; found a list of 5',
     ],
@@ -409,7 +409,7 @@ describe('parseConfig', () => {
       'alarms.topicArns[0]: expected the ARN of a standard SNS topic, such as arn:aws:sns:us-east-1:123456789012:oncall; found "arn:aws:sns:us-east-1:123456789012:x.fifo"',
     ],
     [
-      'an age of no days',
+      'a maximum age of 0 days',
       configJson({ alarms: { apiKeyMaxAgeDays: 0 } }),
       'alarms.apiKeyMaxAgeDays: expected a whole number of days from 1 to 3650; found 0',
     ],
@@ -427,7 +427,7 @@ describe('parseConfig', () => {
       'an ARN without the six characters at the end',
       'arn:aws:secretsmanager:us-east-1:123456789012:secret:key',
     ],
-  ])('refuses %s for a secret, and does not print it', (_, name) => {
+  ])('refuses %s as the name of a secret, and does not print it', (_, name) => {
     expect(messageOf(configJson({ runpodApiKeySecretName: name }))).toContain(
       `runpodApiKeySecretName: expected the name of a Secrets Manager secret, such as runpod/api-key, or its full ARN with the six characters at the end; found a text of ${name.length} characters`,
     );
@@ -442,9 +442,12 @@ describe('parseConfig', () => {
       'an address',
       configJson({ runpod: { graphqlUrl: `https://api.runpod.io/graphql?api_key=${RUNPOD_KEY}` } }),
     ],
-    ['an unknown key', configJson({ runpodApiKey: RUNPOD_KEY })],
-    ['the older form, capitals and digits', configJson({ runpodApiKeySecretName: RUNPOD_KEY.slice(4) })],
-  ])('refuses an API key as %s and does not print it', (_, input) => {
+    ['the value of an unknown key', configJson({ runpodApiKey: RUNPOD_KEY })],
+    [
+      'a name, in the older form of capitals and digits',
+      configJson({ runpodApiKeySecretName: RUNPOD_KEY.slice(4) }),
+    ],
+  ])('refuses an API key in the place of %s and does not print it', (_, input) => {
     const message = messageOf(input);
 
     expect(message).toContain('expected no API key in this file: keep it in Secrets Manager');
@@ -455,13 +458,13 @@ describe('parseConfig', () => {
     ['an unknown key', withTarget({ password: 'hunter2' })],
     ['an address with a user', configJson({ runpod: { restV2Url: 'https://me:hunter2@api.runpod.io' } })],
     ['a webhook', configJson({ alarms: { httpsEndpoints: ['http://events.example.com/hunter2'] } })],
-    ['a key of another kind', withTarget({ name: 'AKIAIOSFODNN7EXAMPLE hunter2' })],
-    ['a key in the place of a key', configJson({ [`${RUNPOD_KEY}hunter2`]: 1 })],
-  ])('does not print what could be a secret: %s', (_, input) => {
+    ['a key of AWS', withTarget({ name: 'AKIAIOSFODNN7EXAMPLE hunter2' })],
+    ['an API key as the key of an object', configJson({ [`${RUNPOD_KEY}hunter2`]: 1 })],
+  ])('does not print a value that may be a secret: %s', (_, input) => {
     expect(messageOf(input)).not.toContain('hunter2');
   });
 
-  it('lists the first twenty mistakes of a long list', () => {
+  it('lists only the first twenty of many mistakes', () => {
     const message = messageOf({ targets: manyTargets(1000, () => ({ verify: 'always' })) });
 
     const lines = message.split('\n');
@@ -485,10 +488,10 @@ describe('parseConfig', () => {
     [
       'a key given twice',
       '{"stackName": "a",\n "stackName": "b"}',
-      'line 2, column 2: this key stands twice in one object',
+      'line 2, column 2: duplicate key in this object',
     ],
-  ])('says where the JSON is broken: %s', (_, text, complaint) => {
-    expect(messageOf(text)).toBe(`test.json is not valid JSON: ${complaint}.`);
+  ])('names the line and column of invalid JSON: %s', (_, text, problem) => {
+    expect(messageOf(text)).toBe(`test.json is not valid JSON: ${problem}.`);
   });
 });
 

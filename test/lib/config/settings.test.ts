@@ -2,7 +2,7 @@ import { toSettings } from '../../../lib/config/settings';
 import { config, targetJson } from './builder';
 
 describe('toSettings', () => {
-  it('gives every target the API key it uses, and leaves the region to the function', () => {
+  it('writes the secret of the API key into every target, and leaves out the stack’s region', () => {
     const settings = toSettings(
       config({
         stackName: 'Team',

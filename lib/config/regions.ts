@@ -1,5 +1,3 @@
-/** What can be checked once it is known where the stack goes. */
-
 import { Token } from 'aws-cdk-lib';
 import { type Mistake, mistakesError } from './mistakes';
 import type { RefresherConfig } from './schema';
@@ -7,21 +5,22 @@ import type { RefresherConfig } from './schema';
 type Path = readonly PropertyKey[];
 
 /**
- * Refuses what AWS would refuse late in a deployment, or what would break one that stands.
+ * Checks what depends on the region of the stack. AWS would refuse these mistakes only late in a deployment, or they
+ * would break a stack that is deployed.
  *
- * @param stackRegion - may be a token, where the stack may go anywhere
- * @throws ConfigError naming every place
+ * @param stackRegion - a token when the stack can be deployed to any region; then ARNs are not checked
+ * @throws ConfigError that names every mistake
  */
-export function refuseWrongPlaces(config: RefresherConfig, stackRegion: string): void {
+export function checkRegions(config: RefresherConfig, stackRegion: string): void {
   const region = Token.isUnresolved(stackRegion) ? undefined : stackRegion;
   const mistakes = [
-    ...arnsOf(config).flatMap(({ path, arn }) => elsewhere(path, arn, region)),
+    ...arnsOf(config).flatMap(({ path, arn }) => otherRegion(path, arn, region)),
     ...delegationMistakes(config, region),
   ];
   if (mistakes.length > 0) throw mistakesError('The configuration', mistakes);
 }
 
-/** An alarm publishes to topics of its own region, and the function reads secrets of its own. */
+/** Returns the ARNs of topics and secrets: an alarm and the function can use only those of their own region. */
 function arnsOf({ alarms, runpodApiKeySecretName, targets, delegations }: RefresherConfig) {
   const texts: { readonly path: Path; readonly arn: string | undefined }[] = [
     ...(['topicArns', 'warningTopicArns'] as const).flatMap((key) =>
@@ -43,22 +42,25 @@ function arnsOf({ alarms, runpodApiKeySecretName, targets, delegations }: Refres
   return texts.flatMap(({ path, arn }) => (arn?.startsWith('arn:') ? [{ path, arn }] : []));
 }
 
-function elsewhere(path: Path, arn: string, region: string | undefined): Mistake[] {
+function otherRegion(path: Path, arn: string, region: string | undefined): Mistake[] {
   const found = arn.split(':')[3];
   if (region === undefined || found === region) return [];
   return [{ path, expected: `an ARN of ${region}, the region of the stack`, found: `one of ${found}` }];
 }
 
 /**
- * A delegation's resource is known by its region. Were it named only when the region is known, the next deployment
- * would make it anew and then take back what both stand for; so would the removal of one of two for one repository.
+ * Finds delegations without a known region, and two delegations of the same repository.
+ *
+ * The id of a delegation's resource contains its region. An id without the region would change once the region is
+ * known: CloudFormation would create a new resource, then delete the old one, and so undo the delegation. Two
+ * delegations of one repository have the same problem when one of them is removed.
  */
 function delegationMistakes({ delegations }: RefresherConfig, stackRegion: string | undefined): Mistake[] {
   const firstAt = new Map<string, number>();
   return delegations.flatMap(({ repository, region = stackRegion }, index) => {
     if (region === undefined) {
       const expected =
-        'a region, since without AWS credentials nothing says where the stack goes: write it here, or sign in';
+        'a region, because without AWS credentials the region of the stack is unknown: write it here, or sign in';
       return [{ path: ['delegations', index, 'region'], expected, found: 'none' }];
     }
     const place = `${repository} in ${region}`;

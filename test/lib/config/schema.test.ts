@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { configJsonSchema } from '../../../lib/config/json-schema';
+import { configJsonSchema } from '../../../lib/config/schema';
 
-/** The part of a JSON schema that these tests look at. */
+/** The fields of a JSON schema that these tests read. */
 interface Schema {
   readonly description?: string;
   readonly default?: unknown;
@@ -15,19 +15,19 @@ interface Schema {
 describe('configJsonSchema', () => {
   const schema: Schema = JSON.parse(configJsonSchema());
 
-  it('is what refresher.schema.json holds (else: npm run schema)', () => {
+  it('returns the content of refresher.schema.json (if not: npm run schema)', () => {
     const file = readFileSync(join(__dirname, '../../../refresher.schema.json'), 'utf8');
 
     expect(file).toBe(configJsonSchema());
   });
 
-  it('describes every key, for the hover of an editor', () => {
+  it('describes every key, so that an editor can show it', () => {
     const undescribed = keysOf(schema, '').filter(({ description }) => description === undefined);
 
     expect(undescribed).toEqual([]);
   });
 
-  it('requires no key that has a default', () => {
+  it('requires only keys without a default', () => {
     expect(schema.required).toEqual(['targets']);
     expect(schema.properties?.targets?.items?.required).toEqual(['name', 'registry']);
     expect(schema.properties?.refreshIntervalHours?.default).toBe(6);
