@@ -1,159 +1,175 @@
-/** Every alarm: when it rings, whom, and what it says. */
-
 import { Duration } from 'aws-cdk-lib';
 import { ComparisonOperator, type IMetric, Metric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import type { IRule } from 'aws-cdk-lib/aws-events';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import type { MetricName } from '../lambda/core/contract';
+import type { AlarmName, MetricName } from '../lambda/core/contract';
 import { type MetricView, refresherMetric } from './metrics';
 import type { Notifications } from './notifications';
-import { type AlarmRouting, RefresherAlarm } from './refresher-alarm';
+import { type AlarmDefinition, RefresherAlarm } from './refresher-alarm';
 
 /** Properties of `Alarms`. */
 export interface AlarmsProps {
-  /** The `service` of the function's metrics. */
+  /** Value of the dimension `service` of the function's metrics. */
   readonly service: string;
   readonly function: IFunction;
-  /** How long one run may last. */
+  /** Timeout of the function. */
   readonly timeout: Duration;
+  /** The rule that invokes the function on a schedule. */
   readonly rule: IRule;
-  /** Time from one refresh to the next, in whole hours. */
+  /** Time from one scheduled refresh to the next, in whole hours. */
   readonly interval: Duration;
-  /** From the beginning of one retry to the next. */
-  readonly retryPause: Duration;
+  /** Time from the start of one retry of a failed run to the start of the next. */
+  readonly retryInterval: Duration;
+  /** The queue of runs that failed and are no longer retried. */
   readonly deadLetterQueue: IQueue;
-  /** Age of the Runpod API key from which on to warn, in days. */
+  /** `ApiKeyOld` goes off for a Runpod API key that is older than this, in days. */
   readonly apiKeyMaxAgeDays: number;
   readonly notifications: Notifications;
-  /** Page or file with one heading per alarm. */
+  /** Address or path of the runbook, which has one heading for each alarm. */
   readonly runbook: string;
 }
 
-/** Short periods: CloudWatch looks a few periods further back than an alarm says, which delays a page by as much. */
-const FINE = Duration.minutes(5);
+/** CloudWatch looks back a few periods further than an alarm asks for, so long periods would delay a page. */
+const SHORT_PERIOD = Duration.minutes(5);
 
-/** The alarms, pages first. Construct ids are alarm names and runbook headings. */
+/**
+ * The alarms of one refresher. Pages ask for a person now; warnings can wait until morning.
+ *
+ * @example
+ * const alarms = new Alarms(stack, 'Alarms', props);
+ * for (const alarm of alarms.pages) alarm.addAlarmAction(new SnsAction(topic));
+ */
 export class Alarms extends Construct {
-  /** All alarms, in the order in which a person reads them. */
+  /** All alarms, pages first. */
   readonly all: readonly RefresherAlarm[];
+  /** The alarms of severity `page`. */
+  readonly pages: readonly RefresherAlarm[];
+  /** The alarms of severity `warning`. */
+  readonly warnings: readonly RefresherAlarm[];
+  /** No run has succeeded for too long: the alarm that still works when nothing else does. */
   readonly refreshSilent: RefresherAlarm;
   readonly #props: AlarmsProps;
 
   constructor(scope: Construct, id: string, props: AlarmsProps) {
     super(scope, id);
     this.#props = props;
-    const { notifications, runbook } = props;
-    const page = { channel: notifications.pages, tellsRecovery: true, runbook };
-    const warning = { channel: notifications.warnings, tellsRecovery: false, runbook };
-    this.refreshSilent = this.#refreshSilent(page);
-    this.all = [
-      this.refreshSilent,
-      this.#refreshFailing(page),
-      this.#operatorActionNeeded(page),
-      this.#retriesExhausted(page),
-      this.#scheduleBroken(page),
-      this.#runningSlow(warning),
-      this.#fallbackRoute(warning),
-      this.#apiKeyOld(warning),
-    ];
+    const byName: Readonly<Record<AlarmName, RefresherAlarm>> = {
+      RefreshSilent: this.#add('RefreshSilent', this.#refreshSilent()),
+      RefreshFailing: this.#add('RefreshFailing', this.#refreshFailing()),
+      OperatorActionNeeded: this.#add('OperatorActionNeeded', this.#operatorActionNeeded()),
+      RetriesExhausted: this.#add('RetriesExhausted', this.#retriesExhausted()),
+      ScheduleBroken: this.#add('ScheduleBroken', this.#scheduleBroken()),
+      RunningSlow: this.#add('RunningSlow', this.#runningSlow()),
+      FallbackRoute: this.#add('FallbackRoute', this.#fallbackRoute()),
+      ApiKeyOld: this.#add('ApiKeyOld', this.#apiKeyOld()),
+    };
+    this.all = Object.values(byName);
+    this.pages = this.all.filter(({ severity }) => severity === 'page');
+    this.warnings = this.all.filter(({ severity }) => severity === 'warning');
+    this.refreshSilent = byName.RefreshSilent;
   }
 
-  #refreshSilent(routing: AlarmRouting): RefresherAlarm {
-    return new RefresherAlarm(this, 'RefreshSilent', {
+  #add(id: AlarmName, definition: AlarmDefinition): RefresherAlarm {
+    const { notifications, runbook } = this.#props;
+    return new RefresherAlarm(this, id, { ...definition, notifications, runbook });
+  }
+
+  #refreshSilent(): AlarmDefinition {
+    return {
       whatHappened: 'No run has refreshed every target for one interval and an hour.',
       whatToDo: 'Find out whether runs fail or nothing runs at all, and refresh by hand.',
-      metric: this.#metric('RunSucceeded', { statistic: 'Sum', period: FINE }),
+      metric: this.#metric('RunSucceeded', { statistic: 'Sum', period: SHORT_PERIOD }),
       comparison: ComparisonOperator.LESS_THAN_THRESHOLD,
-      periods: this.#intervalAndAnHour() / FINE.toSeconds(),
-      missingData: { as: TreatMissingData.BREACHING, because: 'silence is the failure.' },
-      routing,
-    });
+      periods: this.#intervalAndAnHour() / SHORT_PERIOD.toSeconds(),
+      missingData: { treatAs: TreatMissingData.BREACHING, reason: 'no data means that no run has finished.' },
+    };
   }
 
   /**
-   * A retry begins a pause after the last one and reports when it ends, so that every window as long as a pause, a
-   * run and a minute for the queue's polling has a report. Five windows, not four: were they aligned to the clock,
-   * the first and the last could be cut short, and the three between them are an hour. The least of a window rather
-   * than the sum, so that one success closes the incident, which the failures before it would open again.
+   * The period is one retry interval, one run, and a minute for the queue's polling. While retries go on, each such
+   * period has at least one report, because a run reports when it ends.
+   *
+   * Periods may be aligned to the clock, and then the first and the last of the five are cut short. The three
+   * between them still cover an hour.
+   *
+   * The statistic is Minimum, so one success ends the alarm. With Sum, failures earlier in the period would keep it on.
    */
-  #refreshFailing(routing: AlarmRouting): RefresherAlarm {
-    const period = this.#props.retryPause.plus(this.#props.timeout).plus(Duration.minutes(1));
-    return new RefresherAlarm(this, 'RefreshFailing', {
-      whatHappened: 'Targets have failed for more than an hour in spite of the retries.',
-      whatToDo: 'See in the log which ones and why; if it is an outage, the retries will mend it.',
+  #refreshFailing(): AlarmDefinition {
+    const period = this.#props.retryInterval.plus(this.#props.timeout).plus(Duration.minutes(1));
+    return {
+      whatHappened: 'Targets have failed for more than an hour, although the run was retried.',
+      whatToDo: 'See in the log which targets fail and why; the retries will fix an outage.',
       metric: this.#metric('TargetsFailed', { statistic: 'Minimum', period }),
       periods: 5,
       missingData: {
-        as: TreatMissingData.NOT_BREACHING,
-        because: 'between two runs of the schedule nothing is sent and nothing is wrong.',
+        treatAs: TreatMissingData.NOT_BREACHING,
+        reason: 'between two scheduled runs nothing is sent and nothing is wrong.',
       },
-      routing,
-    });
+    };
   }
 
-  /** The last five minutes rather than one: a metric that arrives late would fall into a minute nobody looks at. */
-  #operatorActionNeeded(routing: AlarmRouting): RefresherAlarm {
-    return new RefresherAlarm(this, 'OperatorActionNeeded', {
-      whatHappened: 'A target failed in a way that no retry can mend.',
-      whatToDo: 'Look up its reason in the log and mend that; the next retry then succeeds by itself.',
+  /** Five periods are evaluated rather than one, because a metric can arrive after its own minute was evaluated. */
+  #operatorActionNeeded(): AlarmDefinition {
+    return {
+      whatHappened: 'A target failed in a way that no retry can fix.',
+      whatToDo: 'Look up the reason in the log and fix the cause; the next retry then succeeds by itself.',
       metric: this.#metric('OperatorActionNeeded', { statistic: 'Sum', period: Duration.minutes(1) }),
       periods: 5,
       periodsToAlarm: 1,
       missingData: {
-        as: TreatMissingData.IGNORE,
-        because: 'only a run can tell that it is mended, so between two runs the state stays.',
+        treatAs: TreatMissingData.IGNORE,
+        reason: 'only a run can show that it is fixed, so the state stays until the next run.',
       },
-      routing,
-    });
+    };
   }
 
-  /** Five minutes, so that a message which a person is just looking at does not count as gone. */
-  #retriesExhausted(routing: AlarmRouting): RefresherAlarm {
-    return new RefresherAlarm(this, 'RetriesExhausted', {
-      whatHappened: 'A failed run was retried for a whole interval and now rests in the dead-letter queue.',
-      whatToDo: 'See whether a later run has succeeded, mend the cause, and empty the queue.',
+  /** The maximum of five minutes, because a message is invisible while a person reads it. */
+  #retriesExhausted(): AlarmDefinition {
+    return {
+      whatHappened: 'A failed run was retried for a whole interval and is now in the dead-letter queue.',
+      whatToDo: 'Check whether a later run has succeeded, fix the cause, and empty the queue.',
       metric: this.#props.deadLetterQueue.metricApproximateNumberOfMessagesVisible({
         statistic: 'Maximum',
-        period: FINE,
+        period: SHORT_PERIOD,
       }),
       missingData: {
-        as: TreatMissingData.NOT_BREACHING,
-        because: 'SQS sends nothing about a queue that has been empty for hours.',
+        treatAs: TreatMissingData.NOT_BREACHING,
+        reason: 'SQS sends no metric for a queue that has been empty for hours.',
       },
-      routing,
-    });
+    };
   }
 
   /**
-   * One failed invocation rings at once and keeps ringing until the next one is due. The metric rather than the
-   * depth of the undelivered queue: SQS may take 15 minutes to send the first figures of a queue that was idle.
+   * One failed invocation sets the alarm off at once and keeps it on until the next invocation is due.
+   *
+   * The alarm does not use the depth of the undelivered queue: SQS can take 15 minutes to send the first metrics of
+   * a queue that was idle.
    */
-  #scheduleBroken(routing: AlarmRouting): RefresherAlarm {
-    return new RefresherAlarm(this, 'ScheduleBroken', {
+  #scheduleBroken(): AlarmDefinition {
+    return {
       whatHappened: 'The rule could not invoke the function.',
-      whatToDo: 'Refresh by hand now, then read the undelivered event and put the permission right.',
+      whatToDo: 'Refresh by hand now, then read the undelivered event and fix the permission.',
       metric: new Metric({
         namespace: 'AWS/Events',
         metricName: 'FailedInvocations',
         dimensionsMap: { RuleName: this.#props.rule.ruleName },
         statistic: 'Sum',
-        period: FINE,
+        period: SHORT_PERIOD,
       }),
-      periods: this.#intervalAndAnHour() / FINE.toSeconds(),
+      periods: this.#intervalAndAnHour() / SHORT_PERIOD.toSeconds(),
       periodsToAlarm: 1,
       missingData: {
-        as: TreatMissingData.NOT_BREACHING,
-        because: 'EventBridge sends this metric only when an invocation has failed.',
+        treatAs: TreatMissingData.NOT_BREACHING,
+        reason: 'EventBridge sends this metric only when an invocation has failed.',
       },
-      routing,
-    });
+    };
   }
 
-  #runningSlow(routing: AlarmRouting): RefresherAlarm {
-    return new RefresherAlarm(this, 'RunningSlow', {
-      whatHappened: 'A run took more than 80 % of its time-out.',
+  #runningSlow(): AlarmDefinition {
+    return {
+      whatHappened: 'A run took more than 80 % of its timeout.',
       whatToDo: 'See in the log what it waited for; nothing has failed yet.',
       metric: this.#props.function.metricDuration({ statistic: 'Maximum', period: Duration.hours(1) }),
       comparison: ComparisonOperator.GREATER_THAN_THRESHOLD,
@@ -161,41 +177,42 @@ export class Alarms extends Construct {
       periods: 24,
       periodsToAlarm: 1,
       missingData: {
-        as: TreatMissingData.NOT_BREACHING,
-        because: 'without a run nothing is slow, and whether anything runs is for other alarms.',
+        treatAs: TreatMissingData.NOT_BREACHING,
+        reason: 'without a run nothing is slow, and other alarms watch whether anything runs.',
       },
-      routing,
-    });
+    };
   }
 
-  /** A period an interval, so that each has the run of the schedule; as many as make at least a day. */
-  #fallbackRoute(routing: AlarmRouting): RefresherAlarm {
+  /** A period is one interval, so that each has one scheduled run. The periods together last at least a day. */
+  #fallbackRoute(): AlarmDefinition {
     const { interval } = this.#props;
-    return new RefresherAlarm(this, 'FallbackRoute', {
-      whatHappened: 'For a day credentials have been written over another of Runpod’s APIs than the first.',
+    return {
+      whatHappened:
+        'For a day, credentials have been written over another of Runpod’s APIs than the preferred one.',
       whatToDo:
-        'See in the log which API works and what the first one answers, before that one is retired too.',
+        'See in the log which API works and what the preferred one answers, before the working one is retired too.',
       metric: this.#metric('FallbackRoute', { statistic: 'Sum', period: interval }),
       periods: Math.ceil(Duration.days(1).toHours() / interval.toHours()),
       missingData: {
-        as: TreatMissingData.IGNORE,
-        because: 'a run that comes a little early or late leaves a period empty and proves nothing.',
+        treatAs: TreatMissingData.IGNORE,
+        reason: 'a run that comes a little early or late leaves a period empty and proves nothing.',
       },
-      routing,
-    });
+    };
   }
 
-  #apiKeyOld(routing: AlarmRouting): RefresherAlarm {
+  #apiKeyOld(): AlarmDefinition {
     const { apiKeyMaxAgeDays: threshold } = this.#props;
-    return new RefresherAlarm(this, 'ApiKeyOld', {
+    return {
       whatHappened: `A Runpod API key is older than ${threshold} days.`,
-      whatToDo: 'Make a new key, store it in the secret, and delete the old one.',
+      whatToDo: 'Create a new key, store it in the secret, and delete the old one.',
       metric: this.#metric('ApiKeyAgeDays', { statistic: 'Maximum', period: Duration.hours(1) }),
       comparison: ComparisonOperator.GREATER_THAN_THRESHOLD,
       threshold,
-      missingData: { as: TreatMissingData.IGNORE, because: 'a key grows no younger between two runs.' },
-      routing,
-    });
+      missingData: {
+        treatAs: TreatMissingData.IGNORE,
+        reason: 'a key does not get younger between two runs.',
+      },
+    };
   }
 
   #metric(name: MetricName, view: MetricView): IMetric {

@@ -1,5 +1,3 @@
-/** What on-call looks at, in reading order. */
-
 import { Duration, Stack } from 'aws-cdk-lib';
 import {
   Alarm,
@@ -23,48 +21,58 @@ import { type MetricView, refresherMetric } from './metrics';
 
 /** Properties of `RefresherDashboard`. */
 export interface RefresherDashboardProps {
-  /** The `service` of the function's metrics. */
+  /** Value of the dimension `service` of the function's metrics. */
   readonly service: string;
   readonly function: IFunction;
   readonly logGroup: ILogGroup;
+  /** Failed runs that will be retried. */
   readonly retryQueue: IQueue;
+  /** Runs that failed and are no longer retried. */
   readonly deadLetterQueue: IQueue;
+  /** Events that could not be delivered to the function. */
   readonly undeliveredQueue: IQueue;
   readonly alarms: Alarms;
-  /** Time from one refresh to the next. */
+  /** Time from one scheduled refresh to the next. */
   readonly interval: Duration;
 }
 
-const WIDE = 24;
-const HALF = 12;
+const FULL_WIDTH = 24;
+const HALF_WIDTH = 12;
+const HOUR = Duration.hours(1);
 
-/** One dashboard: CloudWatch gives three for nothing. */
+/**
+ * The dashboard of one refresher, with the most important question first.
+ *
+ * It costs nothing as long as the account has at most three dashboards (CloudWatch pricing, free tier).
+ */
 export class RefresherDashboard extends Construct {
-  readonly dashboard: Dashboard;
+  /** Address of the dashboard in the AWS console. */
+  readonly url: string;
   readonly #props: RefresherDashboardProps;
 
   constructor(scope: Construct, id: string, props: RefresherDashboardProps) {
     super(scope, id);
     this.#props = props;
     const { stackName, region } = Stack.of(this);
-    this.dashboard = new Dashboard(this, 'Dashboard', {
-      // Names of dashboards are shared by all regions of an account.
+    const dashboard = new Dashboard(this, 'Dashboard', {
+      // All regions of an account share the names of dashboards.
       dashboardName: `${stackName}-${region}`,
       defaultInterval: Duration.days(2),
       widgets: [
-        [this.#health(), this.#lifeLeft()],
+        [this.#health(), this.#credentialLifetime()],
         [this.#runs(), this.#failures()],
-        [this.#retriesWaiting(), this.#duration()],
+        [this.#queues(), this.#duration()],
         [this.#alarmStates()],
         [this.#lastFailures()],
       ],
     });
+    this.url = `https://${consoleHost(region)}/cloudwatch/home#dashboards/dashboard/${dashboard.dashboardName}`;
   }
 
   #health(): IWidget {
     return new SingleValueWidget({
-      title: 'Is it healthy? Full runs that succeeded, per interval',
-      width: HALF,
+      title: 'Is it healthy? Successful full runs, per interval',
+      width: HALF_WIDTH,
       metrics: [
         this.#metric('RunSucceeded', {
           statistic: 'Sum',
@@ -75,10 +83,10 @@ export class RefresherDashboard extends Construct {
     });
   }
 
-  #lifeLeft(): IWidget {
+  #credentialLifetime(): IWidget {
     return new SingleValueWidget({
-      title: 'Minutes of life that the least fresh credential had when it was written',
-      width: HALF,
+      title: 'Least remaining lifetime of a credential when it was written, in minutes',
+      width: HALF_WIDTH,
       metrics: [
         this.#metric('CredentialMinutesLeft', {
           statistic: 'Minimum',
@@ -92,7 +100,7 @@ export class RefresherDashboard extends Construct {
   #runs(): IWidget {
     return graph('Runs', [
       this.#count('TargetsRefreshed', 'targets refreshed'),
-      this.#count('FallbackRoute', 'of these over another API than the first'),
+      this.#count('FallbackRoute', 'of these, over another API than the preferred one'),
       this.#props.function.metricInvocations({ period: HOUR, label: 'invocations' }),
     ]);
   }
@@ -100,25 +108,28 @@ export class RefresherDashboard extends Construct {
   #failures(): IWidget {
     return graph('Failures by kind', [
       this.#count('TargetsFailed', 'targets failed'),
-      this.#count('OperatorActionNeeded', 'of these: a person must act'),
+      this.#count('OperatorActionNeeded', 'of these, a person must act'),
       this.#props.function.metricErrors({ period: HOUR, label: 'failed invocations' }),
     ]);
   }
 
-  #retriesWaiting(): IWidget {
+  #queues(): IWidget {
     const { retryQueue, deadLetterQueue, undeliveredQueue } = this.#props;
     const view = { statistic: 'Maximum', period: Duration.minutes(5) };
-    return graph('Runs that wait', [
-      retryQueue.metricApproximateNumberOfMessagesDelayed({ ...view, label: 'for their first retry' }),
-      retryQueue.metricApproximateNumberOfMessagesNotVisible({ ...view, label: 'for their next retry' }),
-      deadLetterQueue.metricApproximateNumberOfMessagesVisible({ ...view, label: 'given up' }),
+    return graph('Failed runs in the queues', [
+      retryQueue.metricApproximateNumberOfMessagesDelayed({ ...view, label: 'waiting for the first retry' }),
+      retryQueue.metricApproximateNumberOfMessagesNotVisible({
+        ...view,
+        label: 'waiting for the next retry',
+      }),
+      deadLetterQueue.metricApproximateNumberOfMessagesVisible({ ...view, label: 'no longer retried' }),
       undeliveredQueue.metricApproximateNumberOfMessagesVisible({ ...view, label: 'never delivered' }),
     ]);
   }
 
   #duration(): IWidget {
     return graph(
-      'Duration, and age of the Runpod key in days (right)',
+      'Duration of runs (left), age of the Runpod API key in days (right)',
       [
         this.#props.function.metricDuration({
           statistic: 'Maximum',
@@ -133,9 +144,9 @@ export class RefresherDashboard extends Construct {
   #alarmStates(): IWidget {
     return new AlarmStatusWidget({
       title: 'Alarms',
-      width: WIDE,
+      width: FULL_WIDTH,
       height: 4,
-      // By name, so that the dashboard neither waits for the alarms nor is rolled back with one.
+      // A reference to an alarm would make the dashboard wait for it, and fail to deploy when the alarm does.
       alarms: this.#props.alarms.all.map(({ node, givenName }) =>
         Alarm.fromAlarmName(this, node.id, givenName),
       ),
@@ -145,7 +156,7 @@ export class RefresherDashboard extends Construct {
   #lastFailures(): IWidget {
     return new LogQueryWidget({
       title: 'Last failures',
-      width: WIDE,
+      width: FULL_WIDTH,
       height: 8,
       view: LogQueryVisualizationType.TABLE,
       logGroupNames: [this.#props.logGroup.logGroupName],
@@ -162,8 +173,13 @@ export class RefresherDashboard extends Construct {
   }
 }
 
-const HOUR = Duration.hours(1);
+/** Returns the host of the AWS console. A region that is not known yet is taken for one of the partition `aws`. */
+function consoleHost(region: string): string {
+  if (region.startsWith('cn-')) return `${region}.console.amazonaws.cn`;
+  if (region.startsWith('us-gov-')) return `${region}.console.amazonaws-us-gov.com`;
+  return `${region}.console.aws.amazon.com`;
+}
 
 function graph(title: string, left: IMetric[], right: IMetric[] = []): IWidget {
-  return new GraphWidget({ title, width: HALF, height: 6, left, right, leftYAxis: { min: 0 } });
+  return new GraphWidget({ title, width: HALF_WIDTH, height: 6, left, right, leftYAxis: { min: 0 } });
 }

@@ -1,23 +1,21 @@
-/** How hard AWS tries to deliver one event, the same wherever it waits. */
-
 import { Duration } from 'aws-cdk-lib';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 
-/** Further tries after the first one fails. */
-export const ASYNCHRONOUS_RETRIES = 2;
+/**
+ * Maximum age of an event that waits for the function. An older event counts as failed and moves to a queue, well
+ * before the next scheduled event.
+ */
+export const MAX_EVENT_AGE = Duration.hours(1);
 
 /**
- * How often a rule offers an event to a function that it cannot reach: EventBridge's own default, so that only the
- * event's age ends it. Two tries are over within minutes, and the next run would be an interval away.
+ * How often a rule retries an invocation. This is EventBridge's default, and so high that only `MAX_EVENT_AGE` ends
+ * the retries. A lower number would be used up within minutes, and the next run is an interval away.
  */
 const RULE_RETRIES = 185;
 
-/** An event that waited longer counts as failed, and the queues behind take it: well before the next one is due. */
-export const MAX_EVENT_AGE = Duration.hours(1);
-
-/** A function as the target of a rule; the queue keeps what could not be handed to it, with the reason. */
+/** Returns the function as target of a rule. Events that cannot be delivered go to the dead-letter queue. */
 export function ruleTarget(fn: IFunction, deadLetterQueue: IQueue): LambdaFunction {
   return new LambdaFunction(fn, {
     retryAttempts: RULE_RETRIES,

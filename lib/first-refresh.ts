@@ -1,5 +1,3 @@
-/** The refresh that is part of the deployment. */
-
 import { Annotations, CfnResource, Duration, Lazy, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -8,30 +6,34 @@ import { Construct } from 'constructs';
 import type { RefresherConfig } from './config/schema';
 import type { RefreshRetries } from './refresh-retries';
 
-/** What a run has time for at 60 requests a minute, which Runpod's published examples have. */
-const TARGETS_OF_ONE_RUN = 250;
+/** Targets that one run has time for at 60 requests a minute, the quota in Runpod's published examples. */
+const TARGETS_PER_RUN = 250;
 
-/** Id of what the CDK's `Trigger` makes, once in a stack. */
+/** Id of the provider that the CDK's `Trigger` creates once for each stack. */
 const PROVIDER_ID = 'AWSCDK.TriggerCustomResourceProviderCustomResourceProvider';
 
 /** Properties of `FirstRefresh`. */
 export interface FirstRefreshProps {
-  /** `require` fails the deployment when the refresh fails, `attempt` goes on, `off` waits for the schedule. */
+  /**
+   * `require`: the deployment fails when the refresh fails. `attempt`: the deployment goes on, and the refresh is
+   * retried. `off`: the first scheduled run is the first refresh.
+   */
   readonly mode: RefresherConfig['firstRefresh'];
-  /** How many targets share one account at Runpod, at the most. */
-  readonly mostTargetsOfOneKey: number;
+  /** The largest number of targets that share one Runpod API key, and so one account's rate limit. */
+  readonly maxTargetsPerKey: number;
   readonly function: LambdaFunction;
-  /** How long the refresh may last. */
+  /** Timeout of the function. */
   readonly timeout: Duration;
-  /** What catches a failed attempt. */
+  /** Retries a failed attempt. */
   readonly retries: RefreshRetries;
-  /** What the refresh needs: it runs when all of these are there. */
+  /** What the refresh needs. It runs after all of these are deployed. */
   readonly after: readonly Construct[];
 }
 
 /**
- * Refreshes when the stack is created, and again when the function or its configuration changes: the configuration
- * stands beside the code, so that either gives the function a new version.
+ * Refreshes as part of the deployment: when the stack is created, and whenever the function's code or settings change.
+ *
+ * The settings are a file beside the code, so a change of either publishes a new version of the function.
  */
 export class FirstRefresh extends Construct {
   constructor(scope: Construct, id: string, props: FirstRefreshProps) {
@@ -39,29 +41,29 @@ export class FirstRefresh extends Construct {
     if (props.mode === 'off') {
       Annotations.of(this).addWarningV2(
         'runpod-ecr-credential-refresher:noFirstRefresh',
-        'With "firstRefresh": "off" the alarm RefreshSilent rings from the deployment on until the first run of the schedule has succeeded.',
+        'With "firstRefresh": "off" the alarm RefreshSilent goes off after the deployment and stays on until the first scheduled run has succeeded.',
       );
       return;
     }
     Annotations.of(props.function).acknowledgeWarning(
       '@aws-cdk/aws-lambda:addPermissionsToVersionOrAlias',
-      'The rule invokes the function unqualified, and the trigger may invoke its versions by its own role.',
+      'The rule invokes the function unqualified, and the role of the trigger may invoke every version.',
     );
     const required = props.mode === 'require';
-    if (required && props.mostTargetsOfOneKey > TARGETS_OF_ONE_RUN) {
+    if (required && props.maxTargetsPerKey > TARGETS_PER_RUN) {
       Annotations.of(this).addWarningV2(
         'runpod-ecr-credential-refresher:firstRefreshTooLarge',
-        `${props.mostTargetsOfOneKey} targets share a Runpod API key, and a quota of 60 requests a minute lets one run write some ${TARGETS_OF_ONE_RUN}: the first refresh may fail, and the deployment with it. Set "firstRefresh" to "attempt".`,
+        `${props.maxTargetsPerKey} targets share a Runpod API key. At a rate limit of 60 requests a minute, one run can write about ${TARGETS_PER_RUN}, so the first refresh may fail, and the deployment with it. Set "firstRefresh" to "attempt".`,
       );
     }
     const trigger = new Trigger(this, 'Trigger', {
       handler: props.function,
       invocationType: required ? InvocationType.REQUEST_RESPONSE : InvocationType.EVENT,
-      // The provider must hear the function's own failure, also when that is its time-out.
+      // Longer than the function's timeout, so that the provider receives the function's own error.
       timeout: Duration.seconds(props.timeout.toSeconds() + 30),
       executeAfter: [...props.after],
     });
-    createAnewForEachVersion(trigger, props);
+    recreateForEachVersion(trigger, props);
     keepProviderLogForAMonth(this);
     if (!required) {
       const version = props.function.currentVersion;
@@ -70,7 +72,7 @@ export class FirstRefresh extends Construct {
   }
 }
 
-/** The trigger's own function would make a log group that nothing ever deletes. */
+/** Gives the provider's function a log group with a retention. Lambda would create one that is never deleted. */
 function keepProviderLogForAMonth(scope: Construct): void {
   const provider = Stack.of(scope).node.tryFindChild(PROVIDER_ID)?.node.tryFindChild('Handler');
   if (!CfnResource.isCfnResource(provider)) throw new Error(`${PROVIDER_ID} is expected to have a Handler.`);
@@ -82,11 +84,13 @@ function keepProviderLogForAMonth(scope: Construct): void {
 }
 
 /**
- * A new logical id per version, so that CloudFormation creates the trigger rather than updates it. A failed update
- * would be rolled back by another update, which invokes the old version: where the cause is the key or an outage
- * that fails as well, and the stack is stuck in UPDATE_ROLLBACK_FAILED. A failed creation is just deleted.
+ * Gives the trigger a new logical id for each version, so that CloudFormation creates it instead of updating it.
+ *
+ * CloudFormation rolls a failed update back by another update, which invokes the old version. When the cause is the
+ * API key or an outage, that fails too, and the stack is stuck in UPDATE_ROLLBACK_FAILED. A failed creation is
+ * simply deleted.
  */
-function createAnewForEachVersion(trigger: Trigger, props: FirstRefreshProps): void {
+function recreateForEachVersion(trigger: Trigger, props: FirstRefreshProps): void {
   const resource = trigger.node.findChild('Default').node.defaultChild;
   const version = props.function.currentVersion.node.defaultChild;
   if (!CfnResource.isCfnResource(resource) || !CfnResource.isCfnResource(version)) {
@@ -94,6 +98,6 @@ function createAnewForEachVersion(trigger: Trigger, props: FirstRefreshProps): v
   }
   const produce = () => `FirstRefresh${String(Stack.of(trigger).resolve(version.logicalId)).slice(-32)}`;
   resource.overrideLogicalId(Lazy.uncachedString({ produce }));
-  // Should the provider vanish without an answer, CloudFormation would wait for an hour.
+  // By default CloudFormation waits an hour for a provider that never answers.
   resource.addPropertyOverride('ServiceTimeout', String(2 * props.timeout.toSeconds()));
 }

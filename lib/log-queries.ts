@@ -1,28 +1,28 @@
-/** Questions to the log that on-call asks again and again. */
-
 import { Stack } from 'aws-cdk-lib';
 import { CfnQueryDefinition, type ILogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import { LOG_MESSAGES } from '../lambda/core/contract';
 
-/** The newest failures, a line for each target and try. */
+/** Lines of the Logs Insights query for the newest failures: one row for each failed attempt of a target. */
 export const LAST_FAILURES: readonly string[] = [
   'fields @timestamp, target, kind, reason, why, function_request_id',
-  'filter message = "target failed"',
+  filterMessage('targetFailed'),
   'sort @timestamp desc',
   'limit 50',
 ];
 
 interface LogQuery {
   readonly name: string;
-  /** As Logs Insights takes them. The fields are those of `telemetry.ts`. */
+  /** Commands of Logs Insights. Their fields are those of the function's log lines. */
   readonly lines: readonly string[];
 }
 
+/** The saved queries by their construct id. */
 const QUERIES: Readonly<Record<string, LogQuery>> = {
   FailuresByTarget: {
     name: 'failures by target',
     lines: [
-      'filter message = "target failed"',
+      filterMessage('targetFailed'),
       'stats count(*) as failures, latest(reason) as lastReason, latest(why) as lastWhy, latest(@timestamp) as lastAt by target, kind',
       'sort failures desc',
     ],
@@ -30,7 +30,7 @@ const QUERIES: Readonly<Record<string, LogQuery>> = {
   OneRun: {
     name: 'one run',
     lines: [
-      '# Put in the function_request_id of the run: "last failures" shows it, and so does every line of the log\nfields @timestamp, level, message, target, route, verified, reason, why, durationMs',
+      '# Replace REQUEST_ID by the function_request_id of the run: "last failures" and every log line show it\nfields @timestamp, level, message, target, route, verified, reason, why, durationMs',
       'filter function_request_id = "REQUEST_ID"',
       'sort @timestamp asc',
     ],
@@ -39,7 +39,7 @@ const QUERIES: Readonly<Record<string, LogQuery>> = {
   RoutesUsed: {
     name: 'routes used',
     lines: [
-      'filter message = "target refreshed"',
+      filterMessage('targetRefreshed'),
       'stats count(*) as writes, latest(@timestamp) as lastAt by route, fallback',
       'sort writes desc',
     ],
@@ -48,19 +48,24 @@ const QUERIES: Readonly<Record<string, LogQuery>> = {
 
 /** Properties of `LogQueries`. */
 export interface LogQueriesProps {
+  /** The log group that the queries search. */
   readonly logGroup: ILogGroup;
 }
 
-/** Saved queries, in the console under Logs Insights, in a folder of the stack's name. */
+/** Saved queries of CloudWatch Logs Insights, in a folder with the stack's name. */
 export class LogQueries extends Construct {
-  constructor(scope: Construct, queriesId: string, { logGroup }: LogQueriesProps) {
-    super(scope, queriesId);
-    for (const [id, { name, lines }] of Object.entries(QUERIES)) {
-      new CfnQueryDefinition(this, id, {
+  constructor(scope: Construct, id: string, { logGroup }: LogQueriesProps) {
+    super(scope, id);
+    for (const [queryId, { name, lines }] of Object.entries(QUERIES)) {
+      new CfnQueryDefinition(this, queryId, {
         name: `${Stack.of(this).stackName}/${name}`,
         queryString: lines.join('\n| '),
         logGroupNames: [logGroup.logGroupName],
       });
     }
   }
+}
+
+function filterMessage(message: keyof typeof LOG_MESSAGES): string {
+  return `filter message = "${LOG_MESSAGES[message]}"`;
 }

@@ -1,10 +1,8 @@
-/** The metrics that the function sends. */
-
 import type { Duration } from 'aws-cdk-lib';
 import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { METRIC_NAMESPACE, type MetricName } from '../lambda/core/contract';
 
-/** How to look at a metric. */
+/** Statistic, period and label of a metric in an alarm or a graph. */
 export interface MetricView {
   readonly statistic: 'Sum' | 'Maximum' | 'Minimum';
   readonly period: Duration;
@@ -12,7 +10,11 @@ export interface MetricView {
   readonly label?: string;
 }
 
-/** A metric of one deployment, whose name is the `service`. */
+/**
+ * Returns a metric that the refresher's function sends.
+ *
+ * @param service - value of the metric's only dimension: the stack's name
+ */
 export function refresherMetric(service: string, metricName: MetricName, view: MetricView): Metric {
   return new Metric({ namespace: METRIC_NAMESPACE, metricName, dimensionsMap: { service }, ...view });
 }

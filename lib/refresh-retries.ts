@@ -1,89 +1,93 @@
-/** What becomes of a run that failed in spite of Lambda's own tries. */
-
 import { Duration, Validations } from 'aws-cdk-lib';
 import { Policy, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import { EventInvokeConfig, EventSourceMapping, type IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { ASYNCHRONOUS_RETRIES, MAX_EVENT_AGE } from './delivery';
-import { RestingQueue } from './resting-queue';
+import { DeadLetterQueue } from './dead-letter-queue';
+import { MAX_EVENT_AGE } from './delivery';
 
-/** From one retry to the next. It is also the longest delay that SQS has for a message. */
-const PAUSE = Duration.minutes(15);
+/** Lambda's own retries of a failed asynchronous invocation, one and two minutes after a failure. */
+const LAMBDA_RETRIES = 2;
+
+/** Time from one retry of the queue to the next: the visibility timeout of a message. */
+const RETRY_INTERVAL = Duration.minutes(15);
 
 /**
- * Before the first try. Lambda's own tries take three minutes, so the queue's then come 10, 25, 40 and 55 minutes
- * after the failure: an outage of 50 minutes is over well before anything could ring (`test/simulation`).
+ * Delay before the queue's first retry.
+ *
+ * Lambda's own retries take three minutes, so the queue retries 10, 25, 40 and 55 minutes after the first failure.
+ * An outage of 50 minutes is over before any alarm goes off (`test/simulation` checks that).
  */
-const FIRST_PAUSE = Duration.minutes(7);
+const FIRST_RETRY_DELAY = Duration.minutes(7);
 
 /** Properties of `RefreshRetries`. */
 export interface RefreshRetriesProps {
   readonly function: IFunction;
-  /** How long one run may last: less than the pause, or a second try would begin beside the first. */
+  /** Timeout of the function. It must be shorter than 15 minutes, or a retry could start while the last one runs. */
   readonly timeout: Duration;
-  /** The function's role, which sends to the retry queue and receives from it. */
+  /** Role of the function, which sends to the retry queue and receives from it. */
   readonly role: Role;
-  /** A failed run is tried again for this long: then the next one of the schedule has taken its place. */
+  /** A failed run is retried for this long. After that the next scheduled run has replaced it. */
   readonly interval: Duration;
 }
 
 /**
- * A failed run goes to the retry queue and comes back every 15 minutes until it works. When an interval is over
- * it rests in the dead-letter queue.
+ * Retries failed runs. After Lambda's own retries, a failed run goes to a queue that invokes the function every 15
+ * minutes until the run succeeds. After one schedule interval the run moves to the dead-letter queue.
  */
 export class RefreshRetries extends Construct {
-  /** Failed runs that will come back. */
+  /** Failed runs that will be retried. */
   readonly queue: Queue;
-  /** Failed runs that nothing tries any more. */
+  /** Runs that failed and are no longer retried. */
   readonly deadLetterQueue: Queue;
-  /** What makes Lambda put a failed run into the retry queue. */
+  /** Makes Lambda send failed scheduled runs to the retry queue. */
   readonly destination: EventInvokeConfig;
-  /** What brings it back to the function. */
-  readonly source: EventSourceMapping;
-  /** From the beginning of one retry to the next. */
-  readonly pause = PAUSE;
+  /** Invokes the function for the messages of the retry queue. */
+  readonly eventSource: EventSourceMapping;
+  /** Time from the start of one retry to the start of the next. */
+  readonly retryInterval = RETRY_INTERVAL;
   readonly #permissions: Policy;
 
-  /** @throws Error when a run may last longer than the pause between two tries */
+  /** @throws Error when the timeout is not shorter than the retry interval */
   constructor(scope: Construct, id: string, props: RefreshRetriesProps) {
     super(scope, id);
-    if (props.timeout.toSeconds() >= PAUSE.toSeconds()) {
+    if (props.timeout.toSeconds() >= RETRY_INTERVAL.toSeconds()) {
       throw new Error(
-        `The function's time-out (${props.timeout.toHumanString()}) must be shorter than the pause between retries (${PAUSE.toHumanString()}).`,
+        `The function's timeout (${props.timeout.toHumanString()}) must be shorter than the retry interval (${RETRY_INTERVAL.toHumanString()}).`,
       );
     }
-    this.deadLetterQueue = new RestingQueue(this, 'DeadLetterQueue');
-    this.queue = this.#retryQueue(props.interval);
-    this.#permissions = this.#queuePermissions(props.role);
+    this.deadLetterQueue = new DeadLetterQueue(this, 'DeadLetterQueue');
+    this.queue = this.#createRetryQueue(props.interval);
+    this.#permissions = this.#createPermissions(props.role);
     this.destination = this.catchFailures('Destination', props.function);
-    this.source = new EventSourceMapping(this, 'Source', {
+    this.eventSource = new EventSourceMapping(this, 'Source', {
       target: props.function,
       eventSourceArn: this.queue.queueArn,
       batchSize: 1,
-      // The least that SQS takes: however many retries wait, the schedule finds the account's concurrency free.
+      // The minimum of SQS. However many retries wait, they leave the account's concurrency to the schedule.
       maxConcurrency: 2,
     });
-    this.source.node.addDependency(this.#permissions);
-    Validations.of(this.source).acknowledge({
+    this.eventSource.node.addDependency(this.#permissions);
+    Validations.of(this.eventSource).acknowledge({
       id: 'Serverless-LambdaEventSourceMappingDestination',
       reason:
-        'The queue itself moves a run that keeps failing into the dead-letter queue; a destination is for streams, which have no such thing.',
+        'The queue itself moves a run that keeps failing to the dead-letter queue. A destination is for streams, which have no dead-letter queue.',
     });
   }
 
   /**
    * Sends the failed asynchronous invocations of a function to the retry queue.
    *
-   * @param qualifier - the version that is invoked; by default the unpublished one, which the schedule invokes
+   * @param id - construct id of the configuration
+   * @param qualifier - the version that is invoked; by default `$LATEST`, which the schedule invokes
    */
   catchFailures(id: string, fn: IFunction, qualifier?: string): EventInvokeConfig {
     const config = new EventInvokeConfig(this, id, {
       function: fn,
       qualifier,
-      retryAttempts: ASYNCHRONOUS_RETRIES,
+      retryAttempts: LAMBDA_RETRIES,
       maxEventAge: MAX_EVENT_AGE,
-      // The CDK's own SqsDestination would grant two actions more than Lambda needs.
+      // The CDK's own SqsDestination would grant two actions that Lambda does not need.
       onFailure: { bind: () => ({ destination: this.queue.queueArn }) },
     });
     // Lambda refuses a destination that the role may not send to.
@@ -91,22 +95,22 @@ export class RefreshRetries extends Construct {
     return config;
   }
 
-  #retryQueue(interval: Duration): Queue {
+  #createRetryQueue(interval: Duration): Queue {
     return new Queue(this, 'RetryQueue', {
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
-      deliveryDelay: FIRST_PAUSE,
-      visibilityTimeout: PAUSE,
-      // Longer than all tries together, so that a message reaches the dead-letter queue rather than expires here.
+      deliveryDelay: FIRST_RETRY_DELAY,
+      visibilityTimeout: RETRY_INTERVAL,
+      // Longer than all retries together, so that a message moves to the dead-letter queue before it expires.
       retentionPeriod: Duration.seconds(2 * interval.toSeconds()),
       deadLetterQueue: {
         queue: this.deadLetterQueue,
-        maxReceiveCount: Math.floor(interval.toSeconds() / PAUSE.toSeconds()),
+        maxReceiveCount: Math.floor(interval.toSeconds() / RETRY_INTERVAL.toSeconds()),
       },
     });
   }
 
-  #queuePermissions(role: Role): Policy {
+  #createPermissions(role: Role): Policy {
     const resources = [this.queue.queueArn];
     return new Policy(this, 'Permissions', {
       roles: [role],

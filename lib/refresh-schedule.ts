@@ -1,12 +1,10 @@
-/** When a refresh happens. */
-
 import { type Duration, Validations } from 'aws-cdk-lib';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { DeadLetterQueue } from './dead-letter-queue';
 import { ruleTarget } from './delivery';
-import { RestingQueue } from './resting-queue';
 
 /** Properties of `RefreshSchedule`. */
 export interface RefreshScheduleProps {
@@ -18,21 +16,21 @@ export interface RefreshScheduleProps {
 /** Invokes the function at a fixed rate. */
 export class RefreshSchedule extends Construct {
   readonly rule: Rule;
-  /** Events that the rule could not hand to the function, with the reason. */
+  /** Events that could not be delivered to the function. Message attributes say why. */
   readonly undeliveredQueue: Queue;
 
   constructor(scope: Construct, id: string, props: RefreshScheduleProps) {
     super(scope, id);
-    this.undeliveredQueue = new RestingQueue(this, 'UndeliveredQueue');
+    this.undeliveredQueue = new DeadLetterQueue(this, 'UndeliveredQueue');
     this.rule = new Rule(this, 'Rule', {
-      description: 'Refreshes the credentials at Runpod while the old ones still work',
+      description: 'Refreshes the credentials at Runpod before the old ones expire',
       schedule: Schedule.rate(props.interval),
       targets: [ruleTarget(props.function, this.undeliveredQueue)],
     });
     Validations.of(this.undeliveredQueue).acknowledge({
       id: 'AwsSolutions-SQS3',
       reason:
-        'It is the dead-letter queue of the rules, which the check does not know: it looks at queues only. Nothing consumes it.',
+        'This is the dead-letter queue of the rules, and nothing consumes it. The check does not see that, because it looks only at queues.',
     });
   }
 }

@@ -1,77 +1,80 @@
-/** What every alarm of this service has in common. */
-
 import { Stack } from 'aws-cdk-lib';
 import { Alarm, ComparisonOperator, type IMetric, type TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
-import type { Channel } from './notifications';
+import { ALARMS, type AlarmName, type Severity } from '../lambda/core/contract';
+import type { Notifications } from './notifications';
 
-/** Where an alarm goes, and where its reader goes next. */
-export interface AlarmRouting {
-  readonly channel: Channel;
-  /** Says also when all is well again. */
-  readonly tellsRecovery: boolean;
-  /** Page or file with one heading per alarm. */
-  readonly runbook: string;
-}
-
-/** How an alarm treats a period without data, and why. */
+/** How an alarm treats a period without data. */
 export interface MissingData {
-  readonly as: TreatMissingData;
-  readonly because: string;
+  readonly treatAs: TreatMissingData;
+  /** The reason for it, which the alarm's description states. One sentence, from a lower-case letter to a full stop. */
+  readonly reason: string;
 }
 
-/** Properties of `RefresherAlarm`. */
-export interface RefresherAlarmProps {
+/** The condition of one alarm, and what its description tells the person on call. */
+export interface AlarmDefinition {
   /** One sentence. */
   readonly whatHappened: string;
   /** One sentence. */
   readonly whatToDo: string;
-  /** With its statistic and its period. */
+  /** The metric with its statistic and its period. */
   readonly metric: IMetric;
   /** @default ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD */
   readonly comparison?: ComparisonOperator;
   /** @default 1 */
   readonly threshold?: number;
-  /** Periods that are looked at. @default 1 */
+  /** Number of latest periods that are evaluated. @default 1 */
   readonly periods?: number;
-  /** How many of them must be beyond the threshold. @default - all */
+  /** How many of `periods` must breach the threshold. @default - all of them */
   readonly periodsToAlarm?: number;
   readonly missingData: MissingData;
-  readonly routing: AlarmRouting;
 }
 
-/** An alarm that says what happened, what to do and where the runbook is. Its id is its runbook heading. */
-export class RefresherAlarm extends Alarm {
-  /** The name as it stands in the template, not a reference to the resource. */
-  readonly givenName: string;
+/** Properties of `RefresherAlarm`. */
+export interface RefresherAlarmProps extends AlarmDefinition {
+  /** The topics that are notified; which of them follows from the alarm's severity. */
+  readonly notifications: Notifications;
+  /** Address or path of the runbook, which has one heading for each alarm. A fragment is replaced. */
+  readonly runbook: string;
+}
 
-  constructor(scope: Construct, id: string, props: RefresherAlarmProps) {
-    const { metric, comparison, threshold = 1, periods = 1, missingData, routing } = props;
+/**
+ * An alarm of this service. Its id is its name, its runbook heading, and the key of its severity in the contract.
+ *
+ * A page also notifies when the alarm returns to OK, so that an incident closes itself. A warning does not.
+ */
+export class RefresherAlarm extends Alarm {
+  /** The alarm's name as plain text, where `alarmName` is a reference to the resource. */
+  readonly givenName: string;
+  readonly severity: Severity;
+
+  constructor(scope: Construct, id: AlarmName, props: RefresherAlarmProps) {
+    const { metric, comparison, threshold = 1, periods = 1, missingData, notifications } = props;
     const givenName = `${Stack.of(scope).stackName}-${id}`;
     super(scope, id, {
       alarmName: givenName,
-      alarmDescription: description(id, props),
+      alarmDescription: descriptionOf(id, props),
       metric,
       comparisonOperator: comparison ?? ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       threshold,
       evaluationPeriods: periods,
       datapointsToAlarm: props.periodsToAlarm ?? periods,
-      treatMissingData: missingData.as,
+      treatMissingData: missingData.treatAs,
     });
     this.givenName = givenName;
-    this.addAlarmAction(...routing.channel.actions);
-    if (routing.tellsRecovery) this.addOkAction(...routing.channel.actions);
+    this.severity = ALARMS[id];
+    const actions = notifications.actionsFor(this.severity);
+    this.addAlarmAction(...actions);
+    if (this.severity === 'page') this.addOkAction(...actions);
   }
 }
 
-/** CloudWatch takes 1,024 characters. */
-function description(
-  id: string,
-  { whatHappened, whatToDo, missingData, routing }: RefresherAlarmProps,
-): string {
+/** Returns three lines, together at most 1,024 characters (CloudWatch API reference, PutMetricAlarm). */
+function descriptionOf(id: AlarmName, props: RefresherAlarmProps): string {
+  const { whatHappened, whatToDo, missingData, runbook } = props;
   return [
     `${whatHappened} ${whatToDo}`,
-    `Runbook: ${routing.runbook.replace(/#.*/, '')}#${id.toLowerCase()}`,
-    `No data counts as ${missingData.as}: ${missingData.because}`,
+    `Runbook: ${runbook.replace(/#.*/, '')}#${id.toLowerCase()}`,
+    `No data counts as ${missingData.treatAs}: ${missingData.reason}`,
   ].join('\n');
 }

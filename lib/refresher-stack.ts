@@ -1,7 +1,6 @@
-/** The stack: composes the constructs and has no threshold, schedule or policy of its own. */
-
-import { Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
+import type { OutputName } from '../lambda/core/contract';
 import type { RefresherSettings } from '../lambda/core/model';
 import { Alarms } from './alarms';
 import { checkRegions } from './config/regions';
@@ -12,20 +11,29 @@ import { RunpodEcrDelegation } from './ecr-delegation';
 import { FirstRefresh } from './first-refresh';
 import { LogQueries } from './log-queries';
 import { Notifications } from './notifications';
-import { declareOutputs } from './outputs';
 import { RefreshRetries } from './refresh-retries';
 import { RefreshSchedule } from './refresh-schedule';
 import { RefresherFunction } from './refresher-function';
 import { SecretRotation, secretsOf } from './secret-rotation';
 
-/** Properties of `RefresherStack`. */
+/** Properties of `RefresherStack`. `stackName` comes from the configuration. */
 export interface RefresherStackProps extends StackProps {
+  /** The configuration with every default filled in, as `loadConfig` returns it. */
   readonly config: RefresherConfig;
 }
 
-/** Keeps Runpod's registry auths fresh with credentials of Amazon ECR. */
+/**
+ * Keeps Runpod's registry auths fresh with the credentials of container registries.
+ *
+ * @example
+ * const config = loadConfig(app.node);
+ * new RefresherStack(app, config.stackName, { config });
+ */
 export class RefresherStack extends Stack {
-  /** @throws ConfigError when the configuration needs more than one stack can hold, or another place */
+  /**
+   * @throws ConfigError when one IAM role cannot hold the permissions for all targets, when an ARN is of another
+   * region than the stack, or when the region of a delegation is unknown
+   */
   constructor(scope: Construct, id: string, { config, ...props }: RefresherStackProps) {
     super(scope, id, {
       stackName: config.stackName,
@@ -48,7 +56,7 @@ export class RefresherStack extends Stack {
     const retries = new RefreshRetries(this, 'Retries', { function: fn, role, timeout, interval });
     const firstRefresh = new FirstRefresh(this, 'FirstRefresh', {
       mode: config.firstRefresh,
-      mostTargetsOfOneKey: mostTargetsOfOneKey(settings),
+      maxTargetsPerKey: maxTargetsPerKey(settings),
       function: fn,
       timeout,
       retries,
@@ -60,7 +68,7 @@ export class RefresherStack extends Stack {
       timeout,
       rule: schedule.rule,
       interval,
-      retryPause: retries.pause,
+      retryInterval: retries.retryInterval,
       deadLetterQueue: retries.deadLetterQueue,
       apiKeyMaxAgeDays: config.alarms.apiKeyMaxAgeDays,
       notifications: new Notifications(this, 'Notifications', { recipients: config.alarms }),
@@ -79,22 +87,42 @@ export class RefresherStack extends Stack {
     new LogQueries(this, 'LogQueries', { logGroup: refresher.logGroup });
     delegateRepositories(this, config);
     waitForFirstRefresh({ firstRefresh, retries, alarms });
-    declareOutputs(this, { refresher, schedule, retries, dashboard });
+    declareOutputs(this, {
+      FunctionName: [fn.functionName, 'The function; invoke it to refresh by hand'],
+      LogGroupName: [refresher.logGroup.logGroupName, 'The log of every run, as JSON lines'],
+      RuleName: [schedule.rule.ruleName, 'The rule that invokes the function on a schedule'],
+      RetryQueueUrl: [retries.queue.queueUrl, 'Failed runs that will be retried'],
+      DeadLetterQueueUrl: [retries.deadLetterQueue.queueUrl, 'Failed runs that are no longer retried'],
+      UndeliveredQueueUrl: [schedule.undeliveredQueue.queueUrl, 'Events that never reached the function'],
+      DashboardUrl: [dashboard.url, 'The dashboard for the person on call'],
+    });
+  }
+}
+
+/** Declares the stack's outputs: value and description of each. The runbook's commands read them. */
+function declareOutputs(
+  stack: Stack,
+  outputs: Readonly<Record<OutputName, readonly [value: string, description: string]>>,
+): void {
+  for (const [name, [value, description]] of Object.entries(outputs)) {
+    new CfnOutput(stack, name, { value, description });
   }
 }
 
 /**
- * A deployment must not ring. The silent alarm looks for the metric of the first refresh, which reaches CloudWatch
- * a minute or so after it: that long at least it takes Lambda to connect the retry queue, so the alarm waits for that.
+ * Creates the alarms after the first refresh, so that a deployment sets no alarm off.
+ *
+ * The metric of the first refresh reaches CloudWatch about a minute later. Lambda takes at least as long to connect
+ * the retry queue, so `RefreshSilent` waits for that as well.
  */
 function waitForFirstRefresh(parts: {
   firstRefresh: FirstRefresh;
   retries: RefreshRetries;
   alarms: Alarms;
 }): void {
-  parts.retries.source.node.addDependency(parts.firstRefresh);
+  parts.retries.eventSource.node.addDependency(parts.firstRefresh);
   parts.alarms.node.addDependency(parts.firstRefresh);
-  parts.alarms.refreshSilent.node.addDependency(parts.retries.source);
+  parts.alarms.refreshSilent.node.addDependency(parts.retries.eventSource);
 }
 
 function delegateRepositories(stack: Stack, config: RefresherConfig): void {
@@ -109,8 +137,8 @@ function delegateRepositories(stack: Stack, config: RefresherConfig): void {
   }
 }
 
-/** A key is an account at Runpod, and an account has one quota. */
-function mostTargetsOfOneKey({ targets }: RefresherSettings): number {
+/** Returns the largest number of targets with the same API key. Each key is one Runpod account with one rate limit. */
+function maxTargetsPerKey({ targets }: RefresherSettings): number {
   const counts = new Map<string, number>();
   for (const { runpodApiKeySecretName: key } of targets) counts.set(key, (counts.get(key) ?? 0) + 1);
   return Math.max(...counts.values());

@@ -1,15 +1,17 @@
 import { Match } from 'aws-cdk-lib/assertions';
-import { WARNINGS } from '../../cli/deployment/alarms';
+import { Alarms } from '../../lib/alarms';
 import { config, type Json } from './config/builder';
 import { stackOf, templateOf, warningsOf } from './synthesise';
 
+/** The severities are spelled out here, so that a change of the contract needs a change of this test. */
 const PAGES = [
-  'OperatorActionNeeded',
-  'RefreshFailing',
   'RefreshSilent',
+  'RefreshFailing',
+  'OperatorActionNeeded',
   'RetriesExhausted',
   'ScheduleBroken',
 ];
+const WARNINGS = ['RunningSlow', 'FallbackRoute', 'ApiKeyOld'];
 const PAGE_TOPIC = { Ref: 'NotificationsPagesTopic98F1FAEF' };
 const WARNING_TOPIC = { Ref: 'NotificationsWarningsTopic2BD800ED' };
 const ONCALL = 'arn:aws:sns:us-east-1:123456789012:oncall';
@@ -28,7 +30,7 @@ describe('Alarms', () => {
       alarms.set(name, alarm);
   });
 
-  it('are these eight, named after the stack', () => {
+  it('creates these eight alarms, each with the stack’s name before its own', () => {
     expect([...alarms.keys()].sort()).toEqual([...PAGES, ...WARNINGS].sort());
     for (const [name, { AlarmName }] of alarms) expect(AlarmName).toBe(`EcrCredentialRefresher-${name}`);
   });
@@ -45,7 +47,7 @@ describe('Alarms', () => {
     ['RunningSlow', 'Maximum Duration > 240000, 1 of 24 periods of 3600 s, no data: notBreaching'],
     ['FallbackRoute', 'Sum FallbackRoute >= 1, 5 of 5 periods of 18000 s, no data: ignore'],
     ['ApiKeyOld', 'Maximum ApiKeyAgeDays > 45, 1 of 1 periods of 3600 s, no data: ignore'],
-  ])('%s rings when %s', (name, condition) => {
+  ])('sets %s off when %s', (name, condition) => {
     expect(conditionOf(alarms.get(name))).toBe(condition);
   });
 
@@ -58,45 +60,59 @@ describe('Alarms', () => {
     ['RunningSlow', { FunctionName: { Ref: 'RefresherFunction4AAAAD8B' } }],
     ['FallbackRoute', { service: 'EcrCredentialRefresher' }],
     ['ApiKeyOld', { service: 'EcrCredentialRefresher' }],
-  ])('%s watches its own metric', (name, dimensions) => {
+  ])('lets %s watch the metric of this stack', (name, dimensions) => {
     const { Dimensions } = alarms.get(name) as { Dimensions: { Name: string; Value: unknown }[] };
 
     expect(Object.fromEntries(Dimensions.map(({ Name, Value }) => [Name, Value]))).toEqual(dimensions);
   });
 
-  it.each(PAGES)('%s pages, and says when it is over', (name) => {
+  it.each(PAGES)('notifies the topic of pages when %s goes off and when it is over', (name) => {
     expect(alarms.get(name)).toMatchObject({ AlarmActions: [PAGE_TOPIC], OKActions: [PAGE_TOPIC] });
   });
 
-  it.each(WARNINGS)('%s warns', (name) => {
+  it.each(WARNINGS)('notifies the topic of warnings when %s goes off, and not when it is over', (name) => {
     expect(alarms.get(name)).toMatchObject({ AlarmActions: [WARNING_TOPIC] });
     expect(alarms.get(name)).not.toHaveProperty('OKActions');
   });
 
   it.each([...PAGES, ...WARNINGS])(
-    '%s says in two sentences what happened and what to do, where the runbook is, and what no data means',
+    'describes %s in three lines: what happened and what to do, the runbook, and what missing data means',
     (name) => {
       const description = String(alarms.get(name)?.AlarmDescription);
-      const [story, runbook, missing] = description.split('\n');
+      const [report, runbook, missing] = description.split('\n');
 
-      expect(story).toMatch(/^[A-Z].+\. [A-Z].+\.$/);
+      expect(report).toMatch(/^[A-Z].+\. [A-Z].+\.$/);
       expect(runbook).toBe(`Runbook: docs/runbook.md#${name.toLowerCase()}`);
       expect(missing).toMatch(/^No data counts as (breaching|notBreaching|ignore): .+\.$/);
       expect(description.length).toBeLessThanOrEqual(1024);
     },
   );
 
-  it('link to the runbook of the configuration, in the place of its own fragment', () => {
+  it('replaces the fragment of the configured runbook by the alarm’s heading', () => {
     const own = { emails: ['oncall@example.com'], runbookUrl: 'https://wiki.example.com/refresher#top' };
 
     const { AlarmDescription } = alarmsOf({ alarms: own }).get('ScheduleBroken') ?? {};
 
     expect(AlarmDescription).toContain('\nRunbook: https://wiki.example.com/refresher#schedulebroken\n');
   });
+
+  it('exposes all alarms, pages first, and each severity by itself', () => {
+    const construct = stackOf(config()).node.findChild('Alarms');
+
+    if (!(construct instanceof Alarms)) throw new Error('the stack has no Alarms');
+    const namesOf = (listed: Alarms['all']) => listed.map(({ node }) => node.id);
+    expect(namesOf(construct.pages)).toEqual(PAGES);
+    expect(namesOf(construct.warnings)).toEqual(WARNINGS);
+    expect(namesOf(construct.all)).toEqual([...PAGES, ...WARNINGS]);
+    expect(construct.all.map(({ severity }) => severity)).toEqual([
+      ...PAGES.map(() => 'page'),
+      ...WARNINGS.map(() => 'warning'),
+    ]);
+  });
 });
 
 describe('Notifications', () => {
-  it('subscribe e-mail addresses and HTTPS endpoints to a topic of their own', () => {
+  it('subscribes e-mail addresses and HTTPS endpoints to a new topic', () => {
     const template = templateOf({
       alarms: {
         emails: ['a@example.com', 'b@example.com'],
@@ -119,7 +135,7 @@ describe('Notifications', () => {
     );
   });
 
-  it('use existing topics as they are, beside the own one or without it', () => {
+  it('notifies existing topics unchanged, with a new topic or without one', () => {
     const alarms = alarmsOf({
       alarms: { emails: ['a@example.com'], topicArns: [ONCALL, CHAT], warningTopicArns: [CHAT] },
     });
@@ -131,13 +147,13 @@ describe('Notifications', () => {
     expect(alarms.get('RunningSlow')).toMatchObject({ AlarmActions: [CHAT] });
   });
 
-  it('make no topic that nobody would hear', () => {
+  it('creates no topic without subscribers', () => {
     const template = templateOf({ alarms: { topicArns: [ONCALL] } });
 
     template.resourceCountIs('AWS::SNS::Topic', 0);
   });
 
-  it('let only alarms of this account and region publish, over TLS, to a topic that CloudWatch can publish to', () => {
+  it('lets only alarms of this account and region publish, over TLS, to an unencrypted topic', () => {
     const template = templateOf({ alarms: { emails: ['a@example.com'] } });
 
     template.allResourcesProperties('AWS::SNS::Topic', { KmsMasterKeyId: Match.absent() });
@@ -163,7 +179,7 @@ describe('Notifications', () => {
     ]);
   });
 
-  it('warn at synth, in one sentence, when nobody is paged', () => {
+  it('warns at synth in one sentence when nobody is paged', () => {
     const warnings = warningsOf(stackOf(config({ alarms: { warningEmails: ['team@example.com'] } })));
 
     expect(warnings).toEqual([
@@ -174,7 +190,7 @@ describe('Notifications', () => {
   });
 });
 
-/** The properties of every alarm, by its runbook heading. */
+/** Returns the properties of every alarm by its name without the stack's. */
 function alarmsOf(overrides: Json): Map<string, Json> {
   const found = templateOf(overrides).findResources('AWS::CloudWatch::Alarm');
   return new Map(

@@ -1,8 +1,5 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { LOG_MESSAGES } from '../../lambda/core/contract';
 import { templateOf } from './synthesise';
-
-const TELEMETRY = readFileSync(join(__dirname, '../../lambda/refresh-credentials/telemetry.ts'), 'utf8');
 
 interface Widget {
   readonly type: string;
@@ -17,16 +14,16 @@ describe('RefresherDashboard', () => {
   const [dashboard] = Object.values(templateOf().findResources('AWS::CloudWatch::Dashboard'));
   const { widgets }: { widgets: Widget[] } = JSON.parse(joined(dashboard?.Properties.DashboardBody));
 
-  it('reads from "is it healthy" to the last failures', () => {
+  it('shows widgets in the order from health to the last failures', () => {
     expect(
       widgets.map(({ type, properties: { title } }) => `${type}: ${title.replace(/[?,].*/, '')}`),
     ).toEqual([
       'metric: Is it healthy',
-      'metric: Minutes of life that the least fresh credential had when it was written',
+      'metric: Least remaining lifetime of a credential when it was written',
       'metric: Runs',
       'metric: Failures by kind',
-      'metric: Runs that wait',
-      'metric: Duration',
+      'metric: Failed runs in the queues',
+      'metric: Duration of runs (left)',
       'alarm: Alarms',
       'log: Last failures',
     ]);
@@ -41,15 +38,15 @@ describe('RefresherDashboard', () => {
     expect((shown ?? []).map((arn) => arn.replace(/^.*:alarm:/, '')).sort()).toEqual(names.sort());
   });
 
-  it('has a name of its own in every region, where names of dashboards are shared', () => {
+  it('has the region in its name, because the regions of an account share the names', () => {
     expect(joined(dashboard?.Properties.DashboardName)).toBe('EcrCredentialRefresher-<AWS::Region>');
   });
 
-  it('asks the log for what the function writes', () => {
+  it('queries the log for failed targets', () => {
     const query = widgets.find(({ type }) => type === 'log')?.properties.query;
 
     expect(query).toMatch(/^SOURCE '<RefresherLogGroup\w+>' \| fields/);
-    expect(query).toContain('filter message = "target failed"');
+    expect(query).toContain(`filter message = "${LOG_MESSAGES.targetFailed}"`);
   });
 });
 
@@ -58,7 +55,7 @@ describe('LogQueries', () => {
     ({ Properties }) => Properties,
   );
 
-  it('are saved in a folder of the stack’s name, for the log of the function', () => {
+  it('saves the queries in a folder with the stack’s name, for the log of the function', () => {
     expect(queries.map(({ Name }) => Name).sort()).toEqual([
       'EcrCredentialRefresher/failures by target',
       'EcrCredentialRefresher/last failures',
@@ -69,17 +66,17 @@ describe('LogQueries', () => {
       expect(LogGroupNames).toEqual([{ Ref: 'RefresherLogGroupD7C34E22' }]);
   });
 
-  it('look for messages that the function writes', () => {
+  it('filters only by log messages of the contract', () => {
     const messages = queries.flatMap(({ QueryString }) =>
       [...QueryString.matchAll(/message = "([^"]+)"/g)].map(([, message]) => message),
     );
 
     expect(messages).toHaveLength(3);
-    for (const message of messages) expect(TELEMETRY).toContain(`'${message}'`);
+    expect(Object.values(LOG_MESSAGES)).toEqual(expect.arrayContaining(messages));
   });
 });
 
-/** A text of a template, its references as `<Name>`. */
+/** Returns a text of a template with each reference as `<Name>`. */
 function joined(value: { 'Fn::Join'?: [string, unknown[]] } = {}): string {
   const [, parts = []] = value['Fn::Join'] ?? [];
   return parts

@@ -3,7 +3,7 @@ import { config, targetJson } from './config/builder';
 import { stackOf, templateOf, warningsOf } from './synthesise';
 
 describe('FirstRefresh', () => {
-  it('is part of the deployment, which waits for longer than the function may take', () => {
+  it('invokes the function during the deployment, and waits longer than the function’s timeout', () => {
     const { Properties } = triggerOf(templateOf());
 
     expect(Properties).toMatchObject({
@@ -14,7 +14,7 @@ describe('FirstRefresh', () => {
     expect(Properties.HandlerArn).toEqual({ Ref: expect.stringMatching(/^RefresherFunctionCurrentVersion/) });
   });
 
-  it('comes after all that a refresh needs: role, permissions, log group, rule, and where failures go', () => {
+  it('runs after everything that a refresh needs is deployed', () => {
     const { DependsOn } = triggerOf(templateOf());
 
     expect(DependsOn).toEqual(
@@ -28,7 +28,7 @@ describe('FirstRefresh', () => {
     );
   });
 
-  it('comes before the retry queue is connected and before any alarm, the silent one last', () => {
+  it('runs before the retry queue is connected and before any alarm, RefreshSilent last', () => {
     const template = templateOf();
     const { id } = triggerOf(template);
 
@@ -40,7 +40,7 @@ describe('FirstRefresh', () => {
     );
   });
 
-  it('keeps the log of what invokes it for a month, like every other', () => {
+  it('keeps the log of the trigger’s provider for a month, like every other log', () => {
     const template = templateOf();
 
     const functions = template.findResources('AWS::Lambda::Function');
@@ -50,7 +50,7 @@ describe('FirstRefresh', () => {
     for (const { Properties } of Object.values(logGroups)) expect(Properties.RetentionInDays).toBe(30);
   });
 
-  it('is a new resource for a new configuration, and only then', () => {
+  it('is a new resource exactly when the function’s settings change', () => {
     const { id } = triggerOf(templateOf());
     const again = Template.fromStack(stackOf(config()));
     const other = { targets: [targetJson({ registry: { type: 'ecr', repositories: ['another'] } })] };
@@ -73,18 +73,20 @@ describe('FirstRefresh', () => {
     });
   });
 
-  it('is left to the schedule when it is off, and synth says what that means', () => {
+  it('does not exist when it is off, and synth warns about the alarm', () => {
     const stack = stackOf(config({ firstRefresh: 'off' }));
 
     expect(
       stack.node.tryFindChild('AWSCDK.TriggerCustomResourceProviderCustomResourceProvider'),
     ).toBeUndefined();
     expect(warningsOf(stack)).toEqual([
-      expect.stringContaining('the alarm RefreshSilent rings from the deployment on until the first run'),
+      expect.stringContaining(
+        'the alarm RefreshSilent goes off after the deployment and stays on until the first scheduled run',
+      ),
     ]);
   });
 
-  it('leaves nothing behind when the first deployment is rolled back', () => {
+  it('retains no resource when the first deployment is rolled back', () => {
     const { Resources } = templateOf().toJSON() as { Resources: Record<string, { DeletionPolicy?: string }> };
 
     const kept = Object.entries(Resources).filter(

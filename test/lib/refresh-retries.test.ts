@@ -17,7 +17,7 @@ describe('RefreshRetries', () => {
     template = templateOf({ refreshIntervalHours: 6 });
   });
 
-  it('catches what failed in spite of Lambda’s own tries, once the role may send it', () => {
+  it('sends runs that fail after Lambda’s own retries to the retry queue, after the role may do so', () => {
     template.hasResource('AWS::Lambda::EventInvokeConfig', {
       Properties: {
         FunctionName: FUNCTION,
@@ -28,7 +28,7 @@ describe('RefreshRetries', () => {
     });
   });
 
-  it('brings one run at a time back, and leaves concurrency for the schedule', () => {
+  it('retries one run at a time and leaves concurrency to the schedule', () => {
     template.hasResourceProperties('AWS::Lambda::EventSourceMapping', {
       FunctionName: FUNCTION,
       EventSourceArn: RETRY_QUEUE,
@@ -40,7 +40,7 @@ describe('RefreshRetries', () => {
   it.each([
     [1, 4, 2 * 3600],
     [6, 24, 12 * 3600],
-  ])('tries every 15 minutes for an interval of %i h: %i times', (hours, maxReceiveCount, retention) => {
+  ])('retries every 15 minutes for an interval of %i h: %i times', (hours, maxReceiveCount, retention) => {
     const ofInterval = templateOf({ refreshIntervalHours: hours });
 
     ofInterval.hasResourceProperties('AWS::SQS::Queue', {
@@ -51,7 +51,7 @@ describe('RefreshRetries', () => {
     });
   });
 
-  it('keeps what failed for an interval, and what was never delivered, for 14 days', () => {
+  it('keeps runs that are no longer retried and undelivered events for 14 days', () => {
     const kept = template.findResources('AWS::SQS::Queue', {
       Properties: { MessageRetentionPeriod: 14 * 86_400, RedrivePolicy: Match.absent() },
     });
@@ -65,7 +65,7 @@ describe('RefreshRetries', () => {
     });
   });
 
-  it('encrypts every queue, and takes TLS only', () => {
+  it('encrypts every queue and accepts only TLS', () => {
     template.allResourcesProperties('AWS::SQS::Queue', { SqsManagedSseEnabled: true });
     const denied = Object.values(template.findResources('AWS::SQS::QueuePolicy')).flatMap(({ Properties }) =>
       Properties.PolicyDocument.Statement.filter(
@@ -76,7 +76,7 @@ describe('RefreshRetries', () => {
     expect(denied).toHaveLength(3);
   });
 
-  it('lets only its own rule put events into the undelivered queue', () => {
+  it('lets only the stack’s own rule send events to the undelivered queue', () => {
     template.hasResourceProperties('AWS::SQS::QueuePolicy', {
       PolicyDocument: {
         Statement: Match.arrayWith([
@@ -92,7 +92,7 @@ describe('RefreshRetries', () => {
     });
   });
 
-  it('refuses a run that may last as long as the pause between two tries', () => {
+  it('throws when the timeout is not shorter than the retry interval', () => {
     const stack = new Stack(new App(), 'Stack');
     const role = new Role(stack, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
     const fn = LambdaFunction.fromFunctionName(stack, 'Function', 'refresher');
@@ -106,7 +106,7 @@ describe('RefreshRetries', () => {
         interval,
       });
 
-    expect(make(15)).toThrow(/time-out \(15 minutes\) must be shorter than the pause between retries/);
+    expect(make(15)).toThrow(/timeout \(15 minutes\) must be shorter than the retry interval/);
     expect(make(14)).not.toThrow();
   });
 });

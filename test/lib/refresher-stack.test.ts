@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { Stage } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
+import { OUTPUT_NAMES } from '../../lambda/core/contract';
 import { ConfigError } from '../../lib/config/mistakes';
 import { config, type Json, manyTargets, targetJson } from './config/builder';
 import { permissionsOf } from './permissions';
@@ -59,7 +60,7 @@ describe('RefresherStack', () => {
     );
   });
 
-  it('names every statement of the function and gives it no managed policy', () => {
+  it('gives every statement of the function’s role a Sid, and the role no managed policy', () => {
     const statements = Object.values(template.findResources('AWS::IAM::Policy')).flatMap(
       ({ Properties }) => Properties.PolicyDocument.Statement,
     );
@@ -77,7 +78,7 @@ describe('RefresherStack', () => {
     template.resourceCountIs('AWS::IAM::ManagedPolicy', 0);
   });
 
-  it('lets the deployment’s trigger write its log and invoke the function, and nothing else', () => {
+  it('lets the trigger of the first refresh only write its log and invoke the function', () => {
     const { ManagedPolicyArns, Policies } =
       template.findResources('AWS::IAM::Role')[TRIGGER_ROLE]?.Properties ?? {};
 
@@ -87,7 +88,7 @@ describe('RefresherStack', () => {
     expect(Policies).toHaveLength(1);
   });
 
-  it('lets nobody but Lambda take the roles', () => {
+  it('lets only Lambda assume the roles', () => {
     template.resourceCountIs('AWS::IAM::Role', 2);
     template.allResourcesProperties('AWS::IAM::Role', {
       AssumeRolePolicyDocument: {
@@ -98,7 +99,7 @@ describe('RefresherStack', () => {
     });
   });
 
-  it('runs the function on Node 24 and arm64, with JSON logs in a group of its own', () => {
+  it('runs the function on Node 24 and arm64, with JSON logs in its own log group', () => {
     template.hasResourceProperties('AWS::Lambda::Function', {
       Runtime: 'nodejs24.x',
       Architectures: ['arm64'],
@@ -111,14 +112,14 @@ describe('RefresherStack', () => {
     });
   });
 
-  it('keeps the log for a month, and only as long as the stack', () => {
+  it('keeps the log for a month, and deletes it with the stack', () => {
     template.hasResource('AWS::Logs::LogGroup', {
       Properties: { RetentionInDays: 30 },
       DeletionPolicy: 'Delete',
     });
   });
 
-  it('bounds the retries and the age of an event, on the way to the function and in it', () => {
+  it('limits the retries and the age of an event, in the rule and in Lambda', () => {
     template.hasResourceProperties('AWS::Lambda::EventInvokeConfig', {
       MaximumRetryAttempts: 2,
       MaximumEventAgeInSeconds: 3600,
@@ -143,12 +144,12 @@ describe('RefresherStack', () => {
     ]);
   });
 
-  it('tags the stack and says what it is for', () => {
+  it('tags and describes the stack', () => {
     expect(stack.tags.tagValues()).toEqual({ application: 'runpod-ecr-credential-refresher' });
     expect(stack.templateOptions.description).toContain('fresh with Amazon ECR credentials');
   });
 
-  it('puts the settings beside the code', () => {
+  it('puts the settings file beside the code', () => {
     const fn = template.findResources('AWS::Lambda::Function').RefresherFunction4AAAAD8B;
     const directory = join(
       Stage.of(stack)?.outdir ?? '',
@@ -170,7 +171,7 @@ describe('RefresherStack', () => {
     });
   });
 
-  it('asks for no token and no pull where every target has a role', () => {
+  it('allows no ECR action when every target has a role to assume', () => {
     const registry = {
       type: 'ecr',
       repositories: ['theirs'],
@@ -182,7 +183,7 @@ describe('RefresherStack', () => {
     expect(actions.filter((action) => action.includes(' ecr:'))).toEqual([]);
   });
 
-  it('reads exactly the named secrets of the other kinds, and asks ECR Public only where it is named', () => {
+  it('allows only the named secrets of other registries, and ECR Public only for its targets', () => {
     const stored = (name: string, registry: Json) =>
       targetJson({
         name,
@@ -219,7 +220,7 @@ describe('RefresherStack', () => {
     ]);
   });
 
-  it('names everything in full where account and region are known', () => {
+  it('writes complete ARNs when account and region are known', () => {
     const permissions = permissionsOf(Template.fromStack(stackOf(config(), ENV)));
 
     expect(permissions).toContain(
@@ -233,7 +234,7 @@ describe('RefresherStack', () => {
   it.each([
     ['us-gov-west-1', 'aws-us-gov'],
     ['cn-north-1', 'aws-cn'],
-  ])('stays in the partition of %s', (region, partition) => {
+  ])('uses the partition of %s in every ARN', (region, partition) => {
     expect(permissionsOf(Template.fromStack(stackOf(config(), { ...ENV, region }))).join('\n')).not.toContain(
       'arn:aws:',
     );
@@ -243,12 +244,20 @@ describe('RefresherStack', () => {
   });
 });
 
+describe('the outputs of the stack', () => {
+  it('are exactly those of the contract', () => {
+    const outputs = templateOf().findOutputs('*');
+
+    expect(Object.keys(outputs).sort()).toEqual([...OUTPUT_NAMES].sort());
+  });
+});
+
 describe('DashboardUrl', () => {
   it.each([
     ['eu-west-1', 'https://eu-west-1.console.aws.amazon.com/cloudwatch/'],
     ['cn-north-1', 'https://cn-north-1.console.amazonaws.cn/cloudwatch/'],
     ['us-gov-west-1', 'https://us-gov-west-1.console.amazonaws-us-gov.com/cloudwatch/'],
-  ])('leads to the console of %s', (region, address) => {
+  ])('is in the console of %s', (region, address) => {
     const template = Template.fromStack(stackOf(config(), { account: '123456789012', region }));
 
     expect(JSON.stringify(template.findOutputs('DashboardUrl'))).toContain(address);
@@ -256,7 +265,7 @@ describe('DashboardUrl', () => {
 });
 
 describe('a configuration of 1,000 targets', () => {
-  it('needs no more policies than one target where they share repositories', () => {
+  it('needs no managed policy when the targets share a repository', () => {
     const targets = manyTargets(1000);
 
     const template = templateOf({ targets });
@@ -265,7 +274,7 @@ describe('a configuration of 1,000 targets', () => {
     expect(permissionsOf(template).filter((line) => line.includes('BatchGetImage'))).toHaveLength(1);
   });
 
-  it('may pull each of 1,000 repositories, in policies of the size that IAM takes', () => {
+  it('may pull each of 1,000 repositories, with policies of a length that IAM accepts', () => {
     const targets = manyTargets(1000, (index) => ({
       registry: { type: 'ecr', repositories: [`worker-${index}`] },
     }));
@@ -284,7 +293,7 @@ describe('a configuration of 1,000 targets', () => {
     expect(JSON.stringify(template.toJSON(), null, 1).length).toBeLessThan(1_000_000);
   });
 
-  it('warns of the quota that must be raised first', () => {
+  it('warns of the IAM quota that must be raised before the deployment', () => {
     const targets = manyTargets(1000, (index) => ({
       registry: { type: 'ecr', repositories: [`a-longer-name-of-a-team/worker-${index}`] },
     }));
@@ -295,8 +304,8 @@ describe('a configuration of 1,000 targets', () => {
   });
 
   it.each([
-    ['warns of a first refresh that no run can finish', 1, 'targets share a Runpod API key'],
-    ['does not warn where every few targets have a key of their own', 10, undefined],
+    ['warns when one run cannot refresh all targets of an API key', 1, 'targets share a Runpod API key'],
+    ['does not warn when the targets have several API keys', 10, undefined],
   ])('%s', (_, keys, warning) => {
     const targets = manyTargets(1000, (index) => ({ runpodApiKeySecretName: `runpod/${index % keys}` }));
 
@@ -305,7 +314,7 @@ describe('a configuration of 1,000 targets', () => {
     expect(warnings).toEqual(warning === undefined ? [] : [expect.stringContaining(warning)]);
   });
 
-  it('is refused in one sentence where no role can hold the permissions', () => {
+  it('is refused when one role cannot hold the permissions', () => {
     const targets = manyTargets(1000, (index) => ({
       registry: { type: 'ecr', repositories: [0, 1, 2].map((part) => `worker-${index}-${part}`) },
     }));

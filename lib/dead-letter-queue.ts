@@ -1,11 +1,9 @@
-/** Where events rest that nothing tries any more. */
-
 import { Duration, Validations } from 'aws-cdk-lib';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 
-/** A dead-letter queue: encrypted, TLS only, and kept for 14 days, the longest that SQS keeps anything. */
-export class RestingQueue extends Queue {
+/** A queue for events that are no longer retried: encrypted, TLS only, 14 days of retention (the maximum of SQS). */
+export class DeadLetterQueue extends Queue {
   constructor(scope: Construct, id: string) {
     super(scope, id, {
       encryption: QueueEncryption.SQS_MANAGED,
@@ -14,7 +12,7 @@ export class RestingQueue extends Queue {
     });
     Validations.of(this).acknowledge({
       id: 'Serverless-SQSRedrivePolicy',
-      reason: 'This is a dead-letter queue: what rests here waits for a person, and nothing consumes it.',
+      reason: 'This is a dead-letter queue. Its messages wait for a person, and nothing consumes them.',
     });
   }
 }
