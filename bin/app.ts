@@ -1,4 +1,4 @@
-/** The CDK app: a configuration file becomes one stack. */
+/** The CDK app: creates one stack from a configuration file. */
 
 import { App } from 'aws-cdk-lib';
 import { loadConfig } from '../lib/config/load';
@@ -7,13 +7,13 @@ import { RefresherStack } from '../lib/refresher-stack';
 
 const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region } = process.env;
 
-// Without automatic synthesis an app that failed half-way writes nothing.
+// Automatic synthesis would write an assembly even after an error.
 const app = new App({ autoSynth: false });
 try {
   const config = loadConfig(app.node);
   new RefresherStack(app, config.stackName, {
     config,
-    // Without credentials the CDK CLI gives a region all the same: its default, not where the stack goes.
+    // Without credentials the CDK CLI passes its default region, which may not be the region of the stack.
     env: account && region ? { account, region } : undefined,
   });
   app.synth();

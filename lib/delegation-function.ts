@@ -1,5 +1,3 @@
-/** The function behind the delegations of a stack, with its role and its log. */
-
 import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import {
   Policy,
@@ -14,27 +12,27 @@ import { Construct } from 'constructs';
 import { secretArn } from './execution-role';
 import { delegationCode } from './refresher-code';
 
-/** Long enough for Runpod's rate limit and for the policy to be put back. */
+/** Long enough to wait for Runpod's rate limit and then to undo a change of the repository policy. */
 const TIMEOUT = Duration.minutes(3);
 
-/** A construct id is a contract: there is one such function in a stack. */
+/** Construct id of the only such function in a stack. */
 const ID = 'DelegationFunction';
 
-/** One function for all delegations of a stack. Each delegation brings its own permissions. */
+/** The function that serves all delegations of a stack. Each delegation adds the permissions that it needs. */
 export class DelegationFunction extends Construct {
-  /** The function of this stack, made on first use. */
+  /** Returns the function of the stack, which the first call creates. */
   static of(scope: Construct): DelegationFunction {
     const stack = Stack.of(scope);
-    const known = stack.node.tryFindChild(ID);
-    return known instanceof DelegationFunction ? known : new DelegationFunction(stack, ID);
+    const existing = stack.node.tryFindChild(ID);
+    return existing instanceof DelegationFunction ? existing : new DelegationFunction(stack, ID);
   }
 
   readonly function: LambdaFunction;
   /**
-   * CloudFormation waits this long for an answer. Lambda delivers a request that was not answered twice more, one
-   * and two minutes later.
+   * How long CloudFormation waits for an answer: enough for three attempts. Lambda retries a failed request twice,
+   * after one and two minutes.
    */
-  readonly patience = Duration.minutes(3 * TIMEOUT.toMinutes() + 6);
+  readonly answerTimeout = Duration.minutes(3 * TIMEOUT.toMinutes() + 6);
   readonly #role: Role;
 
   constructor(scope: Construct, id: string) {
@@ -45,7 +43,7 @@ export class DelegationFunction extends Construct {
     });
     this.#role = new Role(this, 'Role', {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
-      description: 'Lets Runpod pull the delegated repositories: changes their policies and nothing else',
+      description: 'Changes the policies of the repositories that Runpod may pull, and nothing else',
     });
     const logs = new Policy(this, 'Logs', {
       roles: [this.#role],
@@ -58,7 +56,7 @@ export class DelegationFunction extends Construct {
       ],
     });
     this.function = new LambdaFunction(this, 'Function', {
-      description: 'Lets Runpod pull repositories by their policy, and takes that back',
+      description: 'Lets Runpod pull ECR repositories by their repository policy, and undoes that',
       code: delegationCode(this),
       handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
@@ -75,9 +73,11 @@ export class DelegationFunction extends Construct {
   }
 
   /**
-   * Allows the function to change the policy of one repository. A policy for each, so that a delegation which is
-   * removed keeps its permissions until it has taken everything back: CloudFormation changes what stays before it
-   * deletes what goes.
+   * Allows the function to change the policy of one repository.
+   *
+   * Each repository has an IAM policy of its own, so that a removed delegation keeps its permissions until the
+   * function has undone it. One shared policy would lose them first: CloudFormation updates resources before it
+   * deletes others.
    */
   allowRepository(scope: Construct, id: string, repositoryArn: string): Policy {
     return this.#allow(scope, id, 'ChangeRepositoryPolicy', {
@@ -86,10 +86,14 @@ export class DelegationFunction extends Construct {
     });
   }
 
-  /** Allows it to read a key, once for all delegations with that key: the policies of a role have 10,240 characters. */
+  /**
+   * Allows the function to read a Runpod API key.
+   *
+   * Delegations with the same key share one policy, because the inline policies of a role hold 10,240 characters.
+   */
   allowKey(id: string, secretName: string): Policy {
-    const known = this.node.tryFindChild(id);
-    if (known instanceof Policy) return known;
+    const existing = this.node.tryFindChild(id);
+    if (existing instanceof Policy) return existing;
     return this.#allow(this, id, 'ReadRunpodApiKey', {
       actions: ['secretsmanager:GetSecretValue'],
       resources: [secretArn(this, secretName)],
@@ -108,12 +112,12 @@ export class DelegationFunction extends Construct {
       {
         id: 'Serverless-LambdaTracing',
         reason:
-          'It runs when a delegation is deployed or removed and at no other time, and its log has every outcome.',
+          'The function runs only when a delegation is deployed or removed, and its log has every outcome.',
       },
       {
         id: 'Serverless-LambdaDLQ',
         reason:
-          'CloudFormation waits for the answer to each request and fails the deployment without one, so no request is lost unseen.',
+          'CloudFormation waits for the answer to each request and fails the deployment without one, so no lost request goes unnoticed.',
       },
     );
   }

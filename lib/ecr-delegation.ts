@@ -1,5 +1,3 @@
-/** Pulls without any password: Runpod may pull a repository because the repository's own policy says so. */
-
 import { createHash } from 'node:crypto';
 import { CustomResource, Stack, Token } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
@@ -13,29 +11,51 @@ import { DelegationFunction } from './delegation-function';
 
 /** Properties of `RunpodEcrDelegation`. */
 export interface RunpodEcrDelegationProps {
-  /** Name of the ECR repository, in the account of the stack. */
+  /** Name of the ECR repository, which is in the account of the stack. */
   readonly repository: string;
-  /** @default - the region of the stack */
+  /**
+   * Region of the repository.
+   * @default - the region of the stack
+   */
   readonly region?: string | undefined;
-  /** Name of the delegation at Runpod, given when it is registered. @default - none */
+  /**
+   * Name that the delegation gets at Runpod when it is registered.
+   * @default - no name
+   */
   readonly name?: string | undefined;
   /** Secrets Manager name or ARN of the Runpod API key. */
   readonly runpodApiKeySecretName: string;
-  /** The roles with which Runpod pulls. @default - the ones in Runpod's guide */
+  /**
+   * ARNs of the roles with which Runpod pulls.
+   * @default - the roles in Runpod's guide "Use private AWS ECR images"
+   */
   readonly principalArns?: readonly string[];
-  /** @default 'https://api.runpod.io/v2' */
+  /**
+   * Base address of Runpod's REST API v2.
+   * @default 'https://api.runpod.io/v2'
+   */
   readonly restV2Url?: string;
 }
 
 /**
- * Lets Runpod pull one repository: adds one statement to the repository's policy, registers the repository with
- * Runpod, and takes both back when it is removed. Other statements of the policy stay as they are.
+ * Lets Runpod pull one ECR repository without a password.
+ *
+ * The deployment adds one statement to the repository policy and registers the repository at Runpod. The removal
+ * undoes both. Other statements of the policy stay as they are.
+ *
+ * @example
+ * new RunpodEcrDelegation(stack, 'Delegation', {
+ *   repository: 'team/worker',
+ *   runpodApiKeySecretName: 'runpod/api-key',
+ * });
  */
 export class RunpodEcrDelegation extends Construct {
+  /** ARN of the repository. */
   readonly repositoryArn: string;
-  /** Id of the delegation at Runpod, known once it is deployed. */
+  /** Id of the delegation at Runpod: a token that is resolved when the stack is deployed. */
   readonly delegationId: string;
 
+  /** @throws ConfigError when neither `region` nor the region of the stack is known at synth */
   constructor(scope: Construct, id: string, props: RunpodEcrDelegationProps) {
     super(scope, id);
     const stack = Stack.of(this);
@@ -55,20 +75,21 @@ export class RunpodEcrDelegation extends Construct {
     };
     if (Token.isUnresolved(region)) {
       throw new ConfigError(
-        `The delegation of ${repository} needs a region: its own, or that of the stack (env).`,
+        `The delegation of ${repository} needs a region: give it one, or give the stack one (env).`,
       );
     }
-    // Another repository or key makes other resources, so that the old permissions outlive the old delegation.
-    const place = [region, repository];
-    const provider = DelegationFunction.of(this);
+    // The ids follow the repository and the key. A change of either creates new resources, and the old delegation
+    // keeps its permissions until CloudFormation has deleted it.
+    const repositoryHash = hashOf(region, repository);
+    const handler = DelegationFunction.of(this);
     const permissions = [
-      provider.allowRepository(this, `Permissions${hashOf(...place)}`, this.repositoryArn),
-      provider.allowKey(`Key${hashOf(runpodApiKeySecretName)}`, runpodApiKeySecretName),
+      handler.allowRepository(this, `Permissions${repositoryHash}`, this.repositoryArn),
+      handler.allowKey(`Key${hashOf(runpodApiKeySecretName)}`, runpodApiKeySecretName),
     ];
-    const resource = new CustomResource(this, `Resource${hashOf(...place)}`, {
+    const resource = new CustomResource(this, `Resource${repositoryHash}`, {
       resourceType: DELEGATION_RESOURCE_TYPE,
-      serviceToken: provider.function.functionArn,
-      serviceTimeout: provider.patience,
+      serviceToken: handler.function.functionArn,
+      serviceTimeout: handler.answerTimeout,
       properties: { ...properties },
     });
     resource.node.addDependency(...permissions);

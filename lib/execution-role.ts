@@ -1,48 +1,48 @@
-/**
- * What the function may do. This is the security boundary of the whole system: whoever holds the credential that
- * is handed to Runpod can do in ECR what this role can do.
- */
-
 import { Annotations, ArnFormat, Stack, Validations } from 'aws-cdk-lib';
 import { ManagedPolicy, Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import type { EcrRegistry, RefresherSettings, Registry } from '../lambda/core/model';
 import { ConfigError } from './config/mistakes';
-import { type Permission, type PolicyRoom, packPermissions } from './policy-packing';
+import { type Permission, type PolicyLimits, packPermissions } from './policy-packing';
 
 /** Properties of `ExecutionRole`. */
 export interface ExecutionRoleProps {
-  /** What the function is told: its secrets, repositories and roles are the ones it may use. */
+  /** The function's settings. It may use the secrets, repositories and roles that they name. */
   readonly settings: RefresherSettings;
-  /** The only log group it may write to. */
+  /** The only log group that the function may write to. */
   readonly logGroup: ILogGroup;
 }
 
 /**
- * A role's inline policies hold 10,240 characters together and a managed policy 6,144 (IAM quotas). Some inline
- * room stays free for what other constructs grant the role.
+ * The first policy is an inline one. IAM allows 10,240 characters for all inline policies of a role together, and
+ * 6,144 for a managed policy (IAM quotas). Some inline characters stay free for other constructs' policies.
  */
-const ROOM: PolicyRoom = { first: 9_000, further: 6_100 };
+const POLICY_LIMITS: PolicyLimits = { first: 9_000, further: 6_100 };
 
-/** Managed policies that a role can have: without a quota increase, and at all (IAM quotas). */
-const ATTACHABLE = { byDefault: 10, atMost: 20 } as const;
+/** Number of managed policies that IAM attaches to a role: by default, and after a quota increase (IAM quotas). */
+const MANAGED_POLICY_QUOTA = { default: 10, maximum: 20 } as const;
 
-/** The function's own role: statement by statement, nothing of AWS's ready-made policies. */
+/**
+ * The role of the refresher's function, and the security boundary of the system.
+ *
+ * The ECR credential at Runpod has the rights of this role, so it may pull only the configured repositories. It has
+ * no policies that AWS manages.
+ */
 export class ExecutionRole extends Role {
-  /** @throws ConfigError when the configuration names more resources than a role's policies can hold */
+  /** @throws ConfigError when the settings name more resources than the policies of one role can hold */
   constructor(scope: Construct, id: string, props: ExecutionRoleProps) {
     super(scope, id, {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
       description: 'Refreshes Runpod registry auths: pulls the configured repositories and nothing else',
     });
-    const [inline = [], ...overflow] = packPermissions(permissions(this, props), ROOM);
+    const [inline = [], ...overflow] = packPermissions(permissions(this, props), POLICY_LIMITS);
     this.#checkQuota(overflow.length);
     this.attachInlinePolicy(new Policy(this, 'Permissions', { statements: inline.map(statement) }));
     for (const [index, more] of overflow.entries()) {
       this.addManagedPolicy(
         new ManagedPolicy(this, `MorePermissions${index + 1}`, {
-          description: `What did not fit into the inline policy, part ${index + 1}`,
+          description: `Permissions that do not fit into the inline policy, part ${index + 1}`,
           statements: more.map(statement),
         }),
       );
@@ -50,20 +50,20 @@ export class ExecutionRole extends Role {
     Validations.of(this).acknowledge({
       id: 'AwsSolutions-IAM5[Resource::*]',
       reason:
-        'ecr:GetAuthorizationToken, and for ECR Public ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken, know no resource (Service Authorization Reference). What the token may pull is decided by the statement PullRepositories, which names each repository.',
+        'ecr:GetAuthorizationToken, ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken support no resource-level permissions (Service Authorization Reference). The statement PullRepositories names each repository that the token can pull.',
     });
   }
 
   #checkQuota(policies: number): void {
-    if (policies > ATTACHABLE.atMost) {
+    if (policies > MANAGED_POLICY_QUOTA.maximum) {
       throw new ConfigError(
-        `The targets name more repositories, secrets and roles than one role can be allowed: they need ${policies} managed policies, and IAM attaches at most ${ATTACHABLE.atMost} to a role. Divide the targets among several configurations, each with its own stackName.`,
+        `The targets name more repositories, secrets and roles than one IAM role can hold: they need ${policies} managed policies, and IAM attaches at most ${MANAGED_POLICY_QUOTA.maximum} to a role. Divide the targets among several configurations, each with its own stackName.`,
       );
     }
-    if (policies > ATTACHABLE.byDefault) {
+    if (policies > MANAGED_POLICY_QUOTA.default) {
       Annotations.of(this).addWarningV2(
         'runpod-ecr-credential-refresher:managedPolicyQuota',
-        `The targets need ${policies} managed policies on the function's role. IAM attaches ${ATTACHABLE.byDefault} unless the quota "Managed policies per role" was raised.`,
+        `The targets need ${policies} managed policies on the function's role. IAM attaches ${MANAGED_POLICY_QUOTA.default} unless the quota "Managed policies per role" is raised.`,
       );
     }
   }
@@ -114,7 +114,14 @@ function permissions(scope: Construct, { settings, logGroup }: ExecutionRoleProp
   ];
 }
 
-/** A secret as a policy names it: Secrets Manager puts a hyphen and six characters behind the name that a person gave. */
+/**
+ * Returns the ARN of a secret for a policy.
+ *
+ * Secrets Manager appends a hyphen and six random characters to a secret's name, so the ARN of a name ends in six
+ * wildcards of one character each.
+ *
+ * @param nameOrArn - an ARN is returned as it is
+ */
 export function secretArn(scope: Construct, nameOrArn: string): string {
   if (nameOrArn.startsWith('arn:')) return nameOrArn;
   return Stack.of(scope).formatArn({

@@ -1,30 +1,31 @@
-/** Fits permissions into the sizes that IAM allows. */
-
 import { StringConcat, Tokenization } from 'aws-cdk-lib';
 
-/** One statement: these actions, on exactly these resources. */
+/** An IAM statement that allows actions on resources. Without resources it is left out. */
 export interface Permission {
   readonly sid: string;
   readonly actions: readonly string[];
   readonly resources: readonly string[];
 }
 
-/** Characters that each policy may have, white space not counted: the first one, and every further one. */
-export interface PolicyRoom {
+/** Maximum length of policies in characters. IAM does not count white space. */
+export interface PolicyLimits {
+  /** Of the first policy. */
   readonly first: number;
+  /** Of every other policy. */
   readonly further: number;
 }
 
 /**
- * Spreads permissions over policies in the given order. A permission whose resources do not fit is continued in
- * the next policy under the same `Sid`; a resource named twice is kept once. A single resource is never too long
- * for a policy: ARNs are.
+ * Divides permissions among policies, in the given order.
  *
- * @returns one list of permissions per policy
+ * A permission whose resources do not fit continues in the next policy under the same `Sid`. Duplicate resources
+ * are removed. A single resource is assumed to fit into a policy, as every ARN does.
+ *
+ * @returns one list of permissions for each policy, at least one
  */
-export function packPermissions(permissions: readonly Permission[], room: PolicyRoom): Permission[][] {
+export function packPermissions(permissions: readonly Permission[], limits: PolicyLimits): Permission[][] {
   const policies: Permission[][] = [[]];
-  let left = room.first;
+  let left = limits.first;
   for (const { sid, actions, resources } of permissions) {
     let fitting: string[] = [];
     const close = () => {
@@ -37,7 +38,7 @@ export function packPermissions(permissions: readonly Permission[], room: Policy
       if (size + (fitting.length === 0 ? frame : 0) > left) {
         close();
         policies.push([]);
-        left = room.further;
+        left = limits.further;
       }
       left -= size + (fitting.length === 0 ? frame : 0);
       fitting.push(resource);
@@ -47,15 +48,15 @@ export function packPermissions(permissions: readonly Permission[], room: Policy
   return policies;
 }
 
-/** A statement without resources, as IAM counts it, and the comma behind it. */
+/** Returns the length of a statement without resources, with the comma that follows it. */
 function frameSize(sid: string, actions: readonly string[]): number {
   return JSON.stringify({ Sid: sid, Effect: 'Allow', Action: actions, Resource: [] }).length + 1;
 }
 
-/** The longest of partition, account and region that a token can stand for: `ap-southeast-1`. */
+/** Length of the longest partition, account or region that a token can become: `ap-southeast-1`. */
 const TOKEN_LENGTH = 14;
 
-/** A resource with its quotes and comma. */
+/** Returns the length of a resource with its quotes and comma. */
 function resourceSize(resource: string): number {
   const written = Tokenization.reverseString(resource).mapTokens({
     mapToken: () => 'x'.repeat(TOKEN_LENGTH),

@@ -1,5 +1,3 @@
-/** Makes the functions' assets: one ES module, its source map, and for the refresher the settings beside it. */
-
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Names, Stage } from 'aws-cdk-lib';
@@ -16,33 +14,41 @@ const DELEGATION_ENTRY = join(PROJECT_ROOT, 'lambda/delegate-repository/index.ts
 const REPLACEMENTS = join(PROJECT_ROOT, 'lambda/core/bundle');
 const LEFT_OUT = join(REPLACEMENTS, 'left-out.ts');
 
-/** What every bundle has in place of a package, so that no cold start pays for what Lambda has no use for (docs/decisions/0006). */
+/** Replacements for modules that a Lambda function does not need. They shorten the cold start (docs/decisions/0006). */
 const REPLACED: Readonly<Record<string, string>> = {
   '@aws-sdk/credential-provider-node': join(REPLACEMENTS, 'environment-credentials.ts'),
   '@smithy/core/event-streams': LEFT_OUT,
   'node:process': join(REPLACEMENTS, 'global-process.ts'),
 };
 
-/** Packages that some registries need. A bundle has those of the registries in its settings. */
+/** Packages that only some registries need. A bundle contains those of the registries in its settings. */
 const NEEDED_BY: Readonly<Record<string, (registry: Registry) => boolean>> = {
   '@aws-sdk/client-ecr': ({ type }) => type === 'ecr',
   '@aws-sdk/client-ecr-public': ({ type }) => type === 'ecr-public',
   '@aws-sdk/credential-providers': (registry) => registry.type === 'ecr' && registry.roleArn !== undefined,
 };
 
-/** Node loads its web streams when these are looked at; the SDK does, to find that a body is neither. */
-const NEVER_USED = { ReadableStream: 'undefined', Blob: 'undefined' };
+/**
+ * Globals that the bundle sees as undefined. The SDK reads them to check the type of a body, which is never one of
+ * them here, and the first read makes Node load its web streams.
+ */
+const UNDEFINED_GLOBALS = { ReadableStream: 'undefined', Blob: 'undefined' };
 
-/** A CommonJS dependency that calls `require` needs one; an ES module has none of its own. */
+/** Defines `require`, which an ES module does not have, for CommonJS dependencies that call it. */
 const REQUIRE_BANNER = "import{createRequire}from'node:module';const require=createRequire(import.meta.url);";
+/** Text that esbuild puts into a bundle that calls `require`. */
 const REQUIRE_IS_CALLED = 'Dynamic require of';
 
-/** The refresher's code as an asset, bundled inside the assembly that is being synthesised. */
+/**
+ * Returns the refresher's code with its settings as an asset.
+ *
+ * The bundle is written into the cloud assembly that is being synthesised.
+ */
 export function refresherCode(scope: Construct, settings: RefresherSettings): Code {
   return bundledCode(scope, (directory) => bundleFunction(directory, settings));
 }
 
-/** The code that delegates repositories, in the same way. Its settings come with each request. */
+/** Returns the delegation function's code as an asset. It has no settings: each request carries its own. */
 export function delegationCode(scope: Construct): Code {
   return bundledCode(scope, (directory) => bundleFunction(directory, undefined, DELEGATION_ENTRY));
 }
@@ -54,12 +60,16 @@ function bundledCode(scope: Construct, bundle: (directory: string) => void): Cod
 }
 
 /**
- * Bundles a function into a directory: `index.mjs`, `index.mjs.map` and the settings file. The same sources and
- * settings give the same bytes on every machine, so that the asset's hash changes only when the function does.
+ * Bundles a function into a directory: `index.mjs`, `index.mjs.map` and the settings file.
  *
- * @param settings - undefined for a function that reads none: no file then
+ * The same sources and settings give the same bytes on every machine, so the asset's hash changes only when the
+ * function changes.
+ *
+ * @param directory - created when it does not exist
+ * @param settings - undefined for a function without a settings file
  * @param entry - the module that exports `handler`; by default the refresher's
- * @returns esbuild's account of what went into the bundle
+ * @returns esbuild's metafile, which lists the inputs of the bundle
+ * @throws BuildFailure of esbuild when the sources cannot be bundled
  */
 export function bundleFunction(
   directory: string,
@@ -97,7 +107,7 @@ function build(entry: string, directory: string, alias: Record<string, string>, 
     target: 'node20',
     mainFields: ['module', 'main'],
     alias,
-    define: NEVER_USED,
+    define: UNDEFINED_GLOBALS,
     minify: true,
     legalComments: 'none',
     sourcemap: 'linked',

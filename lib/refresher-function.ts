@@ -1,5 +1,3 @@
-/** The function that refreshes, with its role and its log. */
-
 import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { Architecture, Function as LambdaFunction, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -10,22 +8,20 @@ import { refresherCode } from './refresher-code';
 
 /** Properties of `RefresherFunction`. */
 export interface RefresherFunctionProps {
-  /** Written beside the function's code: a function's environment holds only 4 KB. */
+  /** Written as a file beside the function's code, because a function's environment holds only 4 KB. */
   readonly settings: RefresherSettings;
 }
 
-/** How long one run may last. */
 const TIMEOUT = Duration.minutes(5);
 
-/** The refresher: one function, its own role, its own log group. */
+/** The function that refreshes the credentials, with its role and its log group. */
 export class RefresherFunction extends Construct {
-  /** The function itself. */
   readonly function: LambdaFunction;
-  /** What the function may do. */
+  /** Role of the function. */
   readonly role: ExecutionRole;
-  /** How long one run may last. */
+  /** Timeout of the function: the maximum duration of one run. */
   readonly timeout = TIMEOUT;
-  /** Everything that the function logs, as JSON, kept for a month. */
+  /** The function's log: JSON lines, kept for a month. */
   readonly logGroup: LogGroup;
 
   constructor(scope: Construct, id: string, { settings }: RefresherFunctionProps) {
@@ -35,9 +31,9 @@ export class RefresherFunction extends Construct {
       removalPolicy: RemovalPolicy.DESTROY,
     });
     this.role = new ExecutionRole(this, 'Role', { settings, logGroup: this.logGroup });
-    // No reserved concurrency: overlapping runs are harmless, and a new account has none to reserve.
+    // No concurrency is reserved: overlapping runs are harmless, and a new account has none to reserve.
     this.function = new LambdaFunction(this, 'Function', {
-      description: 'Writes fresh ECR credentials over the registry auths at Runpod',
+      description: 'Writes fresh registry credentials to the registry auths at Runpod',
       code: refresherCode(this, settings),
       handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
@@ -56,12 +52,12 @@ export class RefresherFunction extends Construct {
       {
         id: 'Serverless-LambdaTracing',
         reason:
-          'One function without callers or callees of its own: its log has every step with its duration. Tracing would add a permission on every resource to the role that the credential speaks for.',
+          'The function calls no other function, and its log has every step with its duration. Tracing would need a permission on every resource, and the credential at Runpod has the rights of this role.',
       },
       {
         id: 'Serverless-LambdaDLQ',
         reason:
-          'A failed invocation goes to the on-failure destination, which unlike a dead-letter queue of the function also tells why it failed.',
+          'A failed invocation goes to the on-failure destination. Unlike a dead-letter queue of the function, it also receives the error.',
       },
     );
   }

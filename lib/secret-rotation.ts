@@ -1,5 +1,3 @@
-/** What makes a changed secret reach Runpod at once rather than by the schedule. */
-
 import { Annotations, Stack } from 'aws-cdk-lib';
 import { type EventPattern, Rule } from 'aws-cdk-lib/aws-events';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
@@ -13,33 +11,34 @@ import { secretArn } from './execution-role';
 /** Properties of `SecretRotation`. */
 export interface SecretRotationProps {
   readonly function: IFunction;
-  /** Secrets Manager names or ARNs; one that is named twice is watched once. */
+  /** Secrets Manager names or ARNs. Duplicates are ignored. */
   readonly secrets: readonly string[];
-  /** Keeps the events that could not be handed to the function. */
+  /** Receives the events that could not be delivered to the function. */
   readonly undeliveredQueue: IQueue;
 }
 
-/** Length of an event pattern (EventBridge quotas). */
-const MAX_PATTERN = 2_048;
+/** Maximum length of an event pattern, in characters (EventBridge quotas). */
+const MAX_PATTERN_LENGTH = 2_048;
 
-/** Each rule takes some room in the function's own policy, which holds 20 KB (Lambda quotas). */
+/** Each rule adds a statement to the function's resource policy, which holds 20 KB (Lambda quotas). */
 const MAX_RULES = 20;
 
-/** As long as what stands before a secret's name in an ARN can be. */
-const LONGEST_ARN = 'arn:aws-us-gov:secretsmanager:ap-southeast-1:123456789012:secret:';
+/** The longest text that can stand before the secret's name in an ARN. */
+const LONGEST_ARN_PREFIX = 'arn:aws-us-gov:secretsmanager:ap-southeast-1:123456789012:secret:';
 
 /**
- * Invokes the function when a secret has a new current value. Secrets Manager says so itself; CloudTrail says it
- * again where the account has a trail, for places in which Secrets Manager does not. The second run repeats the
- * first and changes nothing.
+ * Invokes the function when a secret has a new current value, so that the change does not wait for the schedule.
+ *
+ * Secrets Manager sends an event of its own. In places where it does not, the event of CloudTrail takes its place,
+ * provided that the account has a trail. When both arrive, the second run repeats the first, which is harmless.
  */
 export class SecretRotation extends Construct {
   readonly rules: readonly Rule[];
 
   constructor(scope: Construct, id: string, props: SecretRotationProps) {
     super(scope, id);
-    const groups = groupByPatternSize([...new Set(props.secrets.map(nameOf))]);
-    // Imported, so that no rule adds a statement of its own: the queue's policy holds 20 of them, and 8 KB.
+    const groups = groupByPatternLength([...new Set(props.secrets.map(nameOf))]);
+    // The queue is imported so that rules add no statements to its policy, which holds only 20 of them in 8 KB.
     const queue = Queue.fromQueueArn(this, 'Undelivered', props.undeliveredQueue.queueArn);
     const target = ruleTarget(props.function, queue);
     const arns = new Map(props.secrets.map((secret) => [nameOf(secret), arnPrefixOf(this, secret)]));
@@ -64,13 +63,13 @@ export class SecretRotation extends Construct {
       const unwatched = groups.slice(MAX_RULES).flat().length;
       Annotations.of(this).addWarningV2(
         'runpod-ecr-credential-refresher:unwatchedSecrets',
-        `${unwatched} secrets are more than ${MAX_RULES} rules can watch. A change of theirs reaches Runpod by the schedule.`,
+        `${unwatched} secrets are more than ${MAX_RULES} rules can watch. Changes of these secrets reach Runpod with the next scheduled run.`,
       );
     }
   }
 }
 
-/** Every secret that a run reads. */
+/** Returns the names or ARNs of all secrets that a run reads, possibly with duplicates. */
 export function secretsOf({ targets }: RefresherSettings): string[] {
   return targets.flatMap(({ runpodApiKeySecretName, registry }) => [
     runpodApiKeySecretName,
@@ -80,13 +79,15 @@ export function secretsOf({ targets }: RefresherSettings): string[] {
 
 interface WatchedSecret {
   readonly name: string;
-  /** An ARN up to the six characters that Secrets Manager puts behind the name. */
+  /** The ARN without the hyphen and six characters that Secrets Manager appends to the name. */
   readonly arnPrefix: string;
 }
 
 /**
- * A request may name a secret by its name, its ARN, or its ARN without the six characters. A prefix also fits a
- * longer name, whose change then makes a run that changes nothing.
+ * Returns a pattern for both kinds of event.
+ *
+ * An API call can name a secret by its name, its ARN, or its ARN without the six characters at the end. A prefix
+ * also matches longer names. Such a match starts a run that changes nothing.
  */
 function patternOf(secrets: readonly WatchedSecret[]): EventPattern {
   const names = secrets.map(({ name }) => name);
@@ -108,20 +109,21 @@ function patternOf(secrets: readonly WatchedSecret[]): EventPattern {
   };
 }
 
-function groupByPatternSize(names: readonly string[]): string[][] {
+/** Divides the names, in order, into groups whose patterns are short enough for one rule each. */
+function groupByPatternLength(names: readonly string[]): string[][] {
   const groups: string[][] = [];
   for (const name of names) {
     const group = groups.at(-1);
-    if (group && patternSize([...group, name]) <= MAX_PATTERN) group.push(name);
+    if (group && patternLength([...group, name]) <= MAX_PATTERN_LENGTH) group.push(name);
     else groups.push([name]);
   }
   return groups;
 }
 
-/** Before the deployment nobody knows the length of region and account, so this is the longest that it can be. */
-function patternSize(names: readonly string[]): number {
+/** Returns the longest that a pattern can become: at synth, region and account may not be known. */
+function patternLength(names: readonly string[]): number {
   const { detailType, ...pattern } = patternOf(
-    names.map((name) => ({ name, arnPrefix: `${LONGEST_ARN}${name}` })),
+    names.map((name) => ({ name, arnPrefix: `${LONGEST_ARN_PREFIX}${name}` })),
   );
   return JSON.stringify({ ...pattern, 'detail-type': detailType }).length;
 }

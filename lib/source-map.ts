@@ -1,9 +1,7 @@
-/** Cuts a bundle's source map to the project's own sources. */
-
 import { relative, resolve, sep } from 'node:path';
 import { decode, encode, type SourceMapSegment } from '@jridgewell/sourcemap-codec';
 
-/** The fields of a version 3 source map that esbuild writes. */
+/** The fields of a source map of version 3 that esbuild writes. */
 export interface SourceMap {
   readonly version: number;
   readonly sources: readonly string[];
@@ -12,10 +10,11 @@ export interface SourceMap {
 }
 
 /**
- * Keeps the mappings of the project's own sources, under paths relative to its root, and drops those of
- * dependencies: they are nine tenths of the map, and the runtime parses all of it for the first stack trace.
+ * Returns a source map without the mappings of dependencies, and with paths relative to the project's root.
  *
- * @param directory - where the map stands; its `sources` are relative to it
+ * Dependencies make up nine tenths of the map, and the runtime parses all of it for the first stack trace.
+ *
+ * @param directory - folder of the map, to which its `sources` are relative
  * @param root - the project's root
  */
 export function cutSourceMap(map: SourceMap, directory: string, root: string): SourceMap {
@@ -36,23 +35,26 @@ function cutLine(
   const kept: SourceMapSegment[] = [];
   for (const segment of line) {
     if (segment.length > 1 && isOwn(segment[1] ?? -1)) kept.push(renumber(segment, sources, names));
-    else if (endsMapping(kept)) kept.push([segment[0]]);
+    else if (needsEnd(kept)) kept.push([segment[0]]);
   }
   return kept;
 }
 
-/** Without an end, what follows in the same (minified, endless) line would count as the last own source. */
-function endsMapping(kept: readonly SourceMapSegment[]): boolean {
+/**
+ * Whether the code of a dependency that follows needs a segment that ends the last own mapping. Without that segment
+ * it would be mapped to the last own source, because a minified bundle is one long line.
+ */
+function needsEnd(kept: readonly SourceMapSegment[]): boolean {
   return (kept.at(-1)?.length ?? 1) > 1;
 }
 
 function renumber(segment: SourceMapSegment, sources: Renumbering, names: Renumbering): SourceMapSegment {
   const [column, source = 0, line = 0, sourceColumn = 0, name] = segment;
-  const place = [column, sources.indexOf(source), line, sourceColumn] as const;
-  return name === undefined ? [...place] : [...place, names.indexOf(name)];
+  const position = [column, sources.indexOf(source), line, sourceColumn] as const;
+  return name === undefined ? [...position] : [...position, names.indexOf(name)];
 }
 
-/** The entries of a list that are used, numbered in the order of their first use. */
+/** Collects the used entries of a list and numbers them in the order of their first use. */
 class Renumbering {
   readonly kept: string[] = [];
   readonly #all: readonly string[];

@@ -6,19 +6,19 @@ import { join } from 'node:path';
 const ROOT = join(__dirname, '../..');
 const EXAMPLE = { CDK_CONTEXT_JSON: JSON.stringify({ config: 'refresher.config.example.json' }) };
 
-/** What a process did. */
+/** The result of a process. */
 interface Run {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
-  /** The environment of the synthesised stack; absent where nothing was synthesised. */
+  /** The environment of the synthesised stack; undefined when nothing was synthesised. */
   readonly environment: string | undefined;
 }
 
 describe('bin/app.ts', () => {
   let directory: string;
   let badFile: string;
-  let runs: { anywhere: Run; somewhere: Run; bad: Run };
+  let runs: { unknownAccount: Run; knownAccount: Run; bad: Run };
 
   beforeAll(async () => {
     directory = mkdtempSync(join(tmpdir(), 'app-'));
@@ -28,20 +28,20 @@ describe('bin/app.ts', () => {
       '{"targets": [{"name": "prod", "registry": {"type": "ecr", "region": "mars", "repositories": ["worker"]}}]}',
     );
     const account = { CDK_DEFAULT_ACCOUNT: '123456789012', CDK_DEFAULT_REGION: 'eu-west-1' };
-    const [anywhere, somewhere, bad] = await Promise.all([
-      runApp(join(directory, 'anywhere'), EXAMPLE),
-      runApp(join(directory, 'somewhere'), { ...EXAMPLE, ...account }),
+    const [unknownAccount, knownAccount, bad] = await Promise.all([
+      runApp(join(directory, 'unknownAccount'), EXAMPLE),
+      runApp(join(directory, 'knownAccount'), { ...EXAMPLE, ...account }),
       runApp(join(directory, 'bad'), { CDK_CONTEXT_JSON: JSON.stringify({ config: badFile }) }),
     ]);
-    runs = { anywhere, somewhere, bad };
+    runs = { unknownAccount, knownAccount, bad };
   });
 
   afterAll(() => {
     rmSync(directory, { recursive: true });
   });
 
-  it('synthesises the example for any account where none is known, and says nothing', () => {
-    expect(runs.anywhere).toEqual({
+  it('synthesises the example without an environment when no account is known, and prints nothing', () => {
+    expect(runs.unknownAccount).toEqual({
       code: 0,
       stdout: '',
       stderr: '',
@@ -50,10 +50,10 @@ describe('bin/app.ts', () => {
   });
 
   it('synthesises for the account and region that the CDK CLI found', () => {
-    expect(runs.somewhere.environment).toBe('aws://123456789012/eu-west-1');
+    expect(runs.knownAccount.environment).toBe('aws://123456789012/eu-west-1');
   });
 
-  it('answers a bad configuration with one message, without stack trace and without assembly', () => {
+  it('prints one message for an invalid configuration, and writes no stack trace and no assembly', () => {
     expect(runs.bad).toEqual({
       code: 1,
       stdout: '',

@@ -18,7 +18,7 @@ describe('RunpodEcrDelegation', () => {
   const plain = templateOf({});
   const template = templateOf({ delegations });
 
-  it('adds exactly these permissions', () => {
+  it('adds exactly these permissions to the stack', () => {
     const added = permissionsOf(template).filter((line) => !permissionsOf(plain).includes(line));
 
     const policyActions = ['DeleteRepositoryPolicy', 'GetRepositoryPolicy', 'SetRepositoryPolicy'];
@@ -36,7 +36,7 @@ describe('RunpodEcrDelegation', () => {
     expect(permissionsOf(template).filter((line) => line.endsWith(':runpod/api-key-??????'))).toHaveLength(2);
   });
 
-  it('has a role of its own, which only Lambda may take, and leaves the refresher’s alone', () => {
+  it('creates a role that only Lambda may assume, and does not change the refresher’s role', () => {
     const rolesOf = (one: Template) => Object.keys(one.findResources('AWS::IAM::Role'));
     const added = rolesOf(template).filter((role) => !rolesOf(plain).includes(role));
 
@@ -53,7 +53,7 @@ describe('RunpodEcrDelegation', () => {
     }
   });
 
-  it('is told the repository, the principals, the key and the API', () => {
+  it('passes the repository, the principals, the API key’s secret and the API to the function', () => {
     template.hasResourceProperties(RESOURCE, {
       ServiceToken: { 'Fn::GetAtt': [Match.stringLikeRegexp('^DelegationFunction'), 'Arn'] },
       ServiceTimeout: '900',
@@ -69,7 +69,7 @@ describe('RunpodEcrDelegation', () => {
     template.resourceCountIs(RESOURCE, 2);
   });
 
-  it('runs one function for all, on Node 24 and arm64, with JSON logs kept for a month', () => {
+  it('uses one function for all delegations, on Node 24 and arm64, with JSON logs', () => {
     const functions = Object.entries(template.findResources('AWS::Lambda::Function'));
 
     expect(functions.filter(([id]) => id.startsWith('DelegationFunction'))).toEqual([
@@ -88,7 +88,7 @@ describe('RunpodEcrDelegation', () => {
     ]);
   });
 
-  it('keeps its permissions until it has taken everything back', () => {
+  it('keeps the permissions of a delegation until the delegation is undone', () => {
     for (const { DependsOn, Properties } of Object.values(template.findResources(RESOURCE))) {
       const policies = template.findResources('AWS::IAM::Policy');
       const covering = Object.keys(policies).filter((id) =>
@@ -100,7 +100,7 @@ describe('RunpodEcrDelegation', () => {
     }
   });
 
-  it('gets other resources for another repository, and another policy for another key', () => {
+  it('creates new resources for another repository, and a new policy for another API key', () => {
     const ids = (props: { repository: string; runpodApiKeySecretName: string }) => {
       const stack = new Stack(new App(), 'Stack', { env: ENV });
       new RunpodEcrDelegation(stack, 'Delegation', props);
@@ -119,14 +119,14 @@ describe('RunpodEcrDelegation', () => {
     expect(otherKey.policies).not.toEqual(before.policies);
   });
 
-  it('does not move when the region of the stack is written out', () => {
+  it('keeps its resource when the configuration names the region of the stack', () => {
     const here = templateOf({ delegations: [{ repository: 'my-app' }] });
-    const written = templateOf({ delegations: [{ repository: 'my-app', region: 'eu-west-1' }] });
+    const named = templateOf({ delegations: [{ repository: 'my-app', region: 'eu-west-1' }] });
 
-    expect(Object.keys(written.findResources(RESOURCE))).toEqual(Object.keys(here.findResources(RESOURCE)));
+    expect(Object.keys(named.findResources(RESOURCE))).toEqual(Object.keys(here.findResources(RESOURCE)));
   });
 
-  it('has room in its role for as many as there may be, each with a key of its own', () => {
+  it('fits the maximum number of delegations into one role, each with its own API key', () => {
     const many = Array.from({ length: 20 }, (_, index) => ({
       repository: `a-team-with-a-name/and-a-worker-with-another-${index}`,
       runpodApiKeySecretName: `runpod/team-${index}`,
@@ -140,7 +140,7 @@ describe('RunpodEcrDelegation', () => {
     expect(characters.reduce((sum, length) => sum + length, 0)).toBeLessThanOrEqual(10_240);
   });
 
-  it('is refused where no region is known: its resource would move with the next deployment', () => {
+  it('throws when no region is known, because the next deployment would replace the resource', () => {
     const make = () =>
       new RunpodEcrDelegation(new Stack(new App(), 'Stack'), 'Delegation', {
         repository: 'my-app',
@@ -150,7 +150,7 @@ describe('RunpodEcrDelegation', () => {
     expect(make).toThrow('The delegation of my-app needs a region');
   });
 
-  it('tells the id at Runpod to whoever builds on it', () => {
+  it('exposes the repository’s ARN and the id at Runpod', () => {
     const stack = new Stack(new App(), 'Stack', { env: ENV });
 
     const delegation = new RunpodEcrDelegation(stack, 'Delegation', {

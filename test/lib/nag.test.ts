@@ -20,8 +20,8 @@ describe('cdk-nag', () => {
   }));
 
   it.each<[string, () => Stack]>([
-    ['a stack for any account', () => stackOf(config({ targets }))],
-    ['a stack for one account', () => stackOf(config({ targets }), ENV)],
+    ['a stack without an environment', () => stackOf(config({ targets }))],
+    ['a stack for one account and region', () => stackOf(config({ targets }), ENV)],
     ['a stack that only attempts the first refresh', () => stackOf(config({ firstRefresh: 'attempt' }))],
     [
       'a stack with every kind of recipient',
@@ -39,13 +39,13 @@ describe('cdk-nag', () => {
     ],
     ['a stack with delegations', () => stackOf(config({ delegations }), ENV)],
     ['a stack with many repositories', () => stackOf(config({ targets: wide }), ENV)],
-  ])('finds nothing that is not acknowledged in %s', (_, makeStack) => {
+  ])('finds no unacknowledged problem in %s', (_, makeStack) => {
     const stack = makeStack();
 
     expect(findings(stack)).toEqual([]);
   });
 
-  it('is acknowledged only where it finds something', () => {
+  it('needs every acknowledgement of the stack', () => {
     const stack = stackOf(config({ targets, delegations }), ENV);
     const needed = new Set<string>();
     for (const Pack of [AwsSolutionsChecks, ServerlessChecks]) {
@@ -61,14 +61,14 @@ describe('cdk-nag', () => {
     expect(new Set(acknowledged(stack).map(({ id }) => id))).toEqual(needed);
   });
 
-  it('is acknowledged with a reason of at least one whole sentence', () => {
+  it('is acknowledged only with a reason of at least one sentence', () => {
     for (const { reason } of acknowledged(stackOf(config({ targets, delegations }), ENV))) {
       expect(reason).toMatch(/^[A-Za-z].{60,}\.$/);
     }
   });
 });
 
-/** The pack's own lookup of acknowledgements, which its types keep private. */
+/** Returns the pack's method that looks up acknowledgements. Its type is private. */
 function acknowledgementsOf(pack: NagPack): { isAcknowledged(resource: unknown, id: string): boolean } {
   return pack as unknown as ReturnType<typeof acknowledgementsOf>;
 }
@@ -89,7 +89,7 @@ function acknowledged(stack: Stack): { id: string; reason: string }[] {
       .filter(({ type }) => type === Validations.ACKNOWLEDGED_RULES_METADATA_KEY)
       .flatMap(({ data }) => Object.entries<string>(data))
       .map(([id, reason]) => ({ id: id.replace(/^annotation::/i, ''), reason }))
-      // The CDK's own warnings, which no pack finds.
+      // Acknowledged warnings of the CDK are no findings of cdk-nag.
       .filter(({ id }) => !id.startsWith('@aws-cdk/'))
   );
 }

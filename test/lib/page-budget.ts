@@ -1,37 +1,38 @@
 /**
- * How long from the last success to the page, by arithmetic on a synthesised template and on nothing else.
+ * Computes the time from the last success to the page from a synthesised template alone.
  *
- * Whatever AWS does not promise is taken at its worst: windows are aligned to the clock and are seen only when they
- * are complete, CloudWatch looks two periods further back than the alarm says, and every figure arrives late.
+ * Where AWS guarantees nothing, the worst case is assumed: windows are aligned to the clock and evaluated only when
+ * they are complete, CloudWatch looks back two periods further than the alarm says, and every metric arrives late.
  */
 
 import { ECR_TOKEN_LIFE_HOURS } from '../../lambda/core/model';
 import { type AlarmFacts, type TemplateFacts, templateFacts } from './template-facts';
 
-/** From sending a metric to the notification, in minutes: ingestion, evaluation, delivery. */
+/** Minutes from sending a metric to the notification: ingestion, evaluation, delivery. */
 const DELAY = 3;
-/** CloudWatch publishes that it looks further back than the evaluation periods, and an example with two periods. */
+/** CloudWatch documents that it looks further back than the evaluation periods. Its example has two more. */
 const EXTRA_PERIODS = 2;
-/** Lambda waits so long before its tries of an asynchronous event (Developer Guide, "Error handling"), in minutes. */
+/** Minutes before each of Lambda's retries of an asynchronous event (Developer Guide, "Error handling"). */
 const ASYNCHRONOUS_PAUSES = [1, 2];
-/** SQS's long poll, in minutes. */
+/** Minutes that a long poll of SQS takes. */
 const POLL = 20 / 60;
+/** Minutes that are simulated. */
 const HORIZON = 26 * 60;
 
-/** One figure that the service sends. */
-interface Figure {
+/** One value of a metric that the service sends. */
+interface DataPoint {
   readonly metric: string;
   readonly atMin: number;
   readonly value: number;
 }
 
-/** One way in which credentials stop being refreshed. */
+/** One way in which the refresh of credentials stops. */
 interface FailureKind {
   readonly name: string;
-  /** Every alarm that must page in time, each by itself. */
+  /** The alarms of which each by itself must page in time. */
   readonly alarms: readonly string[];
-  /** What the service sends meanwhile, when a run takes so many minutes. */
-  readonly figures: (facts: TemplateFacts, runMin: number) => readonly Figure[];
+  /** Returns what the service sends during the failure, when a run takes `runMin` minutes. */
+  readonly points: (facts: TemplateFacts, runMin: number) => readonly DataPoint[];
 }
 
 const transient = (value: number) => [{ metric: 'TargetsFailed', value }];
@@ -41,87 +42,87 @@ const FAILURE_KINDS: readonly FailureKind[] = [
   {
     name: 'every target fails, every time',
     alarms: ['RefreshFailing', 'RefreshSilent'],
-    figures: (facts, runMin) => failedTries(facts, runMin, transient(10)),
+    points: (facts, runMin) => failedAttempts(facts, runMin, transient(10)),
   },
   {
     name: 'one target of many fails',
     alarms: ['RefreshFailing', 'RefreshSilent'],
-    figures: (facts, runMin) => failedTries(facts, runMin, transient(1)),
+    points: (facts, runMin) => failedAttempts(facts, runMin, transient(1)),
   },
   {
-    name: 'only a person can mend it',
+    name: 'only a person can fix it',
     alarms: ['OperatorActionNeeded', 'RefreshFailing', 'RefreshSilent'],
-    figures: (facts, runMin) => failedTries(facts, runMin, lasting(1)),
+    points: (facts, runMin) => failedAttempts(facts, runMin, lasting(1)),
   },
-  { name: 'every run times out', alarms: ['RefreshSilent'], figures: () => [] },
-  { name: 'nothing runs at all', alarms: ['RefreshSilent'], figures: () => [] },
+  { name: 'every run times out', alarms: ['RefreshSilent'], points: () => [] },
+  { name: 'nothing runs at all', alarms: ['RefreshSilent'], points: () => [] },
   {
     name: 'the rule cannot invoke',
     alarms: ['ScheduleBroken', 'RefreshSilent'],
-    figures: ({ intervalMin, deliveryMin }) => [
+    points: ({ intervalMin, deliveryMin }) => [
       { metric: 'FailedInvocations', atMin: intervalMin + deliveryMin, value: 1 },
     ],
   },
 ];
 
-/** One way to fail, and one alarm that must page for it. */
+/** The time to the page for one kind of failure and one alarm. */
 export interface PageBudget {
   readonly kind: string;
   readonly alarm: string;
-  /** From the last success to the page, in minutes; infinite when it never comes. */
+  /** Minutes from the last success to the page; infinite when there is no page. */
   readonly pageMin: number;
-  /** Life that the credential has left then, in minutes. */
+  /** Minutes of lifetime that the credential has left at that moment. */
   readonly leftMin: number;
 }
 
-/** The budget of every failure kind and alarm, under the worst circumstances. */
+/** Returns the budget of every kind of failure and alarm in the worst case. */
 export function pageBudgets(template: object): PageBudget[] {
   const facts = templateFacts(template);
-  return FAILURE_KINDS.flatMap(({ name, alarms, figures }) =>
+  return FAILURE_KINDS.flatMap(({ name, alarms, points }) =>
     alarms.map((alarm) => {
-      // A run that fails at once, and one that takes all the time it has.
-      const rings = [0, facts.timeoutMin].map((runMin) =>
-        latestRing(pagerOf(facts, alarm), [...healthyPast(facts), ...figures(facts, runMin)]),
+      // A run that fails at once, and one that runs into its timeout.
+      const times = [0, facts.timeoutMin].map((runMin) =>
+        latestAlarm(pageAlarm(facts, alarm), [...healthyPast(facts), ...points(facts, runMin)]),
       );
-      const pageMin = Math.ceil(Math.max(...rings) + DELAY);
+      const pageMin = Math.ceil(Math.max(...times) + DELAY);
       return { kind: name, alarm, pageMin, leftMin: ECR_TOKEN_LIFE_HOURS * 60 - pageMin };
     }),
   );
 }
 
-/** The pages that a service sends although every run of its schedule succeeds, quickly or slowly. */
+/** Returns the alarms that page although every scheduled run succeeds, quickly or slowly. */
 export function pagesWhileHealthy(template: object): string[] {
   const facts = templateFacts(template);
   const runs = Array.from({ length: HORIZON / facts.intervalMin }, (_, run) =>
     success(run * facts.intervalMin),
   );
-  const slow = runs.map((figures, run) => (run % 2 === 0 ? figures : later(figures, facts.timeoutMin)));
+  const slow = runs.map((points, run) => (run % 2 === 0 ? points : later(points, facts.timeoutMin)));
   return pagesOf(facts, [...healthyPast(facts), ...slow.flat()]);
 }
 
-/** The pages of an outage that begins with a run of the schedule and mends itself after so many minutes. */
+/** Returns the alarms that page in an outage that begins with a scheduled run and ends after `outageMin` minutes. */
 export function pagesOfOutage(template: object, outageMin: number): string[] {
   const facts = templateFacts(template);
-  const tries = failedTries(facts, 0, transient(10));
-  const failed = tries.filter(({ atMin }) => atMin <= facts.intervalMin + outageMin);
-  const mended = tries.find(({ atMin }) => atMin > facts.intervalMin + outageMin)?.atMin ?? HORIZON;
+  const attempts = failedAttempts(facts, 0, transient(10));
+  const failed = attempts.filter(({ atMin }) => atMin <= facts.intervalMin + outageMin);
+  const recoveredMin = attempts.find(({ atMin }) => atMin > facts.intervalMin + outageMin)?.atMin ?? HORIZON;
   const ahead = Array.from({ length: 3 }, (_, run) => success((run + 2) * facts.intervalMin));
-  return pagesOf(facts, [...healthyPast(facts), ...failed, ...success(mended), ...ahead.flat()]);
+  return pagesOf(facts, [...healthyPast(facts), ...failed, ...success(recoveredMin), ...ahead.flat()]);
 }
 
-function pagesOf(facts: TemplateFacts, figures: readonly Figure[]): string[] {
-  const untilMin = Math.max(...figures.map(({ atMin }) => atMin));
+function pagesOf(facts: TemplateFacts, points: readonly DataPoint[]): string[] {
+  const untilMin = Math.max(...points.map(({ atMin }) => atMin));
   return facts.alarms
-    .filter((alarm) => alarm.pages && earliestRing(alarm, figures, untilMin) !== undefined)
+    .filter((alarm) => alarm.pages && earliestAlarm(alarm, points, untilMin) !== undefined)
     .map(({ name }) => name);
 }
 
-/** Undefined when there is no such alarm, or when nobody hears of it. */
-function pagerOf({ alarms }: TemplateFacts, name: string): AlarmFacts | undefined {
+/** Returns an alarm that pages; undefined when there is none of that name, or when it notifies nobody. */
+function pageAlarm({ alarms }: TemplateFacts, name: string): AlarmFacts | undefined {
   return alarms.find((alarm) => alarm.name === name && alarm.pages);
 }
 
-function success(atMin: number): Figure[] {
+function success(atMin: number): DataPoint[] {
   return [
     { metric: 'RunSucceeded', atMin, value: 1 },
     { metric: 'TargetsFailed', atMin, value: 0 },
@@ -129,78 +130,83 @@ function success(atMin: number): Figure[] {
   ];
 }
 
-function later(figures: readonly Figure[], minutes: number): Figure[] {
-  return figures.map((figure) => ({ ...figure, atMin: figure.atMin + minutes }));
+function later(points: readonly DataPoint[], minutes: number): DataPoint[] {
+  return points.map((point) => ({ ...point, atMin: point.atMin + minutes }));
 }
 
-/** Successes up to the last one, whose credential was issued when it began and whose figures came when it ended. */
-function healthyPast({ intervalMin, timeoutMin }: TemplateFacts): Figure[] {
+/** Returns successful runs until minute 0. The last one issued its credential at its start and reported at its end. */
+function healthyPast({ intervalMin, timeoutMin }: TemplateFacts): DataPoint[] {
   return [0, 1, 2, 3].flatMap((back) => success(timeoutMin - back * intervalMin));
 }
 
-/** The tries of every run of the schedule from the first that fails: the service's own, then the queue's. */
-function failedTries(
+/** Returns what all attempts send from the first failed scheduled run on: Lambda's attempts, then the queue's. */
+function failedAttempts(
   facts: TemplateFacts,
   runMin: number,
-  figures: readonly Omit<Figure, 'atMin'>[],
-): Figure[] {
+  points: readonly Omit<DataPoint, 'atMin'>[],
+): DataPoint[] {
   const ends: number[] = [];
   for (let startMin = facts.intervalMin; startMin < HORIZON; startMin += facts.intervalMin) {
-    ends.push(...triesOfOneRun(facts, startMin, runMin));
+    ends.push(...attemptsOfOneRun(facts, startMin, runMin));
   }
   return ends
     .sort((a, b) => a - b)
     .flatMap((atMin) =>
-      [{ metric: 'RunSucceeded', value: 0 }, ...figures].map((figure) => ({ ...figure, atMin })),
+      [{ metric: 'RunSucceeded', value: 0 }, ...points].map((point) => ({ ...point, atMin })),
     );
 }
 
-/** When the tries of one run end. */
-function triesOfOneRun(facts: TemplateFacts, startMin: number, runMin: number): number[] {
+/** Returns the minutes at which the attempts of one run end. */
+function attemptsOfOneRun(facts: TemplateFacts, startMin: number, runMin: number): number[] {
   const ends: number[] = [startMin + runMin];
   for (const pause of ASYNCHRONOUS_PAUSES.slice(0, facts.asynchronousRetries)) {
     ends.push((ends.at(-1) ?? 0) + pause + runMin);
   }
   const queuedAt = ends.at(-1) ?? 0;
   for (let receive = 0; receive < facts.maxReceives; receive++) {
-    ends.push(queuedAt + facts.queueDelayMin + POLL + receive * (facts.queuePauseMin + POLL) + runMin);
+    ends.push(queuedAt + facts.queueDelayMin + POLL + receive * (facts.retryIntervalMin + POLL) + runMin);
   }
   return ends;
 }
 
-/** When an alarm rings at the latest, over all ways in which its windows can lie. */
-function latestRing(alarm: AlarmFacts | undefined, figures: readonly Figure[]): number {
+/** Returns the latest minute at which the alarm goes off, over all alignments of its windows. */
+function latestAlarm(alarm: AlarmFacts | undefined, points: readonly DataPoint[]): number {
   if (!alarm) return Number.POSITIVE_INFINITY;
-  const own = figures.filter(({ metric }) => metric === alarm.metric);
+  const own = points.filter(({ metric }) => metric === alarm.metric);
   let latest = 0;
   for (let phase = 0; phase < alarm.periodMin; phase++) {
     let endMin = phase;
-    while (endMin < HORIZON && !rings(alarm, own, endMin)) endMin += alarm.periodMin;
+    while (endMin < HORIZON && !goesOff(alarm, own, endMin)) endMin += alarm.periodMin;
     latest = Math.max(latest, endMin);
   }
   return latest < HORIZON ? latest : Number.POSITIVE_INFINITY;
 }
 
-/** When an alarm rings at the earliest: a window counts as soon as it has begun. */
-function earliestRing(alarm: AlarmFacts, figures: readonly Figure[], untilMin: number): number | undefined {
-  const own = figures.filter(({ metric }) => metric === alarm.metric);
+/** Returns the earliest minute at which the alarm goes off: a window counts as soon as it has begun. */
+function earliestAlarm(
+  alarm: AlarmFacts,
+  points: readonly DataPoint[],
+  untilMin: number,
+): number | undefined {
+  const own = points.filter(({ metric }) => metric === alarm.metric);
   for (let nowMin = 0; nowMin <= untilMin; nowMin++) {
     const soFar = own.filter(({ atMin }) => atMin <= nowMin);
     for (let ahead = 0; ahead < alarm.periodMin; ahead++) {
-      if (rings(alarm, soFar, nowMin + ahead)) return nowMin;
+      if (goesOff(alarm, soFar, nowMin + ahead)) return nowMin;
     }
   }
   return undefined;
 }
 
 /**
- * Whether an alarm rings when its last window ends at a time. Source: CloudWatch User Guide, "Configuring how
- * CloudWatch alarms treat missing data": the newest periods that have data decide, and only what they are short of
- * the evaluation periods is filled in.
+ * Returns whether an alarm is in the state ALARM when its last window ends at `endMin`.
+ *
+ * The newest periods with data decide. Missing data is filled in only when there are fewer of them than evaluation
+ * periods (CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data").
  */
-function rings(alarm: AlarmFacts, figures: readonly Figure[], endMin: number): boolean {
+function goesOff(alarm: AlarmFacts, points: readonly DataPoint[], endMin: number): boolean {
   const values = new Map<number, number[]>();
-  for (const { atMin, value } of figures) {
+  for (const { atMin, value } of points) {
     const back = Math.floor((endMin - atMin) / alarm.periodMin);
     if (atMin > endMin || back >= alarm.periods + EXTRA_PERIODS) continue;
     values.set(back, [...(values.get(back) ?? []), value]);

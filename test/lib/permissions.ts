@@ -7,7 +7,7 @@ interface Statement {
   readonly Condition?: unknown;
 }
 
-/** Every permission of a template's roles, one `action on resource` each, in alphabetical order. */
+/** Returns the permissions of all roles in a template as `Effect action on resource`, in alphabetical order. */
 export function permissionsOf(template: Template): string[] {
   const documents = ['AWS::IAM::Policy', 'AWS::IAM::ManagedPolicy'].flatMap((type) =>
     Object.values(template.findResources(type)).map(({ Properties }) => Properties.PolicyDocument),
@@ -24,16 +24,16 @@ export function permissionsOf(template: Template): string[] {
 function lines({ Effect, Action, Resource, Condition }: Statement): string[] {
   const condition = Condition ? ` if ${JSON.stringify(Condition)}` : '';
   return list(Action).flatMap((action) =>
-    list(Resource).map((resource) => `${Effect} ${action} on ${written(resource)}${condition}`),
+    list(Resource).map((resource) => `${Effect} ${action} on ${textOf(resource)}${condition}`),
   );
 }
 
-/** A value of a template, its references as `<Name>`. */
-function written(value: unknown): string {
+/** Returns a value of a template as text, with each reference as `<Name>`. */
+function textOf(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value);
   if ('Ref' in value) return `<${value.Ref}>`;
   if ('Fn::GetAtt' in value) return `<${list(value['Fn::GetAtt']).join('.')}>`;
-  if ('Fn::Join' in value) return list(list(value['Fn::Join'])[1]).flat().map(written).join('');
+  if ('Fn::Join' in value) return list(list(value['Fn::Join'])[1]).flat().map(textOf).join('');
   return JSON.stringify(value);
 }
 

@@ -2,19 +2,19 @@ import { Aws } from 'aws-cdk-lib';
 import { packPermissions } from '../../lib/policy-packing';
 
 describe('packPermissions', () => {
-  const room = { first: 200, further: 300 };
+  const limits = { first: 200, further: 300 };
   const read = { sid: 'Read', actions: ['s3:GetObject'] };
   const write = { sid: 'Write', actions: ['s3:PutObject'] };
   const names = (count: number) =>
     Array.from({ length: count }, (_, index) => `arn:aws:s3:::bucket/object-${index}`);
 
-  it('puts everything into one policy where it fits, each resource once', () => {
+  it('puts everything into one policy when it fits, without duplicate resources', () => {
     const packed = packPermissions(
       [
         { ...read, resources: ['a', 'b', 'a'] },
         { ...write, resources: ['a'] },
       ],
-      room,
+      limits,
     );
 
     expect(packed).toEqual([
@@ -26,16 +26,16 @@ describe('packPermissions', () => {
   });
 
   it('leaves out a permission without resources', () => {
-    expect(packPermissions([{ ...read, resources: [] }], room)).toEqual([[]]);
+    expect(packPermissions([{ ...read, resources: [] }], limits)).toEqual([[]]);
   });
 
-  it('continues a permission in further policies, complete and within their room', () => {
+  it('continues a permission in more policies, without loss and within their limits', () => {
     const packed = packPermissions(
       [
         { ...read, resources: names(12) },
         { ...write, resources: names(8) },
       ],
-      room,
+      limits,
     );
 
     const statements = packed.flat();
@@ -46,24 +46,24 @@ describe('packPermissions', () => {
       names(8),
     );
     expect(
-      packed.map(writtenSize).every((size, index) => size <= (index === 0 ? room.first : room.further)),
+      packed.map(policyLength).every((size, index) => size <= (index === 0 ? limits.first : limits.further)),
     ).toBe(true);
     expect(packed.length).toBeGreaterThan(2);
   });
 
-  it('counts a reference as the longest text that it can become', () => {
+  it('counts a token as the longest text that it can become', () => {
     const long = 'x'.repeat(14);
     const literal = names(9).map((name) => `${name}${long}`);
     const reference = names(9).map((name) => `${name}${Aws.REGION}`);
 
     const shape = (resources: string[]) =>
-      packPermissions([{ ...read, resources }], room).map(([statement]) => statement?.resources.length);
+      packPermissions([{ ...read, resources }], limits).map(([statement]) => statement?.resources.length);
 
     expect(shape(reference)).toEqual(shape(literal));
   });
 });
 
-function writtenSize(
+function policyLength(
   statements: { sid: string; actions: readonly string[]; resources: readonly string[] }[],
 ): number {
   return statements

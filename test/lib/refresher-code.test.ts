@@ -21,7 +21,7 @@ describe('bundleFunction', () => {
     rmSync(directory, { recursive: true });
   });
 
-  it('writes one module, its map and the settings', () => {
+  it('writes one module, its source map and the settings', () => {
     const out = join(directory, 'function');
 
     const metafile = bundleFunction(out, settings);
@@ -31,7 +31,7 @@ describe('bundleFunction', () => {
     expect(Object.keys(metafile.inputs)).toContain('lambda/refresh-credentials/index.ts');
   });
 
-  it('writes the same bytes wherever it writes them, and no path of this machine', () => {
+  it('writes the same bytes into every directory, and no path of this machine', () => {
     const near = join(directory, 'near');
     const far = join(directory, 'a/little/further/down');
 
@@ -45,7 +45,7 @@ describe('bundleFunction', () => {
     }
   });
 
-  it('maps the sources of the project and no others, without their text', () => {
+  it('maps only the sources of the project, without their text', () => {
     const out = join(directory, 'map');
 
     bundleFunction(out, settings);
@@ -59,18 +59,18 @@ describe('bundleFunction', () => {
   it.each<[string, Json[], string[]]>([
     ['ECR', [{ type: 'ecr', repositories: ['worker'] }], ['client-ecr']],
     [
-      'a role',
+      'ECR with a role',
       [{ type: 'ecr', repositories: ['worker'], roleArn: 'arn:aws:iam::210987654321:role/pull' }],
       ['client-ecr', 'credential-providers', 'nested-clients'],
     ],
     ['ECR Public', [{ type: 'ecr-public' }], ['client-ecr-public']],
-    ['a stored password', [{ type: 'ghcr', credentialSecretName: 's' }], []],
+    ['a stored login', [{ type: 'ghcr', credentialSecretName: 's' }], []],
     [
-      'two kinds',
+      'two types of registry',
       [{ type: 'ecr-public' }, { type: 'ecr', repositories: ['worker'] }],
       ['client-ecr', 'client-ecr-public'],
     ],
-  ])('carries the packages for %s and no others', (what, registries, needed) => {
+  ])('contains only the AWS packages that are needed for %s', (what, registries, needed) => {
     const targets = registries.map((registry, index) => ({
       name: `t${index}`,
       registryAuthName: `t${index}`,
@@ -84,7 +84,7 @@ describe('bundleFunction', () => {
     expect(some.filter((name) => packages.includes(name))).toEqual(needed);
   });
 
-  it('leaves no CDK in the function', () => {
+  it('contains nothing of the CDK, of lib or of local', () => {
     const { inputs } = bundleFunction(join(directory, 'inputs'), settings);
 
     expect(
@@ -92,7 +92,7 @@ describe('bundleFunction', () => {
     ).toEqual([]);
   });
 
-  it('gives a stack trace with the file and line of the source, and leaves frames of dependencies alone', () => {
+  it('gives stack traces with file and line of the source, and leaves the frames of dependencies unchanged', () => {
     const out = join(directory, 'failing');
     bundleFunction(out, settings, FAILING_HANDLER);
 
@@ -118,7 +118,7 @@ describe('bundleFunction', () => {
     expect({ stdout, stderr }).toEqual({ stdout: '"\\n"\n', stderr: '' });
   });
 
-  it('carries 1,000 targets', () => {
+  it('writes settings with 1,000 targets', () => {
     const out = join(directory, 'many');
 
     bundleFunction(out, toSettings(config({ targets: manyTargets(1000) })));
@@ -128,7 +128,7 @@ describe('bundleFunction', () => {
   });
 });
 
-/** Imports a bundle in a process of its own, as Lambda's Node would, and runs an expression on its exports. */
+/** Imports a bundle in a new Node process and evaluates an expression with its exports. */
 function run(out: string, expression: string): { stdout: string; stderr: string } {
   const code = `const exported = await import(${JSON.stringify(pathToFileURL(join(out, 'index.mjs')).href)});
 const { handler } = exported; ${expression};`;

@@ -16,7 +16,7 @@ const rulesSchema = z.record(
   }),
 );
 
-/** The rules that wait for an event, and what synth says about them. */
+/** Returns the rules of a stack, the event patterns among them, and the warnings of synth. */
 function rulesFor(targets: readonly Json[]) {
   const stack = stackOf(config({ targets }), ENV);
   const rules = Object.values(
@@ -26,7 +26,7 @@ function rulesFor(targets: readonly Json[]) {
   return { rules, patterns, warnings: warningsOf(stack) };
 }
 
-/** As many targets, each with a secret of its own. */
+/** Returns the JSON of one target for each name of a secret. */
 function withSecrets(names: readonly string[]): Json[] {
   return names.map((credentialSecretName, index) =>
     targetJson({
@@ -37,7 +37,7 @@ function withSecrets(names: readonly string[]): Json[] {
   );
 }
 
-/** EventBridge's matching, as far as these patterns use it. */
+/** Matches as EventBridge does, for the features that these patterns use. */
 function matches(pattern: unknown, event: unknown): boolean {
   if (Array.isArray(pattern)) return pattern.some((rule) => matchesRule(rule, event));
   return Object.entries(z.record(z.string(), z.unknown()).parse(pattern)).every(([key, inner]) => {
@@ -85,44 +85,44 @@ describe('SecretRotation', () => {
       registry: { type: 'docker-hub', credentialSecretName: 'registry/docker-hub' },
     }),
   ]);
-  const wakes = (event: object) => patterns.some((pattern) => matches(pattern, event));
+  const invokes = (event: object) => patterns.some((pattern) => matches(pattern, event));
 
   it.each([
-    ['a registry secret', labelUpdated('registry/docker-hub')],
-    ['a Runpod key', labelUpdated('runpod/api-key')],
-    ['a Runpod key that the configuration names by its ARN', labelUpdated('team-b')],
+    ['a change of a registry secret', labelUpdated('registry/docker-hub')],
+    ['a change of a Runpod API key', labelUpdated('runpod/api-key')],
+    ['a change of a Runpod API key that the configuration names by its ARN', labelUpdated('team-b')],
     ['an API call with the name', apiCall('registry/docker-hub')],
     ['an API call with the ARN', apiCall(`${ARN}registry/docker-hub-a1b2c3`)],
-    ['an API call with the ARN but not its end', apiCall(`${ARN}registry/docker-hub`)],
-    ['an API call with the ARN of the other', apiCall(`${ARN}team-b-AbCd12`)],
+    ['an API call with the ARN without its last six characters', apiCall(`${ARN}registry/docker-hub`)],
+    ['an API call with the ARN of the configuration', apiCall(`${ARN}team-b-AbCd12`)],
     ['a rotation that moves the label', apiCall('team-b', { eventName: 'UpdateSecretVersionStage' })],
-    ['an update', apiCall('runpod/api-key', { eventName: 'UpdateSecret' })],
-  ])('wakes the function for a change of %s', (_, event) => {
-    expect(wakes(event)).toBe(true);
+    ['an update of the secret', apiCall('runpod/api-key', { eventName: 'UpdateSecret' })],
+  ])('invokes the function for %s', (_, event) => {
+    expect(invokes(event)).toBe(true);
   });
 
   it.each([
-    ['another secret', labelUpdated('registry/ghcr')],
-    ['another label', labelUpdated('registry/docker-hub', 'BLUE')],
-    ['another secret by an API call', apiCall('registry/ghcr')],
+    ['a change of another secret', labelUpdated('registry/ghcr')],
+    ['a change of another label', labelUpdated('registry/docker-hub', 'BLUE')],
+    ['an API call for another secret', apiCall('registry/ghcr')],
     [
       'a secret of another account',
       apiCall(`${ARN.replace('123456789012', '210987654321')}registry/docker-hub`),
     ],
     ['an API call that failed', apiCall('registry/docker-hub', { errorCode: 'AccessDenied' })],
     ['the function’s own read', apiCall('registry/docker-hub', { eventName: 'GetSecretValue' })],
-    ['another service', { ...labelUpdated('registry/docker-hub'), source: 'custom' }],
-  ])('does not wake it for %s', (_, event) => {
-    expect(wakes(event)).toBe(false);
+    ['an event of another service', { ...labelUpdated('registry/docker-hub'), source: 'custom' }],
+  ])('does not invoke the function for %s', (_, event) => {
+    expect(invokes(event)).toBe(false);
   });
 
-  it('delivers as the schedule does', () => {
+  it('delivers events with the same target settings as the schedule', () => {
     const [first, ...others] = rules.map(({ Properties }) => Properties.Targets);
 
     expect(others).toEqual([first]);
   });
 
-  it('watches a secret once that many targets name', () => {
+  it('watches a secret once when several targets name it', () => {
     const { patterns: watching } = rulesFor(withSecrets(Array.from({ length: 30 }, () => 'registry/hub')));
 
     expect(watching).toHaveLength(1);
@@ -132,7 +132,7 @@ describe('SecretRotation', () => {
   it.each([
     ['many', Array.from({ length: 150 }, (_, index) => `registry/of-customer-${index}`)],
     ['long', ['a'.repeat(512), 'b'.repeat(512), 'c'.repeat(300), 'd'.repeat(300)]],
-  ])('divides %s names among rules of the size that EventBridge takes', (_, names) => {
+  ])('divides %s names among rules whose patterns EventBridge accepts', (_, names) => {
     const { patterns: divided, warnings } = rulesFor(withSecrets(names));
 
     expect(divided.length).toBeGreaterThan(1);
@@ -143,7 +143,7 @@ describe('SecretRotation', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('adds one statement to the policy of the queue, which 20 rules fit in', () => {
+  it('adds one statement for 20 rules to the policy of the queue', () => {
     const names = Array.from({ length: 1_000 }, (_, index) => `registry/of-customer-${index}`);
     const stack = stackOf(config({ stackName: 'a'.repeat(100), targets: withSecrets(names) }), ENV);
 
@@ -153,7 +153,7 @@ describe('SecretRotation', () => {
     const { Statement } = policy?.[1].Properties.PolicyDocument ?? {};
     const sources = Statement.find(({ Sid }: Json) => Sid === 'SecretRulesSend').Condition.ArnEquals;
     expect(sources['aws:SourceArn']).toHaveLength(20);
-    // A rule's generated name has up to 64 characters, and the ARN 60 before it.
+    // The ARN of a rule has 60 characters before the rule's generated name of up to 64.
     const resolved = JSON.stringify(Statement).replace(
       /\{"Fn::GetAtt":\[[^\]]*\]\}/g,
       `"${'x'.repeat(130)}"`,
@@ -162,7 +162,7 @@ describe('SecretRotation', () => {
     expect(Statement.length).toBeLessThan(20);
   });
 
-  it('says how many secrets are more than rules can watch', () => {
+  it('warns of the number of secrets that no rule watches', () => {
     const names = Array.from({ length: 1_000 }, (_, index) => `registry/of-customer-${index}`);
 
     const { patterns: watching, warnings } = rulesFor(withSecrets(names));

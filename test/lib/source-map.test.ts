@@ -18,7 +18,7 @@ describe('cutSourceMap', () => {
     ]),
   };
 
-  it('keeps the sources of the project, in the order of their first use, relative to its root', () => {
+  it('keeps the sources of the project, relative to its root, in the order of their first use', () => {
     const cut = cutSourceMap(map, '/project/out', '/project');
 
     expect(cut.sources).toEqual(['lambda/b.ts', 'lambda/a.ts']);

@@ -1,8 +1,8 @@
-/** The figures of a synthesised template that decide when somebody is paged. */
+/** Reads from a synthesised template what decides when somebody is paged. */
 
 import { z } from 'zod';
 
-/** An alarm, with times in minutes. */
+/** An alarm, with its times in minutes. */
 export interface AlarmFacts {
   readonly name: string;
   readonly metric: string;
@@ -10,20 +10,20 @@ export interface AlarmFacts {
   readonly periods: number;
   readonly periodsToAlarm: number;
   readonly missing: string;
-  /** Whether anybody hears of it who also hears that it is over: that is what makes it a page. */
+  /** Whether it notifies somebody when it goes off and when it is over. Only pages do both. */
   readonly pages: boolean;
   readonly isBreaching: (window: readonly number[]) => boolean;
 }
 
-/** What else decides, with times in minutes. */
+/** The facts of a template, with times in minutes. */
 export interface TemplateFacts {
   readonly intervalMin: number;
   readonly timeoutMin: number;
-  /** How long the rule tries to hand over an event. */
+  /** How long the rule tries to deliver an event. */
   readonly deliveryMin: number;
   readonly asynchronousRetries: number;
   readonly queueDelayMin: number;
-  readonly queuePauseMin: number;
+  readonly retryIntervalMin: number;
   readonly maxReceives: number;
   readonly alarms: readonly AlarmFacts[];
 }
@@ -40,7 +40,7 @@ const rule = z.object({
   State: z.literal('ENABLED'),
   Targets: z.tuple([target]),
 });
-/** A rule that waits for an event and not for a time. */
+/** A rule with an event pattern instead of a schedule. */
 const eventRule = z.object({ EventPattern: z.unknown() });
 const lambda = z.object({ Timeout: z.number() });
 const invokeConfig = z.object({
@@ -69,7 +69,11 @@ const templateSchema = z.object({
   Resources: z.record(z.string(), z.object({ Type: z.string(), Properties: z.unknown().optional() })),
 });
 
-/** Reads a template. @throws ZodError where it has not the shape that this service's template has */
+/**
+ * Reads the facts from a template.
+ *
+ * @throws ZodError or Error when the template does not have the structure of this service's template
+ */
 export function templateFacts(template: object): TemplateFacts {
   const { Resources } = templateSchema.parse(template);
   const get = <Schema extends z.ZodType>(schema: Schema, id: string) =>
@@ -92,7 +96,7 @@ export function templateFacts(template: object): TemplateFacts {
     deliveryMin: delivery.RetryPolicy.MaximumEventAgeInSeconds / 60,
     asynchronousRetries: asynchronous.MaximumRetryAttempts,
     queueDelayMin: retries.DelaySeconds / 60,
-    queuePauseMin: retries.VisibilityTimeout / 60,
+    retryIntervalMin: retries.VisibilityTimeout / 60,
     maxReceives: retries.RedrivePolicy.maxReceiveCount,
     alarms: all(alarm, 'AWS::CloudWatch::Alarm').map(alarmFacts),
   };
