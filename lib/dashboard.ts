@@ -146,7 +146,7 @@ export class RefresherDashboard extends Construct {
       title: 'Alarms',
       width: FULL_WIDTH,
       height: 4,
-      // A reference to an alarm would make the dashboard wait for it, and fail to deploy when the alarm does.
+      // Imported by name: with references the dashboard would wait for the alarms, and be rolled back with them.
       alarms: this.#props.alarms.all.map(({ node, givenName }) =>
         Alarm.fromAlarmName(this, node.id, givenName),
       ),

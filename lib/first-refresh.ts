@@ -31,7 +31,7 @@ export interface FirstRefreshProps {
 }
 
 /**
- * Refreshes as part of the deployment: when the stack is created, and whenever the function's code or settings change.
+ * Refreshes as part of a deployment that creates the stack, or changes the function's code or settings.
  *
  * The settings are a file beside the code, so a change of either publishes a new version of the function.
  */

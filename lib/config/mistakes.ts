@@ -70,8 +70,8 @@ const MAX_QUOTED = 60;
 /**
  * Returns a short description of a value for a message.
  *
- * A text that looks like a secret, or whose key names a secret, is described by its length only. Of an address only
- * protocol and host are shown, because the paths of webhooks contain keys.
+ * A text that looks like a secret, or whose key names a secret, is described by its length only. An address is shown
+ * without user and path, because the paths of webhooks contain keys.
  */
 export function describeFound(value: unknown, path: readonly PropertyKey[]): string {
   if (value === undefined) return 'nothing';

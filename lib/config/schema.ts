@@ -195,9 +195,7 @@ export const configSchema = z.strictObject(
       .array(delegation, 'a list of delegations')
       .max(MAX_DELEGATIONS, `at most ${MAX_DELEGATIONS} delegations`)
       .default([])
-      .describe(
-        'ECR repositories that Runpod may pull without a password. So far only Pods can use this, not Serverless endpoints.',
-      ),
+      .describe('ECR repositories that Runpod may pull without a password. So far this works for Pods only.'),
     alarms,
     runpod,
   },

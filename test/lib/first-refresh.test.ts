@@ -60,7 +60,7 @@ describe('FirstRefresh', () => {
     expect(triggerOf(templateOf({ alarms: { emails: ['b@example.com'] } })).id).toBe(id);
   });
 
-  it('goes on without waiting when it is only attempted, and the retry queue catches what fails', () => {
+  it('does not hold up the deployment when it is only attempted, and sends failures to the retry queue', () => {
     const template = templateOf({ firstRefresh: 'attempt' });
 
     const { Properties } = triggerOf(template);

@@ -80,7 +80,7 @@ describe('the page budget', () => {
       (json) => json.replace('"VisibilityTimeout":900', '"VisibilityTimeout":3600'),
     ],
     ['retries end sooner', (json) => json.replace('"maxReceiveCount":24', '"maxReceiveCount":2')],
-  ])('is overdrawn when %s', (_, change) => {
+  ])('leaves less than four hours for some failure when %s', (_, change) => {
     const original = JSON.stringify(jsonOf(6));
     const changed = change(original);
 
