@@ -9,29 +9,34 @@ import { StandInClock } from './stand-in-clock';
 /** The region in which the embedded function runs. */
 export const LOCAL_REGION = 'us-east-1';
 
-/** Loopback stand-ins for AWS, a registry and Runpod, wired to each other. */
+/** Loopback stand-ins for AWS, Runpod and registries, connected to each other. */
 export interface EmbeddedCloud {
   readonly clock: StandInClock;
   readonly aws: AwsStandIn;
-  /** Accepts what the ECR stand-in has issued and nothing else. */
+  /** ECR's registry: accepts only what the ECR stand-in has issued. */
   readonly registry: RegistryStandIn;
   /** The registries of the other kinds. */
   readonly otherRegistries: OtherRegistries;
   readonly runpod: RunpodStandIn;
-  /** The environment in which the function finds this cloud. */
+  /** Returns the environment variables with which the function uses this cloud. */
   environment(): Record<string, string>;
-  /** The part of the function's settings that points here. @param api - `auto` by default */
+  /**
+   * Returns the part of the function's settings that points to this cloud's Runpod.
+   *
+   * @param api - `auto` by default
+   */
   runpodSettings(api?: RunpodSettings['api']): RunpodSettings;
+  /** Closes every server. */
   close(): Promise<void>;
 }
 
-/** What an embedded cloud is made with. */
+/** Options of an embedded cloud. */
 export interface EmbeddedCloudOptions {
-  /** @default - one that runs with the machine's */
+  /** @default - follows the machine's clock */
   readonly clock?: StandInClock;
 }
 
-/** Starts the embedded cloud. It keeps no state on disk and listens on the loopback interface only. */
+/** Starts an embedded cloud. It keeps its state in memory and listens on the loopback interface only. */
 export async function startEmbeddedCloud({
   clock = new StandInClock(),
 }: EmbeddedCloudOptions = {}): Promise<EmbeddedCloud> {

@@ -1,6 +1,6 @@
 import type { RefreshReport } from '../../lambda/core/model';
+import type { ReceivedRequest } from '../../local/exchange';
 import type { Invocation } from '../../local/lambda-runtime';
-import type { ReceivedRequest } from '../../local/stand-in-server';
 import { World } from '../integration/world';
 import type { FaultRow, Outcome } from './fault-row';
 import { startRawServer } from './raw-server';

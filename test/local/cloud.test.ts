@@ -2,6 +2,7 @@ import { GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
 import { type EmbeddedCloud, LOCAL_REGION, startEmbeddedCloud } from '../../local/cloud';
 import { LambdaRuntime } from '../../local/lambda-runtime';
 import { StandInClock } from '../../local/stand-in-clock';
+import { pullAsWorker } from '../../local/worker';
 import { AwsClients } from './aws-clients';
 import { runpodClient } from './runpod-request';
 import { sendRequest } from './send-request';
@@ -23,7 +24,10 @@ describe('startEmbeddedCloud', () => {
     const user = cloud.runpod.addUser('key');
     const auth = user.create({ name: 'ecr', username: 'AWS', password: 'old' });
     cloud.registry.addImage('my-worker', '1.4.2');
-    const pull = () => cloud.registry.pull('my-worker', '1.4.2', auth?.username ?? '', auth?.password ?? '');
+    const pull = () => {
+      const { username = '', password = '' } = auth ?? {};
+      return pullAsWorker({ registryUrl: cloud.registry.url, username, password }, 'my-worker', '1.4.2');
+    };
 
     const before = await pull();
     const { authorizationData } = await clients.ecr().send(new GetAuthorizationTokenCommand({}));
@@ -87,7 +91,8 @@ describe('startEmbeddedCloud', () => {
     const { password } = other.aws.ecr.issue('me', LOCAL_REGION);
     cloud.registry.addImage('my-worker', '1');
 
-    const elsewhere = await cloud.registry.pull('my-worker', '1', 'AWS', password);
+    const login = { registryUrl: cloud.registry.url, username: 'AWS', password };
+    const elsewhere = await pullAsWorker(login, 'my-worker', '1');
     await other.close();
 
     expect(elsewhere.status).toBe(401);

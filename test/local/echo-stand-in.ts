@@ -1,4 +1,5 @@
-import { type ReceivedRequest, type StandInAnswer, StandInServer } from '../../local/stand-in-server';
+import type { ReceivedRequest, StandInAnswer } from '../../local/exchange';
+import { StandInServer } from '../../local/stand-in-server';
 
 /** A stand-in that counts its effects and says what it was asked. */
 export class EchoStandIn extends StandInServer {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { RegistryStandIn } from '../../local/registry';
-import { basicCredentials } from '../../local/registry-authentication';
+import { basicCredentials, RegistryStandIn } from '../../local/registry';
+import { type PullResult, pullAsWorker } from '../../local/worker';
 import { jsonOf, sendRequest, type TestAnswer } from './send-request';
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
@@ -126,9 +126,9 @@ describe('RegistryStandIn', () => {
   });
 });
 
-describe('pull', () => {
+describe('pullAsWorker', () => {
   it('fetches what a worker fetches, with the credential', async () => {
-    const result = await registry.pull('team/my-worker', '1.4.2', 'AWS', 'pass:word');
+    const result = await pull('pass:word');
 
     expect(result).toEqual({ ok: true, status: 200, bytes: expect.any(Number) });
     expect(result.bytes).toBeGreaterThan(1_000);
@@ -168,7 +168,7 @@ describe('pull', () => {
   ])('fails when %s', async (_, status, message, arrange, password) => {
     arrange();
 
-    const result = await registry.pull('team/my-worker', '1.4.2', 'AWS', password);
+    const result = await pull(password);
 
     expect(result).toMatchObject({ ok: false, status, message: expect.stringContaining(message) });
   });
@@ -192,6 +192,11 @@ describe('basicCredentials', () => {
     expect(basicCredentials(request)).toEqual(expected);
   });
 });
+
+function pull(password: string): Promise<PullResult> {
+  const login = { registryUrl: registry.url, username: 'AWS', password };
+  return pullAsWorker(login, 'team/my-worker', '1.4.2');
+}
 
 function basic(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;

@@ -8,7 +8,7 @@ const ROOT = join(__dirname, '../..');
 /** Runs `npm start` with arguments, as a person does, from another directory. */
 function start(...args: string[]): { code: number | null; stdout: string; stderr: string } {
   const options = { cwd: directory, encoding: 'utf8', timeout: 60_000 } as const;
-  const script = [join(ROOT, 'node_modules/tsx/dist/cli.mjs'), join(ROOT, 'local/start.ts'), ...args];
+  const script = [join(ROOT, 'node_modules/tsx/dist/cli.mjs'), join(ROOT, 'cli/start.ts'), ...args];
   const { status, stdout, stderr } = spawnSync(process.execPath, script, options);
   return { code: status, stdout, stderr };
 }

@@ -4,7 +4,7 @@ import type { HttpAnswer, HttpRequest } from '../../../lambda/core/transport';
 import type { RunpodUser } from '../../../local/runpod/accounts';
 import { RunpodStandIn } from '../../../local/runpod/runpod';
 import { StandInClock } from '../../../local/stand-in-clock';
-import type { StandInAnswer } from '../../../local/stand-in-server';
+import { type StandInAnswer, textOf } from '../../../local/exchange';
 import type { Manner } from './trouble';
 
 /** How Runpod stands when a request arrives. */
@@ -40,8 +40,7 @@ export class RunpodInMemory extends RunpodStandIn {
 }
 
 function toHttp({ status, headers, body }: StandInAnswer): HttpAnswer {
-  const text = body === undefined || typeof body === 'string' ? (body ?? '') : JSON.stringify(body);
-  return { status, headers: { 'content-type': 'application/json', ...headers }, body: text };
+  return { status, headers: { 'content-type': 'application/json', ...headers }, body: textOf(body) ?? '' };
 }
 
 const HTML = { 'content-type': 'text/html' };
