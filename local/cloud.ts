@@ -1,4 +1,3 @@
-import type { RunpodSettings } from '../lambda/core/model';
 import { RUNPOD_PRINCIPAL_ARNS } from '../lambda/delegate-repository/model';
 import { AwsStandIn } from './aws/aws';
 import { OtherRegistries } from './other-registries';
@@ -20,12 +19,6 @@ export interface EmbeddedCloud {
   readonly runpod: RunpodStandIn;
   /** Returns the environment variables with which the function uses this cloud. */
   environment(): Record<string, string>;
-  /**
-   * Returns the part of the function's settings that points to this cloud's Runpod.
-   *
-   * @param api - `auto` by default
-   */
-  runpodSettings(api?: RunpodSettings['api']): RunpodSettings;
   /** Closes every server. */
   close(): Promise<void>;
 }
@@ -62,7 +55,6 @@ export async function startEmbeddedCloud({
       AWS_SECRET_ACCESS_KEY: 'embedded-cloud',
       AWS_ENDPOINT_URL: aws.url,
     }),
-    runpodSettings: (api) => runpod.settings(api),
     close: async () => {
       await Promise.all([...servers, otherRegistries].map((server) => server.close()));
     },

@@ -67,13 +67,13 @@ describe('startEmbeddedCloud', () => {
     asset.remove();
 
     expect(result).toMatchObject({ AWS_REGION: LOCAL_REGION, AWS_ENDPOINT_URL: cloud.aws.url });
-    expect(cloud.runpodSettings('rest-v2')).toEqual({
+    expect(cloud.runpod.settings('rest-v2')).toEqual({
       api: 'rest-v2',
       restV2Url: `${cloud.runpod.url}/v2`,
       restV1Url: `${cloud.runpod.url}/v1`,
       graphqlUrl: `${cloud.runpod.url}/graphql`,
     });
-    expect(cloud.runpodSettings().api).toBe('auto');
+    expect(cloud.runpod.settings().api).toBe('auto');
   });
 
   it('leaves nothing listening once it is closed', async () => {
