@@ -6,7 +6,7 @@ import { pullAsWorker } from '../../local/worker';
 import { AwsClients } from './aws-clients';
 import { runpodClient } from './runpod-request';
 import { sendRequest } from './send-request';
-import { OBEDIENT_SOURCE, writeTinyAsset } from './tiny-asset';
+import { SCRIPTED_SOURCE, writeTinyAsset } from './tiny-asset';
 
 const HOUR_MS = 60 * 60_000;
 
@@ -19,7 +19,7 @@ beforeEach(async () => {
 afterEach(() => cloud.close());
 
 describe('startEmbeddedCloud', () => {
-  it('wires the parts: a token of ECR, written to Runpod, lets a worker pull until it expires', async () => {
+  it('connects its parts: with a token of ECR, written to Runpod, a worker can pull until it expires', async () => {
     const clients = new AwsClients(cloud.aws);
     const user = cloud.runpod.addUser('key');
     const auth = user.create({ name: 'ecr', username: 'AWS', password: 'old' });
@@ -45,7 +45,7 @@ describe('startEmbeddedCloud', () => {
     expect([before.status, fresh.status, expired.status]).toEqual([401, 200, 401]);
   });
 
-  it('has one clock for all, which can be given', async () => {
+  it('has one clock for all parts, which a test can provide', async () => {
     const noon = new Date('2026-11-21T12:00:00Z');
     const other = await startEmbeddedCloud({ clock: new StandInClock(() => noon) });
     other.clock.advance(HOUR_MS);
@@ -58,8 +58,8 @@ describe('startEmbeddedCloud', () => {
     expect(auth?.updatedAt).toEqual(new Date('2026-11-21T13:00:00Z'));
   });
 
-  it('tells the function where it is, and nothing of the machine', async () => {
-    const asset = writeTinyAsset(OBEDIENT_SOURCE);
+  it('gives the function the addresses of its stand-ins', async () => {
+    const asset = writeTinyAsset(SCRIPTED_SOURCE);
     const lambda = new LambdaRuntime({ assetDirectory: asset.directory, environment: cloud.environment() });
 
     const { result } = await lambda.invoke({ act: 'environment' });
@@ -76,7 +76,7 @@ describe('startEmbeddedCloud', () => {
     expect(cloud.runpod.settings().api).toBe('auto');
   });
 
-  it('leaves nothing listening once it is closed', async () => {
+  it('closes every server', async () => {
     const urls = [cloud.aws.url, cloud.registry.url, cloud.runpod.url];
 
     await cloud.close();
@@ -86,7 +86,7 @@ describe('startEmbeddedCloud', () => {
     }
   });
 
-  it('shares nothing with another one', async () => {
+  it('shares nothing with another embedded cloud', async () => {
     const other = await startEmbeddedCloud();
     const { password } = other.aws.ecr.issue('me', LOCAL_REGION);
     cloud.registry.addImage('my-worker', '1');
