@@ -1,4 +1,3 @@
-import { RUNPOD_PRINCIPAL_ARNS } from '../lambda/delegate-repository/model';
 import { AwsStandIn } from './aws/aws';
 import { OtherRegistries } from './other-registries';
 import { RegistryStandIn } from './registry';
@@ -7,6 +6,16 @@ import { StandInClock } from './stand-in-clock';
 
 /** The region in which the embedded function runs. */
 export const LOCAL_REGION = 'us-east-1';
+
+/**
+ * The roles with which Runpod pulls from a delegated repository (docs.runpod.io, "Use private AWS ECR images").
+ *
+ * They are not imported from the code under test, so that a wrong role there fails the tests.
+ */
+const RUNPOD_PULL_ROLES = [
+  'arn:aws:iam::550005742258:role/prod-us-east-1-deployment-role',
+  'arn:aws:iam::550005742258:role/prod-us-west-2-deployment-role',
+];
 
 /** Loopback stand-ins for AWS, Runpod and registries, connected to each other. */
 export interface EmbeddedCloud {
@@ -40,7 +49,7 @@ export async function startEmbeddedCloud({
   );
   const runpod = new RunpodStandIn(clock);
   runpod.delegationRules.canPull = (arn) =>
-    RUNPOD_PRINCIPAL_ARNS.every((role) => aws.policies.mayPull(arn, role));
+    RUNPOD_PULL_ROLES.every((role) => aws.policies.mayPull(arn, role));
   const servers = [aws, registry, runpod];
   await Promise.all(servers.map((server) => server.listen()));
   return {
