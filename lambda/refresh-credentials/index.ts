@@ -36,7 +36,7 @@ export const handler = createHandler({
   services: {
     clock,
     createSecretReader: () => createSecretReader(secretsManager, clock),
-    issueCredential: createCredentialIssuer(clock),
+    issueCredential: createCredentialIssuer(clock, settings.minCredentialMinutes * 60_000),
     prove: createProof(http),
     createAccount: () => new RunpodAccount(createRoutes(http, settings.runpod), clock),
   },

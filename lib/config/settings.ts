@@ -18,5 +18,6 @@ export function toSettings(config: RefresherConfig): RefresherSettings {
       ...(verifyImage !== undefined && { verifyImage: imageWithin(registry.type, verifyImage) }),
     }),
   );
-  return { service, targets, runpod };
+  const minCredentialMinutes = config.refreshIntervalHours * 60 + PAGE_BUDGET_MINUTES;
+  return { service, targets, runpod, minCredentialMinutes };
 }
