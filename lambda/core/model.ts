@@ -157,6 +157,12 @@ export interface RefresherSettings {
   readonly minCredentialMinutes: number;
 }
 
+/**
+ * How long a page must come before the credential at Runpod expires, in minutes: what the person on call has to act.
+ * Alarms and the life that is asked of a credential are computed from it.
+ */
+export const PAGE_BUDGET_MINUTES = 240;
+
 /** How long an ECR authorization token lives, in hours (Amazon ECR API reference, GetAuthorizationToken; ECR Public alike). */
 export const ECR_TOKEN_LIFE_HOURS = 12;
 

@@ -100,9 +100,7 @@ export const sendOverNetwork: Transport = async (request, { timeoutMs, maxBytes,
     outgoing.once('response', (incoming) => {
       if (!ignoreBody) return readBody(incoming, maxBytes, fail, (body) => succeed(incoming, body));
       succeed(incoming, '');
-      // An answer without a body leaves the connection usable.
-      if (request.method === 'HEAD' || incoming.headers['content-length'] === '0') incoming.resume();
-      else incoming.destroy();
+      incoming.destroy();
     });
     outgoing.end(request.body);
   });

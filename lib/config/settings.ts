@@ -1,4 +1,4 @@
-import type { RefresherSettings, Target } from '../../lambda/core/model';
+import { PAGE_BUDGET_MINUTES, type RefresherSettings, type Target } from '../../lambda/core/model';
 import { imageWithin, toRegistry } from './registries';
 import type { RefresherConfig } from './schema';
 

@@ -20,6 +20,7 @@ export async function runBeside(world: World, targets: readonly TargetSketch[]):
     service: 'Test',
     targets: targets.map((target) => world.target(target)),
     runpod: world.cloud.runpod.settings(),
+    minCredentialMinutes: 600,
   });
   const lambda = new LambdaRuntime({ assetDirectory: directory, environment: world.cloud.environment() });
   try {
