@@ -148,7 +148,7 @@ describe('a delegation', () => {
         'Runpod refuses it',
         ({ cloud }) =>
           cloud.runpod.faults.add({ method: 'POST', path: DELEGATIONS }, { status: 422, body: {} }),
-        'Runpod did not register repository my-app in us-east-1: rest-v2 refused the request (422)',
+        'Runpod did not register repository my-app in us-east-1: rest-v2 answered 422',
       ],
       [
         'Runpod refuses the key',
@@ -163,12 +163,12 @@ describe('a delegation', () => {
       [
         'the API has no delegations',
         ({ cloud }) => cloud.runpod.faults.add({ path: DELEGATIONS }, { status: 404, body: {} }),
-        "Runpod's REST v2 answered 404 to /registries/delegations, and no other of its APIs knows delegations",
+        "rest-v2 answered 404 to /registries/delegations, and no other of Runpod's APIs knows delegations",
       ],
       [
         'the API is retired',
         ({ cloud }) => cloud.runpod.retired.add('rest-v2'),
-        "Runpod's REST v2 answered 410 to /registries/delegations",
+        'rest-v2 answered 410 to /registries/delegations',
       ],
     ])(
       'because %s puts the policy back, says why, and rolls back without Runpod',
@@ -190,6 +190,30 @@ describe('a delegation', () => {
         expect(world.cloud.runpod.requests).toHaveLength(asked);
       },
     );
+
+    it.each<[string, (one: DelegationWorld) => unknown]>([
+      ['Runpod refuses the key', ({ cloud, apiKey }) => cloud.runpod.revoke(apiKey)],
+      [
+        'Runpod refuses it',
+        ({ cloud, user }) => {
+          user.delegations.splice(0);
+          cloud.runpod.faults.add({ method: 'POST', path: DELEGATIONS }, { status: 422, body: {} });
+        },
+      ],
+    ])('because %s leaves another stack’s delegation as it was, also after the rollback', async (_, harm) => {
+      await world.request('Create');
+      harm(world);
+      const policy = world.cloud.aws.policies.textOf(ARN);
+      const delegations = [...world.user.delegations];
+
+      const properties = { principalArns: [RUNPOD_PRINCIPAL_ARNS[0]] };
+      const answer = await world.request('Create', { properties });
+      await world.request('Delete', { properties, physicalResourceId: answer.PhysicalResourceId });
+
+      expect(answer).toMatchObject({ Status: 'FAILED', PhysicalResourceId: `${ARN}#nothing-left` });
+      expect(JSON.parse(world.cloud.aws.policies.textOf(ARN) ?? '')).toEqual(JSON.parse(policy ?? ''));
+      expect(world.user.delegations).toEqual(delegations);
+    });
 
     it('removes the policy again where there was none', async () => {
       world.cloud.runpod.revoke(world.apiKey);

@@ -39,7 +39,7 @@ describe('establish', () => {
 
       const error = await failureOf(establish(properties, world.ports, NOON + HOUR_MS));
 
-      expect(error).toMatchObject({ reason: DENIED, nothingLeft: true });
+      expect(error).toMatchObject({ reason: DENIED, remains: 'nothing' });
       expect(world.text()).toBeUndefined();
     },
   );
@@ -54,32 +54,38 @@ describe('establish', () => {
   });
 
   it.each([
-    ['Runpod refused', { runpod: [REFUSED] }, true],
-    ['nobody knows whether it is registered', { runpod: [new UnconfirmedError('lost')] }, false],
-    ['Runpod was down before it was asked to register', { runpod: [DOWN] }, true],
-    ['the write of the policy was lost', { policy: [DOWN] }, false],
-    ['the policy was refused', { policy: [REFUSED] }, true],
-  ])('says what is left when %s', async (_, failures, nothingLeft) => {
+    ['Runpod refused', { runpod: [REFUSED] }, 'nothing'],
+    ['nobody knows whether it is registered', { runpod: [new UnconfirmedError('lost')] }, 'all'],
+    ['Runpod was down before it was asked to register', { runpod: [DOWN] }, 'nothing'],
+    ['the write of the policy was lost', { policy: [DOWN] }, 'all'],
+    ['the policy was refused', { policy: [REFUSED] }, 'nothing'],
+  ])('says what is left when %s', async (_, failures, remains) => {
     const world = aWorld(failures);
 
     const error = await failureOf(establish(properties, world.ports, NOON + HOUR_MS));
 
-    expect(error).toMatchObject({ nothingLeft });
+    expect(error).toMatchObject({ remains });
     expect(world.text()).toBeUndefined();
   });
 
-  it('keeps the statement that an earlier delivery has put there, and says that it is left', async () => {
-    const world = aWorld({});
-    await establish(properties, world.ports, NOON + HOUR_MS);
-    const before = world.text();
+  it.each([
+    ['Runpod refused', REFUSED, 'nothing'],
+    ['nobody knows whether it is registered', new UnconfirmedError('lost'), 'registration'],
+  ])(
+    'puts the statement back that somebody had set up, and leaves it to them, when %s',
+    async (_, failure, remains) => {
+      const world = aWorld({});
+      await establish(properties, world.ports, NOON + HOUR_MS);
+      const before = world.text();
 
-    const other = { ...properties, principalArns: ['arn:aws:iam::210987654321:role/pull'] };
-    world.fail({ runpod: [REFUSED] });
-    const error = await failureOf(establish(other, world.ports, NOON + HOUR_MS));
+      const other = { ...properties, principalArns: ['arn:aws:iam::210987654321:role/pull'] };
+      world.fail({ runpod: [failure] });
+      const error = await failureOf(establish(other, world.ports, NOON + HOUR_MS));
 
-    expect(error).toMatchObject({ nothingLeft: false });
-    expect(ownStatement(world.text(), '')).toEqual(ownStatement(before, ''));
-  });
+      expect(error).toMatchObject({ remains });
+      expect(ownStatement(world.text(), '')).toEqual(ownStatement(before, ''));
+    },
+  );
 
   it('tells of both failures when the policy cannot be put back', async () => {
     const world = aWorld({ runpod: [REFUSED] });
@@ -87,7 +93,7 @@ describe('establish', () => {
 
     const error = await failureOf(establish(properties, world.ports, NOON + HOUR_MS));
 
-    expect(error.nothingLeft).toBe(false);
+    expect(error.remains).toBe('all');
     expect(error.message).toBe(
       'Runpod said no; besides, the statement could not be taken out of the policy again: no answer',
     );
@@ -101,7 +107,7 @@ describe('establish', () => {
 
     const error = await failureOf(establish({ ...properties, ...differences }, world.ports, NOON + HOUR_MS));
 
-    expect(error).toMatchObject({ message, nothingLeft: true });
+    expect(error).toMatchObject({ message, remains: 'nothing' });
     expect(world.text()).toBeUndefined();
   });
 });

@@ -40,14 +40,45 @@ describe('createRunpodDelegations', () => {
     expect(JSON.parse(sent[1]?.body ?? '')).toEqual({ resource: ARN, name: 'mine' });
   });
 
-  it('registers it by an image’s address where Runpod takes no ARN', async () => {
-    const { ensure, sent } = delegations(NONE, answer(400, {}), answer(201, ours));
+  it.each([400, 409, 422])(
+    'registers it by an image’s address when Runpod refuses the ARN (%i)',
+    async (status) => {
+      const { ensure, sent } = delegations(NONE, answer(status, {}), answer(201, ours));
+
+      await expect(ensure()).resolves.toBe('deleg_1');
+
+      expect(JSON.parse(sent[2]?.body ?? '')).toEqual({
+        resource: '123456789012.dkr.ecr.us-east-1.amazonaws.com/team/my-app:latest',
+      });
+    },
+  );
+
+  it.each([404, 405, 501])(
+    'does not try another form when the refusal is not of the value (%i)',
+    async (status) => {
+      const { ensure, sent } = delegations(NONE, answer(status, {}));
+
+      await failureOf(ensure(undefined, 500));
+
+      expect(
+        sent.filter(({ method }) => method === 'POST').map(({ body }) => JSON.parse(body ?? '')),
+      ).toEqual([{ resource: ARN }]);
+    },
+  );
+
+  it('finds it on the second page of the list', async () => {
+    const first = {
+      delegations: [{ ...ours, id: 'other', repository: 'x' }],
+      pagination: { nextCursor: 'a/b' },
+    };
+    const { ensure, sent } = delegations(answer(200, first), answer(200, { delegations: [ours] }));
 
     await expect(ensure()).resolves.toBe('deleg_1');
 
-    expect(JSON.parse(sent[2]?.body ?? '')).toEqual({
-      resource: '123456789012.dkr.ecr.us-east-1.amazonaws.com/team/my-app:latest',
-    });
+    expect(sent.map(({ url }) => url)).toEqual([
+      'https://api.runpod.io/v2/registries/delegations',
+      'https://api.runpod.io/v2/registries/delegations?cursor=a%2Fb',
+    ]);
   });
 
   it.each<[string, object]>([
@@ -111,7 +142,7 @@ describe('createRunpodDelegations', () => {
 
     expect(error).toBeInstanceOf(OperatorMustActError);
     expect(error.message).toBe(
-      'Runpod did not register repository team/my-app in us-east-1: rest-v2 refused the request (400)',
+      'Runpod did not register repository team/my-app in us-east-1: rest-v2 answered 400',
     );
     expect(sent).toHaveLength(12);
   });
@@ -145,7 +176,7 @@ describe('createRunpodDelegations', () => {
 
     expect(error).toBeInstanceOf(DelegationsUnavailableError);
     expect(error.message).toContain(
-      `REST v2 answered ${status} to /registries/delegations, and no other of its APIs knows delegations`,
+      `rest-v2 answered ${status} to /registries/delegations, and no other of Runpod's APIs knows delegations`,
     );
   });
 
@@ -160,18 +191,54 @@ describe('createRunpodDelegations', () => {
   it('revokes what is registered for the repository, and what is gone already is fine', async () => {
     const listed = [
       ours,
-      { ...ours, id: 'deleg/2' },
+      { ...ours, id: 'deleg_2' },
       { ...ours, id: 'keep' },
       { ...ours, id: 'x', awsRegion: 'y' },
     ];
-    const { revoke, sent } = delegations(answer(200, { delegations: listed }), noContent(), answer(404, {}));
+    const { revoke, sent } = delegations(
+      answer(200, { delegations: listed }),
+      noContent(),
+      answer(404, {}),
+      answer(200, { delegations: listed.slice(2) }),
+    );
 
     await revoke('keep');
 
     expect(sent.slice(1).map(({ method, url }) => `${method} ${url}`)).toEqual([
       'DELETE https://api.runpod.io/v2/registries/delegations/deleg_1',
-      'DELETE https://api.runpod.io/v2/registries/delegations/deleg%2F2',
+      'DELETE https://api.runpod.io/v2/registries/delegations/deleg_2',
+      'GET https://api.runpod.io/v2/registries/delegations',
     ]);
+  });
+
+  it.each(['deleg/2', '..', '', 7, null, 'rpa_abc'])('skips a delegation whose id is %j', async (id) => {
+    const { revoke, sent } = delegations(answer(200, { delegations: [{ ...ours, id }] }));
+
+    await revoke();
+
+    expect(sent).toHaveLength(1);
+  });
+
+  it('asks again when a delegation that it lists answers 404 once', async () => {
+    const listed = answer(200, { delegations: [ours] });
+    const { revoke, sent } = delegations(listed, answer(404, {}), listed, noContent());
+
+    await revoke();
+
+    expect(sent.map(({ method }) => method)).toEqual(['GET', 'DELETE', 'GET', 'DELETE']);
+  });
+
+  it('does not believe 404 from an API that goes on listing the delegation', async () => {
+    const listed = answer(200, { delegations: [ours] });
+    const gone = answer(404, {});
+    const { revoke } = delegations(listed, gone, listed, gone, listed, gone, listed);
+
+    const error = await failureOf(revoke());
+
+    expect(error).toBeInstanceOf(TransientError);
+    expect(error.message).toBe(
+      'Runpod did not revoke the delegation of repository team/my-app in us-east-1: rest-v2 answered 404, and lists it all the same',
+    );
   });
 
   it.each([400, 403])('does not take %i for a revocation', async (status) => {
