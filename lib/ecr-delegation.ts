@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { CustomResource, Stack, Token } from 'aws-cdk-lib';
+import { CustomResource, Reference, Stack, Token, Tokenization } from 'aws-cdk-lib';
 import { Construct } from 'constructs';
 import {
   DELEGATION_RESOURCE_TYPE,
@@ -11,7 +11,10 @@ import { DelegationFunction } from './delegation-function';
 
 /** Properties of `RunpodEcrDelegation`. */
 export interface RunpodEcrDelegationProps {
-  /** Name of the ECR repository, which is in the account of the stack. */
+  /**
+   * Name of the ECR repository, which is in the account of the stack. It may be a reference to a repository of the same
+   * app, such as `repository.repositoryName`.
+   */
   readonly repository: string;
   /**
    * Region of the repository.
@@ -23,7 +26,7 @@ export interface RunpodEcrDelegationProps {
    * @default - no name
    */
   readonly name?: string | undefined;
-  /** Secrets Manager name or ARN of the Runpod API key. */
+  /** Secrets Manager name or ARN of the Runpod API key, as plain text. */
   readonly runpodApiKeySecretName: string;
   /**
    * ARNs of the roles with which Runpod pulls.
@@ -55,7 +58,7 @@ export class RunpodEcrDelegation extends Construct {
   /** Id of the delegation at Runpod: a token that is resolved when the stack is deployed. */
   readonly delegationId: string;
 
-  /** @throws ConfigError when neither `region` nor the region of the stack is known at synth */
+  /** @throws ConfigError when the region, or the name of the secret, is not known at synth */
   constructor(scope: Construct, id: string, props: RunpodEcrDelegationProps) {
     super(scope, id);
     const stack = Stack.of(this);
@@ -75,12 +78,17 @@ export class RunpodEcrDelegation extends Construct {
     };
     if (Token.isUnresolved(region)) {
       throw new ConfigError(
-        `The delegation of ${repository} needs a region: give it one, or give the stack one (env).`,
+        `The delegation of ${nameFor(this, repository)} needs a region: give it one, or give the stack one (env).`,
+      );
+    }
+    if (Token.isUnresolved(runpodApiKeySecretName)) {
+      throw new ConfigError(
+        `The delegation of ${nameFor(this, repository)} needs the name or ARN of the secret as plain text, not a reference: the permission to read it depends on which of the two it is.`,
       );
     }
     // The ids follow the repository and the key. A change of either creates new resources, and the old delegation
     // keeps its permissions until CloudFormation has deleted it.
-    const repositoryHash = hashOf(region, repository);
+    const repositoryHash = hashOf(region, nameFor(this, repository));
     const handler = DelegationFunction.of(this);
     const permissions = [
       handler.allowRepository(this, `Permissions${repositoryHash}`, this.repositoryArn),
@@ -95,6 +103,21 @@ export class RunpodEcrDelegation extends Construct {
     resource.node.addDependency(...permissions);
     this.delegationId = resource.getAttString('delegationId');
   }
+}
+
+/**
+ * Returns a name, or what a reference refers to. The text of a reference is a running number, which unrelated
+ * constructs change.
+ */
+function nameFor(scope: Construct, name: string): string {
+  return Tokenization.reverseString(name)
+    .mapTokens({
+      mapToken: (token) =>
+        Reference.isReference(token)
+          ? `{${token.target.node.path}.${token.displayName}}`
+          : JSON.stringify(Stack.of(scope).resolve(token)),
+    })
+    .join({ join: (left, right) => `${left ?? ''}${right ?? ''}` });
 }
 
 function hashOf(...parts: readonly string[]): string {

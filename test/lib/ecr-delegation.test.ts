@@ -1,5 +1,7 @@
-import { App, Stack } from 'aws-cdk-lib';
+import { App, CfnParameter, Stack, Token } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
+import { Repository } from 'aws-cdk-lib/aws-ecr';
+import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { RunpodEcrDelegation } from '../../lib/ecr-delegation';
 import { config, type Json } from './config/builder';
 import { permissionsOf } from './permissions';
@@ -140,6 +142,71 @@ describe('RunpodEcrDelegation', () => {
     expect(characters.reduce((sum, length) => sum + length, 0)).toBeLessThanOrEqual(10_240);
   });
 
+  describe('with the name of a repository that the app creates', () => {
+    const idsBeside = (unrelated: number, nameOf: (stack: Stack) => string = createdName) => {
+      const stack = new Stack(new App(), 'Stack', { env: ENV });
+      // Each of them takes numbers from the sequence that also numbers the tokens.
+      for (let index = 0; index < unrelated; index++) {
+        Token.asString({ Ref: new Queue(stack, `Queue${index}`).queueName });
+      }
+      new RunpodEcrDelegation(stack, 'Delegation', {
+        repository: nameOf(stack),
+        runpodApiKeySecretName: 'runpod/api-key',
+      });
+      const { Resources } = Template.fromStack(stack).toJSON();
+      return Object.keys(Resources).filter((id) => /^Delegation/.test(id));
+    };
+
+    it('keeps its logical ids when unrelated resources are added', () => {
+      expect(idsBeside(3)).toEqual(idsBeside(0));
+    });
+
+    it('keeps them for a parameter as well, and has others for another name', () => {
+      const parameter = (id: string) => (stack: Stack) => new CfnParameter(stack, id).valueAsString;
+
+      expect(idsBeside(2, parameter('A'))).toEqual(idsBeside(0, parameter('A')));
+      expect(idsBeside(0, parameter('B'))).not.toEqual(idsBeside(0, parameter('A')));
+      expect(idsBeside(0)).not.toEqual(idsBeside(0, parameter('A')));
+    });
+
+    it('passes the reference on to the function and to its permissions', () => {
+      const stack = new Stack(new App(), 'Stack', { env: ENV });
+      new RunpodEcrDelegation(stack, 'Delegation', {
+        repository: createdName(stack),
+        runpodApiKeySecretName: 'runpod/api-key',
+      });
+
+      const template = Template.fromStack(stack);
+
+      const arn = {
+        'Fn::Join': [
+          '',
+          [
+            'arn:',
+            { Ref: 'AWS::Partition' },
+            ':ecr:eu-west-1:123456789012:repository/',
+            { Ref: 'Repository22E53BBD' },
+          ],
+        ],
+      };
+      expect(Object.values(template.findResources(RESOURCE))[0]?.Properties.repositoryArn).toEqual(arn);
+      expect(JSON.stringify(template.findResources('AWS::IAM::Policy'))).toContain(JSON.stringify(arn));
+    });
+  });
+
+  it('refuses a reference to the secret in one sentence', () => {
+    const stack = new Stack(new App(), 'Stack', { env: ENV });
+    const make = () =>
+      new RunpodEcrDelegation(stack, 'Delegation', {
+        repository: 'my-app',
+        runpodApiKeySecretName: new CfnParameter(stack, 'Secret').valueAsString,
+      });
+
+    expect(make).toThrow(
+      'The delegation of my-app needs the name or ARN of the secret as plain text, not a reference',
+    );
+  });
+
   it('throws when no region is known, because the next deployment would replace the resource', () => {
     const make = () =>
       new RunpodEcrDelegation(new Stack(new App(), 'Stack'), 'Delegation', {
@@ -164,6 +231,10 @@ describe('RunpodEcrDelegation', () => {
     expect(delegation.repositoryArn).toContain(':ecr:eu-west-1:123456789012:repository/my-app');
   });
 });
+
+function createdName(stack: Stack): string {
+  return new Repository(stack, 'Repository').repositoryName;
+}
 
 function templateOf(overrides: Json): Template {
   return Template.fromStack(stackOf(config(overrides), ENV));
