@@ -22,6 +22,8 @@ export interface AlarmsProps {
   readonly interval: Duration;
   /** Time from the start of one retry of a failed run to the start of the next. */
   readonly retryInterval: Duration;
+  /** In a new stack, the first success is visible in CloudWatch within this time. */
+  readonly successWithin: Duration;
   /** The queue of runs that failed and are no longer retried. */
   readonly deadLetterQueue: IQueue;
   /** `ApiKeyOld` goes off for a Runpod API key that is older than this, in days. */
@@ -84,6 +86,8 @@ export class Alarms extends Construct {
       comparison: ComparisonOperator.LESS_THAN_THRESHOLD,
       periods: this.#intervalAndAnHour() / SHORT_PERIOD.toSeconds(),
       missingData: { treatAs: TreatMissingData.BREACHING, reason: 'no data means that no run has finished.' },
+      // At first nothing has succeeded yet, and no data would set the alarm off at once.
+      warmUp: this.#props.successWithin,
     };
   }
 

@@ -6,7 +6,14 @@ import {
   Role,
   ServicePrincipal,
 } from 'aws-cdk-lib/aws-iam';
-import { Architecture, Function as LambdaFunction, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda';
+import {
+  ApplicationLogLevel,
+  Architecture,
+  Function as LambdaFunction,
+  LoggingFormat,
+  Runtime,
+  SystemLogLevel,
+} from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { secretArn } from './execution-role';
@@ -57,7 +64,7 @@ export class DelegationFunction extends Construct {
     });
     this.function = new LambdaFunction(this, 'Function', {
       description: 'Lets Runpod pull ECR repositories by their repository policy, and undoes that',
-      code: delegationCode(this),
+      code: delegationCode(this).code,
       handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
@@ -66,6 +73,9 @@ export class DelegationFunction extends Construct {
       role: this.#role,
       logGroup,
       loggingFormat: LoggingFormat.JSON,
+      // Pinned, so that a level that somebody raises by hand is a drift.
+      applicationLogLevelV2: ApplicationLogLevel.INFO,
+      systemLogLevelV2: SystemLogLevel.INFO,
       environment: { NODE_OPTIONS: '--enable-source-maps' },
     });
     this.function.node.addDependency(logs);

@@ -58,6 +58,8 @@ export class RefresherStack extends Stack {
       mode: config.firstRefresh,
       maxTargetsPerKey: maxTargetsPerKey(settings),
       function: fn,
+      codeHash: refresher.codeHash,
+      interval,
       timeout,
       retries,
       after: [refresher, schedule, retries.destination],
@@ -69,6 +71,7 @@ export class RefresherStack extends Stack {
       rule: schedule.rule,
       interval,
       retryInterval: retries.retryInterval,
+      successWithin: firstRefresh.successWithin,
       deadLetterQueue: retries.deadLetterQueue,
       apiKeyMaxAgeDays: config.alarms.apiKeyMaxAgeDays,
       notifications: new Notifications(this, 'Notifications', { recipients: config.alarms }),
@@ -110,10 +113,10 @@ function declareOutputs(
 }
 
 /**
- * Creates the alarms after the first refresh, so that a deployment sets no alarm off.
+ * Creates and changes the alarms after the first refresh, so that a deployment sets no alarm off.
  *
- * The metric of the first refresh reaches CloudWatch about a minute later. Lambda takes at least as long to connect
- * the retry queue, so `RefreshSilent` waits for that as well.
+ * `RefreshSilent` is the last of them, so that the metric of the first refresh has some time to reach CloudWatch. In a
+ * new stack the alarm's warm-up covers what is missing.
  */
 function waitForFirstRefresh(parts: {
   firstRefresh: FirstRefresh;

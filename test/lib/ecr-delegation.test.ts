@@ -83,7 +83,12 @@ describe('RunpodEcrDelegation', () => {
             Architectures: ['arm64'],
             Handler: 'index.handler',
             Timeout: 180,
-            LoggingConfig: { LogFormat: 'JSON', LogGroup: { Ref: 'DelegationFunctionLogGroup720B27CB' } },
+            LoggingConfig: {
+              LogFormat: 'JSON',
+              LogGroup: { Ref: 'DelegationFunctionLogGroup720B27CB' },
+              ApplicationLogLevel: 'INFO',
+              SystemLogLevel: 'INFO',
+            },
           }),
         }),
       ],

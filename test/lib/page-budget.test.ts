@@ -1,4 +1,10 @@
-import { type PageBudget, pageBudgets, pagesOfOutage, pagesWhileHealthy } from './page-budget';
+import {
+  type PageBudget,
+  pageBudgets,
+  pagesOfNewStack,
+  pagesOfOutage,
+  pagesWhileHealthy,
+} from './page-budget';
 import { templateOf } from './synthesise';
 import { templateFacts } from './template-facts';
 
@@ -37,6 +43,38 @@ describe('the page budget', () => {
 
     expect((fallback?.periodMin ?? 0) * (fallback?.periods ?? 0)).toBeGreaterThanOrEqual(DAY_MIN);
   });
+
+  it.each([
+    ['require', 'the metric of the first refresh arrives late', 10],
+    ['attempt', 'the retries succeed after an hour', 60],
+    ['off', 'the first scheduled run succeeds', 6 * 60 + 10],
+  ])('has no page in a new stack with the first refresh "%s" when %s', (firstRefresh, _, successMin) => {
+    const template = templateOf({ firstRefresh }).toJSON();
+
+    expect([...pagesOfNewStack(template, successMin)]).toEqual([]);
+  });
+
+  it.each(['require', 'attempt', 'off'])(
+    'pages in a new stack with the first refresh "%s" when no run ever succeeds',
+    (firstRefresh) => {
+      const pages = pagesOfNewStack(templateOf({ firstRefresh }).toJSON());
+
+      expect([...pages.keys()]).toEqual(['RefreshSilent']);
+      expect(pages.get('RefreshSilent')).toBeLessThanOrEqual(7 * 60);
+    },
+  );
+
+  it.each(INTERVALS)(
+    'has no warm-up that is longer than the alarm’s window, at an interval of %i h',
+    (hours) => {
+      for (const firstRefresh of ['require', 'attempt', 'off']) {
+        const { alarms } = templateFacts(templateOf({ refreshIntervalHours: hours, firstRefresh }).toJSON());
+        for (const { warmUpMin, periodMin, periods } of alarms) {
+          expect(warmUpMin).toBeLessThanOrEqual(periodMin * periods);
+        }
+      }
+    },
+  );
 
   it.each([0, 15, 30, 50])('has no page for an outage of %i minutes', (minutes) => {
     expect(pagesOfOutage(jsonOf(6), minutes)).toEqual([]);

@@ -110,6 +110,23 @@ export function pagesOfOutage(template: object, outageMin: number): string[] {
   return pagesOf(facts, [...healthyPast(facts), ...failed, ...success(recoveredMin), ...ahead.flat()]);
 }
 
+/**
+ * Returns the alarms that page after the alarms were created in a new stack, each with the minute of its page.
+ *
+ * @param successMin - the minute at which CloudWatch sees the first success; undefined when no run succeeds
+ */
+export function pagesOfNewStack(template: object, successMin?: number): Map<string, number> {
+  const facts = templateFacts(template);
+  const points = successMin === undefined ? [] : success(successMin);
+  const untilMin = successMin ?? HORIZON;
+  return new Map(
+    facts.alarms.flatMap((alarm) => {
+      const pageMin = alarm.pages ? earliestAlarm(alarm, points, untilMin, alarm.warmUpMin) : undefined;
+      return pageMin === undefined ? [] : [[alarm.name, pageMin]];
+    }),
+  );
+}
+
 function pagesOf(facts: TemplateFacts, points: readonly DataPoint[]): string[] {
   const untilMin = Math.max(...points.map(({ atMin }) => atMin));
   return facts.alarms
@@ -187,9 +204,10 @@ function earliestAlarm(
   alarm: AlarmFacts,
   points: readonly DataPoint[],
   untilMin: number,
+  fromMin = 0,
 ): number | undefined {
   const own = points.filter(({ metric }) => metric === alarm.metric);
-  for (let nowMin = 0; nowMin <= untilMin; nowMin++) {
+  for (let nowMin = fromMin; nowMin <= untilMin; nowMin++) {
     const soFar = own.filter(({ atMin }) => atMin <= nowMin);
     for (let ahead = 0; ahead < alarm.periodMin; ahead++) {
       if (goesOff(alarm, soFar, nowMin + ahead)) return nowMin;

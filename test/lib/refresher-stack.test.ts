@@ -112,6 +112,13 @@ describe('RefresherStack', () => {
     });
   });
 
+  it('pins the log level, because the metrics’ lines are lost above INFO', () => {
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      Handler: 'index.handler',
+      LoggingConfig: { ApplicationLogLevel: 'INFO', SystemLogLevel: 'INFO' },
+    });
+  });
+
   it('keeps the log for a month, and deletes it with the stack', () => {
     template.hasResource('AWS::Logs::LogGroup', {
       Properties: { RetentionInDays: 30 },
