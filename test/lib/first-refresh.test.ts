@@ -1,6 +1,6 @@
 import { CfnResource, type Stack, Tags } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
-import { config, type Json, manyTargets, targetJson } from './config/builder';
+import { config, type Json, targetJson } from './config/builder';
 import { stackOf, templateOf, warningsOf } from './synthesise';
 
 describe('FirstRefresh', () => {
@@ -78,10 +78,6 @@ describe('FirstRefresh', () => {
   it.each<[string, Json]>([
     ['the example', {}],
     ['an attempted first refresh', { firstRefresh: 'attempt' }],
-    [
-      'repositories of many',
-      { targets: manyTargets(300, (index) => ({ registry: { type: 'ecr', repositories: [`w-${index}`] } })) },
-    ],
   ])(
     'has the same id, like every other resource, whether or not the account is known: %s',
     (_, overrides) => {
