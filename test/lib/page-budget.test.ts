@@ -1,6 +1,7 @@
 import {
   type PageBudget,
   pageBudgets,
+  pagesOfCredential,
   pagesOfNewStack,
   pagesOfOutage,
   pagesWhileHealthy,
@@ -43,6 +44,16 @@ describe('the page budget', () => {
 
     expect((fallback?.periodMin ?? 0) * (fallback?.periods ?? 0)).toBeGreaterThanOrEqual(DAY_MIN);
   });
+
+  it.each(INTERVALS)(
+    'pages at once for a credential that dies before a page for the next run leaves four hours, at an interval of %i h',
+    (hours) => {
+      const least = hours * 60 + LEAST_LEFT;
+
+      expect(pagesOfCredential(jsonOf(hours), least - 1)).toEqual(['CredentialShortLived']);
+      expect(pagesOfCredential(jsonOf(hours), least)).toEqual([]);
+    },
+  );
 
   it.each([
     ['require', 'the metric of the first refresh arrives late', 10],
