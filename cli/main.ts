@@ -3,8 +3,8 @@
 import { Command, CommanderError } from 'commander';
 import { RefresherError } from '../lambda/core/errors';
 import { ConfigError } from '../lib/config/mistakes';
-import { endWithClosedPipe } from '../local/closed-pipe';
 import { version } from '../package.json';
+import { endWithClosedPipe } from './closed-pipe';
 import { CliError, describeAwsError, EXIT, wrongUse } from './errors';
 import { addInitOptions, type InitFlags } from './init-options';
 import { adoptAwsOptions, Operator } from './operator';
@@ -80,9 +80,8 @@ function createProgram(): Command {
   ]).action(async () => {
     const { config, json } = program.opts<GlobalOptions>();
     if (json) throw wrongUse('local tells its story to people only: leave --json out.');
-    // It is the script of `npm start`, which reads its own arguments.
-    process.argv.splice(2, process.argv.length, ...(config === undefined ? [] : ['--config', config]));
-    await import('../local/start');
+    const { start } = await import('../local/start');
+    process.exitCode = await start(config === undefined ? [] : ['--config', config]);
   });
   return program;
 }

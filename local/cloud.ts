@@ -1,5 +1,3 @@
-import type { RunpodSettings } from '../lambda/core/model';
-import { RUNPOD_PRINCIPAL_ARNS } from '../lambda/delegate-repository/model';
 import { AwsStandIn } from './aws/aws';
 import { OtherRegistries } from './other-registries';
 import { RegistryStandIn } from './registry';
@@ -9,29 +7,38 @@ import { StandInClock } from './stand-in-clock';
 /** The region in which the embedded function runs. */
 export const LOCAL_REGION = 'us-east-1';
 
-/** Loopback stand-ins for AWS, a registry and Runpod, wired to each other. */
+/**
+ * The roles with which Runpod pulls from a delegated repository (docs.runpod.io, "Use private AWS ECR images").
+ *
+ * They are not imported from the code under test, so that a wrong role there fails the tests.
+ */
+const RUNPOD_PULL_ROLES = [
+  'arn:aws:iam::550005742258:role/prod-us-east-1-deployment-role',
+  'arn:aws:iam::550005742258:role/prod-us-west-2-deployment-role',
+];
+
+/** Loopback stand-ins for AWS, Runpod and registries, connected to each other. */
 export interface EmbeddedCloud {
   readonly clock: StandInClock;
   readonly aws: AwsStandIn;
-  /** Accepts what the ECR stand-in has issued and nothing else. */
+  /** ECR's registry: accepts only what the ECR stand-in has issued. */
   readonly registry: RegistryStandIn;
   /** The registries of the other kinds. */
   readonly otherRegistries: OtherRegistries;
   readonly runpod: RunpodStandIn;
-  /** The environment in which the function finds this cloud. */
+  /** Returns the environment variables with which the function uses this cloud. */
   environment(): Record<string, string>;
-  /** The part of the function's settings that points here. @param api - `auto` by default */
-  runpodSettings(api?: RunpodSettings['api']): RunpodSettings;
+  /** Closes every server. */
   close(): Promise<void>;
 }
 
-/** What an embedded cloud is made with. */
+/** Options of an embedded cloud. */
 export interface EmbeddedCloudOptions {
-  /** @default - one that runs with the machine's */
+  /** @default - follows the machine's clock */
   readonly clock?: StandInClock;
 }
 
-/** Starts the embedded cloud. It keeps no state on disk and listens on the loopback interface only. */
+/** Starts an embedded cloud. It keeps its state in memory and listens on the loopback interface only. */
 export async function startEmbeddedCloud({
   clock = new StandInClock(),
 }: EmbeddedCloudOptions = {}): Promise<EmbeddedCloud> {
@@ -42,7 +49,7 @@ export async function startEmbeddedCloud({
   );
   const runpod = new RunpodStandIn(clock);
   runpod.delegationRules.canPull = (arn) =>
-    RUNPOD_PRINCIPAL_ARNS.every((role) => aws.policies.mayPull(arn, role));
+    RUNPOD_PULL_ROLES.every((role) => aws.policies.mayPull(arn, role));
   const servers = [aws, registry, runpod];
   await Promise.all(servers.map((server) => server.listen()));
   return {
@@ -57,7 +64,6 @@ export async function startEmbeddedCloud({
       AWS_SECRET_ACCESS_KEY: 'embedded-cloud',
       AWS_ENDPOINT_URL: aws.url,
     }),
-    runpodSettings: (api) => runpod.settings(api),
     close: async () => {
       await Promise.all([...servers, otherRegistries].map((server) => server.close()));
     },

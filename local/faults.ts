@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
-import type { ReceivedRequest, StandInAnswer } from './stand-in-server';
+import { type ReceivedRequest, type StandInAnswer, textOf } from './exchange';
 
-/** How a stand-in misbehaves. With `delayMs` it waits first; `delayMs` alone is the true answer, late. */
+/** How a stand-in misbehaves. `delayMs` waits first; `delayMs` alone gives the true answer late. */
 export type Fault =
   | { readonly delayMs: number }
   | ({ readonly delayMs?: number } & (
@@ -10,29 +10,29 @@ export type Fault =
       | { readonly reset: true }
       /** Never answers. */
       | { readonly hang: true }
-      /** Gives the true answer so many bytes at a time. */
+      /** Sends the true answer in small pieces. */
       | { readonly drip: { readonly bytes: number; readonly everyMs: number } }
-      /** Promises a longer body than it sends. */
+      /** Announces a longer body than it sends. */
       | { readonly truncate: true }
-      /** Does what was asked, and then gives a faulty answer: the effect is there, its confirmation is lost. */
+      /** Does what the request asks for, then answers with a fault: the effect is there, its confirmation is lost. */
       | { readonly applyThen: Fault }
     ));
 
-/** Which requests a fault meets; every field given must fit. */
+/** Selects requests by their fields. A request must match every field that is given. */
 export interface FaultMatch {
   readonly method?: string;
-  /** The whole path as text, or a part of it as a pattern. */
+  /** A string matches the whole path, a pattern any part of it. */
   readonly path?: string | RegExp;
   /** The AWS action, or the field of the GraphQL operation. */
   readonly operation?: string;
 }
 
-/** Which requests a fault meets: by their fields, or as a function decides. */
+/** Selects the requests that a fault applies to. */
 export type FaultWhen = FaultMatch | ((request: ReceivedRequest) => boolean);
 
-/** A fault that was put in place. */
+/** A fault that has been added. */
 export interface PlacedFault {
-  /** How many requests it has met. */
+  /** Number of requests that it has applied to. */
   readonly hits: number;
   remove(): void;
 }
@@ -44,11 +44,15 @@ interface Placement {
   hits: number;
 }
 
-/** The faults of one stand-in; the first that fits a request is taken. */
+/** The faults of one stand-in. The first one that matches a request applies to it. */
 export class Faults {
   #placements: Placement[] = [];
 
-  /** @param times - how many requests it meets before it is gone; for ever by default */
+  /**
+   * Adds a fault.
+   *
+   * @param times - number of requests it applies to before it is removed; unlimited by default
+   */
   add(when: FaultWhen, fault: Fault, times = Number.POSITIVE_INFINITY): PlacedFault {
     const placement: Placement = { when, fault, left: times, hits: 0 };
     if (times > 0) this.#placements.push(placement);
@@ -60,7 +64,7 @@ export class Faults {
     };
   }
 
-  /** Closes every connection without an answer for as long as `action` takes. */
+  /** Closes every connection without an answer while `action` runs. This fault comes before all others. */
   async whileDown<Result>(action: () => Promise<Result>): Promise<Result> {
     const placement: Placement = {
       when: {},
@@ -76,13 +80,14 @@ export class Faults {
     }
   }
 
+  /** Removes every fault. */
   clear(): void {
     this.#placements = [];
   }
 
-  /** Takes the fault that meets this request, if any. */
+  /** Returns the fault that applies to this request, if any, and counts it. */
   take(request: ReceivedRequest): Fault | undefined {
-    const placement = this.#placements.find(({ when }) => fits(when, request));
+    const placement = this.#placements.find(({ when }) => matches(when, request));
     if (!placement) return undefined;
     placement.left -= 1;
     placement.hits += 1;
@@ -95,7 +100,7 @@ export class Faults {
   }
 }
 
-function fits(when: FaultWhen, request: ReceivedRequest): boolean {
+function matches(when: FaultWhen, request: ReceivedRequest): boolean {
   if (typeof when === 'function') return when(request);
   const { method, path, operation } = when;
   return (
@@ -106,41 +111,43 @@ function fits(when: FaultWhen, request: ReceivedRequest): boolean {
   );
 }
 
-/** What a fault needs to show itself. */
-export interface Stage {
+/** What a fault acts with: one request's open response. */
+export interface FaultContext {
   readonly response: ServerResponse;
-  /** The true answer, with its effect; the effect happens once however often this is called. */
-  readonly trueAnswer: () => StandInAnswer;
-  /** Sends an answer as it should be sent. */
+  /** Produces the true answer with its effect. The effect happens once, however often this is called. */
+  readonly trueAnswer: () => Promise<StandInAnswer>;
+  /** Sends an answer normally. */
   readonly send: (answer: StandInAnswer) => void;
-  /** Waits. @returns whether the stand-in still stands */
+  /** Waits. Returns whether the server is still listening. */
   readonly pause: (ms: number) => Promise<boolean>;
 }
 
-/** Misbehaves over a real socket. */
-export async function misbehave(fault: Fault, stage: Stage): Promise<void> {
-  const { response, trueAnswer, send, pause } = stage;
-  if ('applyThen' in fault) trueAnswer();
+/** Answers one request over its socket as the fault says. */
+export async function misbehave(fault: Fault, context: FaultContext): Promise<void> {
+  const { response, trueAnswer, send, pause } = context;
+  if ('applyThen' in fault) await trueAnswer();
   if (fault.delayMs !== undefined && !(await pause(fault.delayMs))) return;
   if ('hang' in fault) return;
-  if ('applyThen' in fault) await misbehave(fault.applyThen, stage);
+  if ('applyThen' in fault) await misbehave(fault.applyThen, context);
   else if ('reset' in fault) response.socket?.destroy();
-  else if ('truncate' in fault) await truncate(stage);
-  else if ('drip' in fault) await drip(fault.drip, stage);
+  else if ('truncate' in fault) await truncate(context);
+  else if ('drip' in fault) await drip(fault.drip, context);
   else if ('status' in fault) send({ ...fault, body: fault.body ?? {} });
-  else send(trueAnswer());
+  else send(await trueAnswer());
 }
 
-async function truncate({ response, pause }: Stage): Promise<void> {
+async function truncate({ response, pause }: FaultContext): Promise<void> {
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': '1000' });
   response.write('{"id":');
   await pause(5);
   response.socket?.destroy();
 }
 
-async function drip({ bytes, everyMs }: { bytes: number; everyMs: number }, stage: Stage): Promise<void> {
-  const { response, trueAnswer, pause } = stage;
-  const { status, headers, body } = trueAnswer();
+async function drip(
+  { bytes, everyMs }: { bytes: number; everyMs: number },
+  { response, trueAnswer, pause }: FaultContext,
+): Promise<void> {
+  const { status, headers, body } = await trueAnswer();
   const all = Buffer.from(textOf(body) ?? '');
   response.writeHead(status, {
     'content-type': 'application/json',
@@ -152,9 +159,4 @@ async function drip({ bytes, everyMs }: { bytes: number; everyMs: number }, stag
     if (!(await pause(everyMs))) return;
   }
   response.end();
-}
-
-/** A body as it is sent; an object becomes JSON. */
-export function textOf(body: unknown): string | undefined {
-  return body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
 }

@@ -1,4 +1,4 @@
-// Plays Lambda's runtime inside the child process: imports the handler once, then takes one event after the other.
+// Lambda's runtime in the child process: imports the handler once, then handles one event after the other.
 import { pathToFileURL } from 'node:url';
 
 const startedAt = performance.now();
@@ -56,7 +56,7 @@ try {
   process.on('message', async (invocation) => {
     process.env._X_AMZN_TRACE_ID = traceOf(invocation.requestId);
     const outcome = await run(handler, invocation.event, contextOf(invocation));
-    // Output goes through pipes, the outcome through another channel: an end mark keeps them together.
+    // The output and the outcome use different channels. The end mark shows that all output of this event has arrived.
     const mark = `\n${invocation.endMark}\n`;
     process.stdout.write(mark, () =>
       process.stderr.write(mark, () =>

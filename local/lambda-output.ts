@@ -1,23 +1,23 @@
 import type { Readable } from 'node:stream';
 
-/** A line that a function printed. */
+/** A line of a function's output. */
 export interface PrintedLine {
   readonly stream: 'stdout' | 'stderr';
   readonly text: string;
 }
 
-/** A metric as it was reported in CloudWatch's embedded metric format. */
+/** A metric from a line in CloudWatch's embedded metric format. */
 export interface ReportedMetric {
   readonly namespace: string;
   readonly name: string;
   readonly values: readonly number[];
-  /** Value by name, for each of the metric's sets of dimensions. */
+  /** The metric's dimension sets, each as values by name. */
   readonly dimensions: readonly Readonly<Record<string, string>>[];
 }
 
 type JsonLine = Readonly<Record<string, unknown>>;
 
-/** Collects what a process prints, line by line in order of arrival. */
+/** Collects a process's output as lines in order of arrival. */
 export class LambdaOutput {
   readonly #lines: PrintedLine[] = [];
   readonly #unfinished = { stdout: '', stderr: '' };
@@ -25,12 +25,12 @@ export class LambdaOutput {
   #marksToCome = 0;
   #onEnd: () => void = () => undefined;
 
-  /** Reads a stream of the process. */
+  /** Starts to read a stream of the process. */
   follow(stream: PrintedLine['stream'], readable: Readable | null): void {
     readable?.setEncoding('utf8').on('data', (text: string) => this.#add(stream, text));
   }
 
-  /** Resolves when both streams have brought this line. */
+  /** Resolves when this line has arrived on both streams. */
   async until(endMark: string): Promise<void> {
     this.#endMark = endMark;
     this.#marksToCome = 2;
@@ -39,7 +39,7 @@ export class LambdaOutput {
     });
   }
 
-  /** Takes what was printed since the last time. */
+  /** Returns the lines since the last call. */
   take(): PrintedLine[] {
     for (const stream of ['stdout', 'stderr'] as const) this.#add(stream, '\n');
     return this.#lines.splice(0).filter(({ text }) => text !== '');
@@ -56,7 +56,7 @@ export class LambdaOutput {
   }
 }
 
-/** The lines that are JSON objects: log entries, and metrics apart. */
+/** Parses the lines that are JSON objects, and separates metrics from log entries. Ignores other lines. */
 export function readLines(lines: readonly PrintedLine[]): { logs: JsonLine[]; metrics: ReportedMetric[] } {
   const objects = lines.flatMap(({ text }) => parsed(text));
   return {
@@ -74,7 +74,7 @@ function parsed(text: string): JsonLine[] {
   }
 }
 
-/** As much of the embedded metric format as is read here. */
+/** The fields of the embedded metric format that are read here. */
 interface Directive {
   readonly Namespace: string;
   readonly Dimensions: readonly (readonly string[])[];

@@ -7,9 +7,9 @@ import { LambdaOutput, type PrintedLine } from './lambda-output';
 export interface LambdaRuntimeOptions {
   /** Folder with `index.mjs`. */
   readonly assetDirectory: string;
-  /** The function's environment. Nothing of this process's own environment gets in but its PATH. */
+  /** The function's environment. From this process's own environment it gets only PATH. */
   readonly environment: Readonly<Record<string, string>>;
-  /** @default - the node that runs this */
+  /** @default - the Node binary of this process */
   readonly nodePath?: string;
 }
 
@@ -20,9 +20,9 @@ export interface LambdaError {
   readonly trace: readonly string[];
 }
 
-/** What an invocation came to. */
+/** The outcome of one invocation. */
 export interface LambdaOutcome {
-  /** Undefined when it failed. */
+  /** Undefined when the invocation failed. */
   readonly result?: unknown;
   readonly error?: LambdaError;
   readonly lines: readonly PrintedLine[];
@@ -36,15 +36,15 @@ interface Message {
   readonly error?: LambdaError;
 }
 
-/** One process: what Lambda calls an execution environment. */
+/** One process that runs a function. Lambda calls it an execution environment. */
 export class LambdaProcess {
   readonly #child: ChildProcess;
   readonly #output = new LambdaOutput();
   readonly #ready: Promise<undefined>;
-  /** Resolves, with the reason, when the process is gone. */
-  readonly #gone: Promise<LambdaError>;
+  /** Resolves with the reason when the process has ended. */
+  readonly #ended: Promise<LambdaError>;
   #importMs: number | undefined;
-  #isGone = false;
+  #hasEnded = false;
 
   constructor({ assetDirectory, environment, nodePath }: LambdaRuntimeOptions) {
     this.#child = fork(join(__dirname, 'lambda-bootstrap.mjs'), [join(assetDirectory, 'index.mjs')], {
@@ -59,26 +59,26 @@ export class LambdaProcess {
       this.#importMs = importMs;
       return undefined;
     });
-    this.#gone = this.#watch();
+    this.#ended = this.#watch();
   }
 
-  /** Whether it can take no more events. */
-  get isGone(): boolean {
-    return this.#isGone;
+  /** Whether the process has ended and takes no more events. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
-  /** How long the import of the asset took; undefined until it is done. */
+  /** Time to import the asset, in milliseconds; undefined until it is imported. */
   get importMs(): number | undefined {
     return this.#importMs;
   }
 
-  /** Hands it an event and waits for the outcome. A process that took longer than permitted is ended. */
+  /** Invokes the handler and waits for the outcome. A timeout ends the process. */
   async invoke(event: unknown, timeoutMs: number): Promise<LambdaOutcome> {
     const initError = await this.#inTime(this.#ready, timeoutMs);
     if (initError) return { error: initError, lines: this.#output.take() };
     const [requestId, endMark] = [randomUUID(), randomUUID()];
     const done = Promise.all([this.#message('done', requestId), this.#output.until(endMark)]);
-    // A process that is gone already is reported as such below.
+    // An error of `send` needs no handling: the process has ended, which is reported below.
     this.#child.send({ event, requestId, endMark, deadlineMs: Date.now() + timeoutMs }, () => undefined);
     const outcome = await this.#inTime(
       done.then(([message]) => message),
@@ -92,18 +92,18 @@ export class LambdaProcess {
 
   /** Ends the process. */
   async stop(): Promise<void> {
-    this.#isGone = true;
+    this.#hasEnded = true;
     this.#child.kill('SIGKILL');
-    await this.#gone;
+    await this.#ended;
   }
 
-  /** What was waited for, or the error of a process that was gone or slow. */
+  /** Returns what was awaited, or an error when the process ended or the time was over. */
   async #inTime<Value>(awaited: Promise<Value>, timeoutMs: number): Promise<Value | LambdaError> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<'late'>((resolve) => {
       timer = setTimeout(() => resolve('late'), timeoutMs);
     });
-    const first = await Promise.race([awaited, this.#gone, late]);
+    const first = await Promise.race([awaited, this.#ended, late]);
     clearTimeout(timer);
     if (first !== 'late') return first;
     await this.stop();
@@ -128,17 +128,17 @@ export class LambdaProcess {
       initError = error;
     });
     return new Promise((resolve) => {
-      const leave = (error: LambdaError) => {
-        this.#isGone = true;
+      const end = (error: LambdaError) => {
+        this.#hasEnded = true;
         resolve(error);
       };
-      this.#child.once('error', (error) => leave(errorOf('Runtime.InvalidEntrypoint', error.message)));
+      this.#child.once('error', (error) => end(errorOf('Runtime.InvalidEntrypoint', error.message)));
       this.#child.once('exit', () => {
-        this.#isGone = true;
+        this.#hasEnded = true;
       });
-      // After `exit`, and when all that it printed has arrived.
+      // `close` comes after `exit`, when all output has arrived.
       this.#child.once('close', (code, signal) =>
-        leave(initError ?? errorOf('Runtime.ExitError', `Runtime exited with ${signal ?? `code ${code}`}`)),
+        end(initError ?? errorOf('Runtime.ExitError', `Runtime exited with ${signal ?? `code ${code}`}`)),
       );
     });
   }
@@ -148,7 +148,7 @@ function errorOf(errorType: string, errorMessage: string): LambdaError {
   return { errorType, errorMessage, trace: [] };
 }
 
-/** What Lambda sets in every function. */
+/** Returns the environment variables that Lambda sets in every function. */
 export function lambdaEnvironment(assetDirectory: string): Record<string, string> {
   return {
     PATH: process.env.PATH ?? '',
@@ -163,7 +163,7 @@ export function lambdaEnvironment(assetDirectory: string): Record<string, string
     AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
     AWS_LAMBDA_LOG_GROUP_NAME: '/aws/lambda/refresher',
     AWS_LAMBDA_LOG_STREAM_NAME: 'embedded',
-    // Lambda does not set this: its Node 24 has nothing to be warned of, and the Node of this machine is not asked.
+    // Lambda does not set this. It keeps the SDK's warning about this machine's older Node out of the output.
     AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
   };
 }

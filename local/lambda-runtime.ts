@@ -3,37 +3,38 @@ import { type LambdaError, LambdaProcess, type LambdaRuntimeOptions } from './la
 
 export type { LambdaError, LambdaRuntimeOptions } from './lambda-process';
 
-/** What an invocation printed and how long it took. */
+/** The output of an invocation and its duration. */
 export interface InvocationReport {
-  /** Everything that it printed, as it was printed. */
+  /** The whole output, both streams in order of arrival. */
   readonly output: string;
-  /** Lines that it printed, by stream. */
+  /** Lines on standard output. */
   readonly stdout: readonly string[];
+  /** Lines on standard error. */
   readonly stderr: readonly string[];
-  /** Its log lines: those that are JSON objects and no metrics. */
+  /** Log entries: the lines that are JSON objects but not metrics. */
   readonly logs: readonly Readonly<Record<string, unknown>>[];
-  /** The last value of each of its metrics, by name. */
+  /** The last value of each metric, by name. */
   readonly metrics: Readonly<Record<string, number>>;
-  /** Its metrics as they were reported, with namespace, dimensions and every value. */
+  /** The metrics with namespace, dimensions and every value. */
   readonly reportedMetrics: readonly ReportedMetric[];
-  /** From the call to the outcome, including the start of a process. */
+  /** Milliseconds from the call to the outcome, including the start of a process. */
   readonly durationMs: number;
-  /** Time to import the bundle; undefined when the process was warm. */
+  /** Milliseconds to import the bundle; undefined when the process was warm. */
   readonly coldStartMs?: number;
 }
 
-/** What became of one invocation: a result as JSON carries it, or an error. */
+/** One invocation, with its result after a round trip through JSON, or its error. */
 export type Invocation<Result> = InvocationReport &
   (
     | { readonly ok: true; readonly result: Result; readonly error?: undefined }
     | { readonly ok: false; readonly error: LambdaError; readonly result?: undefined }
   );
 
-/** Runs a function's asset in a process of its own, as Lambda does: cold once, then warm, one event at a time. */
+/** Runs a function's asset in a separate process as Lambda does: a cold start, then warm, one event at a time. */
 export class LambdaRuntime {
   readonly #options: LambdaRuntimeOptions;
   #process: LambdaProcess | undefined;
-  /** Resolves when the invocation before has ended. */
+  /** Resolves when the previous invocation has ended. */
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: LambdaRuntimeOptions) {
@@ -41,10 +42,12 @@ export class LambdaRuntime {
   }
 
   /**
-   * Invokes the handler, after the invocations that were asked for before. Like Lambda, it does not count the
-   * import of a cold start towards the time-out; a time-out ends the process, and the next invocation is cold.
+   * Invokes the handler after all earlier invocations have ended.
    *
-   * @param timeoutMs - five minutes by default
+   * As in Lambda, the import of a cold start does not count towards the timeout. A timeout ends the process, and the
+   * next invocation is cold.
+   *
+   * @param timeoutMs - in milliseconds; five minutes by default
    */
   invoke<Result = unknown>(event: unknown, timeoutMs = 300_000): Promise<Invocation<Result>> {
     const invocation = this.#turn.then(() => this.#invoke<Result>(event, timeoutMs));
@@ -61,7 +64,7 @@ export class LambdaRuntime {
 
   async #invoke<Result>(event: unknown, timeoutMs: number): Promise<Invocation<Result>> {
     const startedMs = performance.now();
-    const warm = this.#process?.isGone ? undefined : this.#process;
+    const warm = this.#process?.hasEnded ? undefined : this.#process;
     const process = warm ?? new LambdaProcess(this.#options);
     this.#process = process;
     const { result, error, lines } = await process.invoke(event, timeoutMs);

@@ -1,21 +1,20 @@
 import type { Registry } from '../lambda/core/model';
-import { RegistryStandIn } from './registry';
-import { type Authenticate, basicAuthentication } from './registry-authentication';
+import { type Authenticate, basicAuthentication, RegistryStandIn } from './registry';
 import { TokenServiceStandIn } from './token-service';
 
-/** A kind of registry that needs an address in the configuration: every one but ECR, which tells it by itself. */
+/** Every kind of registry but ECR, which returns its own address. */
 export type OtherRegistryType = Exclude<Registry['type'], 'ecr'>;
 
-/** A registry that is open, with the logins that it accepts. */
+/** A running registry, with the logins that it accepts. */
 export interface OpenRegistry {
   readonly registry: RegistryStandIn;
-  /** Absent where the registry takes Basic auth. */
+  /** Absent when the registry uses Basic auth. */
   readonly tokenService?: TokenServiceStandIn;
-  /** Passwords by user name. ECR Public accepts what AWS has issued and looks at none of these. */
+  /** Passwords by user name. ECR Public does not use them: it accepts what the AWS stand-in has issued. */
   readonly logins: Map<string, string>;
 }
 
-/** The registries besides ECR, each opened when it is first asked for. */
+/** The registries besides ECR. Each is started when it is first used. */
 export class OtherRegistries {
   readonly #acceptsEcrPublic: Authenticate;
   readonly #tokenServices: TokenServiceStandIn[] = [];
@@ -25,7 +24,7 @@ export class OtherRegistries {
     this.#acceptsEcrPublic = acceptsEcrPublic;
   }
 
-  /** The registry of a kind, listening. */
+  /** Returns the running registry of a kind. */
   get(type: OtherRegistryType): Promise<OpenRegistry> {
     const known = this.#open.get(type);
     if (known) return known;
@@ -34,7 +33,7 @@ export class OtherRegistries {
     return opening;
   }
 
-  /** Every token that a token service has given out. */
+  /** Every token that the token services have issued. */
   get tokens(): string[] {
     return this.#tokenServices.flatMap(({ issued }) => [...issued.keys()]);
   }

@@ -1,24 +1,21 @@
 import { createHash, randomUUID } from 'node:crypto';
-import {
-  type Authenticate,
-  basicAuthentication,
-  ociError,
-  type RegistryAuthentication,
-} from './registry-authentication';
-import { type ReceivedRequest, type StandInAnswer, StandInServer } from './stand-in-server';
+import type { ReceivedRequest, StandInAnswer } from './exchange';
+import { StandInServer } from './stand-in-server';
 
-/** What became of a worker's pull. */
-export interface PullResult {
-  readonly ok: boolean;
-  /** Status of the request that ended it; 0 where there was no answer. */
-  readonly status: number;
-  /** Bytes of manifest, configuration and layers. */
-  readonly bytes: number;
-  /** What the registry said to a pull that failed. */
-  readonly message?: string;
+/** Returns whether a registry accepts a user name and password. */
+export type Authenticate = (username: string, password: string) => boolean;
+
+/** How a registry authenticates its clients: Basic auth, a token service, or what a test needs. */
+export interface RegistryAuthentication {
+  /**
+   * Returns the answer to a client that is not authenticated, or undefined to let it in.
+   *
+   * @param registryUrl - address of the registry that received the request
+   */
+  refusalOf(request: ReceivedRequest, registryUrl: string): StandInAnswer | undefined;
 }
 
-/** A manifest as it is kept. */
+/** A manifest in the registry. */
 export interface StoredManifest {
   readonly repository: string;
   readonly digest: string;
@@ -29,23 +26,23 @@ const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
 const MANIFEST_PATH = /^\/v2\/(.+)\/manifests\/([^/]+)$/;
 const BLOB_PATH = /^\/v2\/(.+)\/blobs\/([^/]+)$/;
 
-/** An OCI registry (distribution API) with a few images in memory. */
+/** An OCI registry with images in memory. Clients can pull but not push. */
 export class RegistryStandIn extends StandInServer {
-  /** Repositories that the credential may not pull. */
+  /** Repositories whose pulls are answered with 403, although the client is authenticated. */
   readonly denied = new Set<string>();
   readonly #authentication: RegistryAuthentication;
   readonly #manifests = new Map<string, string>();
   readonly #blobs = new Map<string, string>();
   readonly #signature = randomUUID();
 
-  /** @param authentication - a function checks the user name and password of Basic authentication */
+  /** @param authentication - a function means Basic auth: it checks user name and password */
   constructor(authentication: Authenticate | RegistryAuthentication) {
     super();
     this.#authentication =
       typeof authentication === 'function' ? basicAuthentication(authentication) : authentication;
   }
 
-  /** All manifests, by `repository:tag` and by `repository:digest`. */
+  /** Every manifest, by `repository:tag` and by `repository:digest`. */
   get manifests(): ReadonlyMap<string, StoredManifest> {
     const entries = [...this.#manifests].map(([key, text]) => {
       const repository = key.slice(0, key.indexOf(':'));
@@ -54,17 +51,21 @@ export class RegistryStandIn extends StandInServer {
     return new Map(entries);
   }
 
-  /** Address of a blob that needs no credential, as ECR signs one. */
+  /** Returns a signed address of a blob, which needs no credential. ECR returns such addresses for layers. */
   signedBlobUrl(repository: string, digest: string): string {
     return `${this.url}/v2/${repository}/blobs/${digest}?X-Amz-Signature=${this.#signature}`;
   }
 
-  /** Takes an image away; its blobs stay. */
+  /** Removes a tag. The blobs stay. */
   removeImage(repository: string, tag: string): void {
     this.#manifests.delete(`${repository}:${tag}`);
   }
 
-  /** Makes an image of one layer. @returns its digest */
+  /**
+   * Adds an image with one layer.
+   *
+   * @returns the digest of its manifest
+   */
   addImage(repository: string, tag: string, architecture = 'amd64'): string {
     const blob = (content: string) => {
       const digest = digestOf(content);
@@ -80,41 +81,6 @@ export class RegistryStandIn extends StandInServer {
     this.#manifests.set(`${repository}:${tag}`, manifest);
     this.#manifests.set(`${repository}:${digestOf(manifest)}`, manifest);
     return digestOf(manifest);
-  }
-
-  /** Pulls over the real socket as a worker does: login, manifest, configuration, layers. */
-  async pull(repository: string, reference: string, username: string, password: string): Promise<PullResult> {
-    try {
-      return await this.#pull(repository, reference, username, password);
-    } catch (error) {
-      return { ok: false, status: 0, bytes: 0, message: String(error) };
-    }
-  }
-
-  async #pull(
-    repository: string,
-    reference: string,
-    username: string,
-    password: string,
-  ): Promise<PullResult> {
-    const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
-    const get = (path: string) => fetch(`${this.url}${path}`, { headers: { authorization } });
-    const login = await get('/v2/');
-    if (!login.ok) return failedPull(login, 0);
-    const answer = await get(`/v2/${repository}/manifests/${reference}`);
-    if (!answer.ok) return failedPull(answer, 0);
-    const text = await answer.text();
-    const manifest = JSON.parse(text) as { config: { digest: string }; layers: { digest: string }[] };
-    let bytes = text.length;
-    for (const { digest } of [manifest.config, ...manifest.layers]) {
-      const blob = await get(`/v2/${repository}/blobs/${digest}`);
-      if (!blob.ok) return failedPull(blob, bytes);
-      const content = await blob.text();
-      if (digestOf(content) !== digest)
-        return { ok: false, status: blob.status, bytes, message: 'digest differs' };
-      bytes += content.length;
-    }
-    return { ok: true, status: 200, bytes };
   }
 
   protected answer(request: ReceivedRequest): StandInAnswer {
@@ -152,7 +118,26 @@ function digestOf(content: string): string {
   return `sha256:${createHash('sha256').update(content).digest('hex')}`;
 }
 
-async function failedPull(answer: Response, bytes: number): Promise<PullResult> {
-  const message = await answer.text();
-  return { ok: false, status: answer.status, bytes, message };
+/** Returns Basic authentication, as ECR asks for it. */
+export function basicAuthentication(authenticate: Authenticate): RegistryAuthentication {
+  return {
+    refusalOf(request, registryUrl) {
+      if (authenticate(...basicCredentials(request))) return undefined;
+      const headers = { 'www-authenticate': `Basic realm="${registryUrl}/",service="ecr.amazonaws.com"` };
+      return { status: 401, headers, body: ociError('UNAUTHORIZED', 'Not Authorized') };
+    },
+  };
+}
+
+/** Returns the body of an error, as the OCI distribution specification defines it. */
+export function ociError(code: string, message: string): object {
+  return { errors: [{ code, message }] };
+}
+
+/** Reads user name and password from a request. Both are empty when there are none. */
+export function basicCredentials({ headers }: ReceivedRequest): [username: string, password: string] {
+  const encoded = /^Basic (.+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
+  const pair = Buffer.from(encoded, 'base64').toString('utf8');
+  const colon = pair.indexOf(':');
+  return colon < 0 ? ['', ''] : [pair.slice(0, colon), pair.slice(colon + 1)];
 }

@@ -1,9 +1,9 @@
-/** A clock that runs with the machine's and can be put forward, so that a credential expires without waiting. */
+/** A clock that can be set forward, so that tests see a credential expire without waiting. */
 export class StandInClock {
   readonly #base: () => Date;
   #aheadMs = 0;
 
-  /** @param base - what it is put forward from; the machine's clock by default */
+  /** @param base - returns the time before any advance; the machine's clock by default */
   constructor(base: () => Date = () => new Date()) {
     this.#base = base;
   }

@@ -1,37 +1,17 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Faults, misbehave, textOf } from './faults';
-
-/** A request as a stand-in received it. */
-export interface ReceivedRequest {
-  readonly method: string;
-  /** Without the query. */
-  readonly path: string;
-  readonly query: URLSearchParams;
-  readonly headers: IncomingMessage['headers'];
-  readonly body: string;
-  /** When its last byte was there, by the machine's clock; absent where it came over no socket. */
-  readonly at?: Date;
-  /** What an AWS or GraphQL request asks for; absent for plain HTTP. */
-  readonly operation?: string | undefined;
-}
-
-/** What a stand-in answers. An object becomes JSON. */
-export interface StandInAnswer {
-  readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: unknown;
-}
+import { type ReceivedRequest, type StandInAnswer, textOf } from './exchange';
+import { Faults, misbehave } from './faults';
 
 const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_REQUESTS_KEPT = 20_000;
 
-/** A loopback server that plays a part, can be made slow or faulty, and remembers what it was asked. */
+/** A loopback HTTP server in place of a real service. It records its requests and can be made slow or faulty. */
 export abstract class StandInServer {
   readonly faults = new Faults();
-  /** The newest 20,000 requests, the oldest first. */
+  /** The latest 20,000 requests, oldest first. */
   readonly requests: ReceivedRequest[] = [];
-  /** Waited before every answer, for each request by itself. */
+  /** Delay before every answer, in milliseconds. Requests do not wait for each other. */
   latencyMs = 0;
   readonly #server: Server;
   #port = 0;
@@ -43,15 +23,20 @@ export abstract class StandInServer {
     this.#server.keepAliveTimeout = 60_000;
   }
 
-  /** Decides the answer. */
-  protected abstract answer(request: ReceivedRequest): StandInAnswer;
+  /** Decides the answer to a request and has its effect. */
+  protected abstract answer(request: ReceivedRequest): StandInAnswer | Promise<StandInAnswer>;
 
-  /** Names what a request asks for, so that a fault can be aimed at it. */
+  /** Names the operation that a request asks for, so that a fault can select it. */
   protected operationOf(_request: ReceivedRequest): string | undefined {
     return undefined;
   }
 
-  /** Listens on the loopback interface. @param port - a free one by default */
+  /**
+   * Listens on the loopback interface.
+   *
+   * @param port - a free port by default
+   * @throws the socket's own error, such as EADDRINUSE
+   */
   async listen(port = 0): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
@@ -63,12 +48,12 @@ export abstract class StandInServer {
     this.#port = (this.#server.address() as AddressInfo).port;
   }
 
-  /** Such as `http://127.0.0.1:34567`. */
+  /** The address, such as `http://127.0.0.1:34567`. */
   get url(): string {
     return `http://127.0.0.1:${this.#port}`;
   }
 
-  /** Closes the server and every connection to it, whatever they wait for. */
+  /** Closes the server and every connection to it at once. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
@@ -83,8 +68,8 @@ export abstract class StandInServer {
     if (this.requests.length > MAX_REQUESTS_KEPT) this.requests.shift();
     if (this.latencyMs > 0 && !(await this.#pause(this.latencyMs))) return;
     const fault = this.faults.take(request);
-    if (!fault) return send(this.answer(request), response);
-    const trueAnswer = once(() => this.answer(request));
+    if (!fault) return send(await this.answer(request), response);
+    const trueAnswer = once(async () => this.answer(request));
     const pause = (ms: number) => this.#pause(ms);
     await misbehave(fault, { response, trueAnswer, send: (answer) => send(answer, response), pause });
   }
@@ -102,7 +87,7 @@ export abstract class StandInServer {
     return { ...plain, operation: this.operationOf(plain) };
   }
 
-  /** Keeps neither the process nor a closed server alive. @returns whether the server still listens */
+  /** Waits without keeping the process alive. Returns whether the server is still listening. */
   async #pause(ms: number): Promise<boolean> {
     await new Promise((resolve) => setTimeout(resolve, ms).unref());
     return this.#server.listening;
@@ -121,7 +106,7 @@ function send({ status, headers, body }: StandInAnswer, response: ServerResponse
   response.end(response.req.method === 'HEAD' ? undefined : text);
 }
 
-/** A mistake in a stand-in shows in the answer instead of ending the process that holds it. */
+/** A bug in a stand-in becomes a 500 answer, so that it does not end the process. */
 function internalError(error: unknown): StandInAnswer {
   return { status: 500, body: { error: `stand-in failed: ${error}` } };
 }
@@ -134,7 +119,7 @@ function once<Value>(make: () => Value): () => Value {
   };
 }
 
-/** The body, or undefined where it is larger than any that is meant. It is read to its end all the same. */
+/** Returns the body, or undefined when it is over the limit. Reads to the end in both cases. */
 async function readBody(incoming: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;

@@ -1,4 +1,4 @@
-/** `npm start`: the whole service once, on the embedded cloud. Exit 0 only if the workers can pull at the end. */
+/** The demo: one refresh on an embedded cloud, with a worker's pull before and after it. */
 
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,45 +10,43 @@ import { readConfigFile } from '../lib/config/load';
 import { ConfigError } from '../lib/config/mistakes';
 import type { RefresherConfig } from '../lib/config/schema';
 import { toSettings } from '../lib/config/settings';
-import { endWithClosedPipe } from './closed-pipe';
 import { type EmbeddedCloud, startEmbeddedCloud } from './cloud';
-import { type Accounts, embed, furnish, imageOf, registryOf } from './furnish';
 import { type Invocation, LambdaRuntime } from './lambda-runtime';
+import { type Accounts, embed, imageOf, registryOf, seed } from './seed';
 import { refresherFunction, synthesise } from './synthesise';
 import { pullAsWorker } from './worker';
 
-/** Only on a terminal: left to itself the library colours the log of a CI server too. */
+/** Colours only on a terminal. By default picocolors also colours the log of a CI server. */
 const colors = createColors(process.stdout.isTTY === true && !process.env.NO_COLOR);
 
 const EXAMPLE = 'refresher.config.example.json';
 const USAGE = `Usage: npm start [-- --config PATH]
 
 Runs one refresh on the embedded cloud, and shows a worker's pull before and after it. Needs no AWS account, no Runpod
-account, no Docker. Exit code 0 only if every worker can pull at the end.
+account and no Docker. The exit code is 0 only if every worker can pull at the end.
 
-  -c, --config PATH  the configuration to run (default: ${EXAMPLE}); every address in it is
-                     replaced by that of a stand-in, and every secret by one that is made up
-  -h, --help         this text
+  -c, --config PATH  the configuration to run (default: ${EXAMPLE}); stand-ins replace
+                     every address in it, and made-up values replace every secret
+  -h, --help         show this text
 `;
-const MAX_TOLD = 12;
+/** Lines that are shown of a long list. */
+const MAX_LINES = 12;
 
-const startedAt = performance.now();
-const outdir = mkdtempSync(join(tmpdir(), 'runpod-ecr-'));
+const startedMs = performance.now();
 
-endWithClosedPipe();
-start()
-  .then((code) => {
-    process.exitCode = code;
-  })
-  .finally(() => rmSync(outdir, { recursive: true, force: true }));
-
-async function start(): Promise<number> {
+/**
+ * Runs the demo with these arguments and prints what happens.
+ *
+ * @returns the exit code: 0 if every worker can pull at the end, 1 if not, 2 if the arguments are wrong
+ */
+export async function start(args: string[]): Promise<number> {
   try {
     const { values } = parseArgs({
+      args,
       options: { config: { type: 'string', short: 'c' }, help: { type: 'boolean', short: 'h' } },
     });
     if (values.help) {
-      say(USAGE);
+      print(USAGE);
       return 0;
     }
     const { config = join(__dirname, '..', EXAMPLE) } = values;
@@ -63,51 +61,63 @@ async function start(): Promise<number> {
 }
 
 async function run(written: RefresherConfig): Promise<boolean> {
-  say('\nOne refresh on the embedded cloud: no AWS account, no Runpod account, no Docker.\n');
+  print('\nOne refresh on the embedded cloud: no AWS account, no Runpod account, no Docker.\n');
+  const directory = mkdtempSync(join(tmpdir(), 'runpod-ecr-'));
   const cloud = await startEmbeddedCloud();
-  const config = await embed(written, cloud);
+  try {
+    return await refreshOnce(cloud, await embed(written, cloud), directory);
+  } finally {
+    await cloud.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+async function refreshOnce(
+  cloud: EmbeddedCloud,
+  config: RefresherConfig,
+  directory: string,
+): Promise<boolean> {
   const { targets } = toSettings(config);
-  const accounts = await furnish(cloud, targets);
+  const accounts = await seed(cloud, targets);
   const kinds = new Set(targets.map(({ registry }) => registry.type)).size;
-  tell(
+  step(
     'cloud',
     `stand-ins for AWS, Runpod and ${kinds === 1 ? 'a registry' : `${kinds} registries`} listen on 127.0.0.1`,
   );
 
-  const { template, assetDirectory } = synthesise(config, join(outdir, 'cdk.out'));
+  const { template, assetDirectory } = synthesise(config, join(directory, 'cdk.out'));
   const { Runtime, Architectures } = refresherFunction(template).Properties;
   const kilobytes = Math.round(statSync(join(assetDirectory, 'index.mjs')).size / 1_000);
-  tell(
+  step(
     'cdk synth',
     `${config.stackName}: rate(${config.refreshIntervalHours} hours) → ${Runtime}, ${Architectures}, bundle of ${kilobytes} KB`,
   );
 
   await pullAll(cloud, accounts, targets);
   const lambda = new LambdaRuntime({ assetDirectory, environment: cloud.environment() });
-  tell('schedule', 'fires, and the function starts cold');
+  step('schedule', 'fires, and the function starts cold');
   const invocation = await lambda.invoke<RefreshReport>(scheduledEvent());
-  tellRefresh(invocation);
-  const allWell = await pullAll(cloud, accounts, targets);
-
-  await Promise.all([lambda.stop(), cloud.close()]);
-  say(
-    allWell
+  await lambda.stop();
+  printRefresh(invocation);
+  const canAllPull = await pullAll(cloud, accounts, targets);
+  print(
+    canAllPull
       ? `\n${colors.green('Every worker pulls again.')} ${NEXT}\n`
       : `\n${colors.red('A worker still cannot pull.')}\n`,
   );
-  return allWell && invocation.error === undefined;
+  return canAllPull && invocation.error === undefined;
 }
 
 const NEXT = 'Next: "Deploy it" in README.md does the same in your account.';
 
-/** Pulls each target's image with what Runpod holds for it. @returns whether all could */
+/** Pulls each target's image with the credential that Runpod holds. Returns whether every pull worked. */
 async function pullAll(
   cloud: EmbeddedCloud,
   accounts: Accounts,
   targets: readonly Target[],
 ): Promise<boolean> {
   const results = await Promise.all(targets.map((target) => pull(cloud, accounts, target)));
-  tellAll(
+  steps(
     'worker',
     results.map(({ ok, line }) => (ok ? colors.green(`✓ ${line}`) : colors.red(`✗ ${line}`))),
   );
@@ -136,14 +146,14 @@ async function pull(
   return { ok, line: `${image}  ${ok ? `pulled, ${bytes} bytes` : `${status} unauthorized`}` };
 }
 
-function tellRefresh({ result, error, coldStartMs = 0, durationMs }: Invocation<RefreshReport>): void {
+function printRefresh({ result, error, coldStartMs = 0, durationMs }: Invocation<RefreshReport>): void {
   const lines = (result?.refreshed ?? []).map(({ target, route, expiresAt, verified }) => {
     const until = expiresAt ? `good until ${expiresAt.slice(0, 16).replace('T', ' ')} UTC` : 'without expiry';
     return `${target} over ${route}, ${verified ? 'proved' : 'not proved'}, ${until}`;
   });
-  tellAll('refreshed', lines);
-  if (error) tell('failed', colors.red(`${error.errorType}: ${error.errorMessage}`));
-  tell(
+  steps('refreshed', lines);
+  if (error) step('failed', colors.red(`${error.errorType}: ${error.errorMessage}`));
+  step(
     'function',
     `import ${Math.round(coldStartMs)} ms, from start of process to answer ${Math.round(durationMs)} ms`,
   );
@@ -158,17 +168,17 @@ function scheduledEvent(): object {
   };
 }
 
-/** A thousand targets are told by the first few. */
-function tellAll(who: string, lines: readonly string[]): void {
-  for (const line of lines.slice(0, MAX_TOLD)) tell(who, line);
-  if (lines.length > MAX_TOLD) tell(who, `… and ${lines.length - MAX_TOLD} more`);
+/** Prints the first lines of a list: a configuration may have a thousand targets. */
+function steps(who: string, lines: readonly string[]): void {
+  for (const line of lines.slice(0, MAX_LINES)) step(who, line);
+  if (lines.length > MAX_LINES) step(who, `… and ${lines.length - MAX_LINES} more`);
 }
 
-function tell(who: string, what: string): void {
-  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(2);
-  say(`${colors.dim(`${seconds.padStart(6)} s`)}  ${colors.bold(who.padEnd(9))}  ${what}`);
+function step(who: string, what: string): void {
+  const seconds = ((performance.now() - startedMs) / 1_000).toFixed(2);
+  print(`${colors.dim(`${seconds.padStart(6)} s`)}  ${colors.bold(who.padEnd(9))}  ${what}`);
 }
 
-function say(line: string): void {
+function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }

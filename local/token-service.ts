@@ -1,30 +1,26 @@
 import { randomBytes } from 'node:crypto';
-import {
-  type Authenticate,
-  basicCredentials,
-  ociError,
-  type RegistryAuthentication,
-} from './registry-authentication';
-import { type ReceivedRequest, type StandInAnswer, StandInServer } from './stand-in-server';
+import type { ReceivedRequest, StandInAnswer } from './exchange';
+import { type Authenticate, basicCredentials, ociError, type RegistryAuthentication } from './registry';
+import { StandInServer } from './stand-in-server';
 
-/** A token that was given out, and for what. */
+/** A token that the service has issued. */
 export interface IssuedToken {
-  /** Absent for the token of someone who gave no user name. */
+  /** Absent for an anonymous token. */
   readonly username?: string;
   readonly scope: string;
 }
 
 const SERVICE = 'registry.embedded';
 
-/** The token service of a registry, on a host of its own, as Docker Hub's is. */
+/** A registry's token service on a server of its own, like Docker Hub's. */
 export class TokenServiceStandIn extends StandInServer implements RegistryAuthentication {
-  /** What it answers to a wrong password; ghcr.io says 403. */
+  /** The answer to a wrong password. GHCR answers 403. */
   rejection: 401 | 403 = 401;
-  /** The scope that the registry names before the question is known, as ghcr.io does. */
+  /** The scope in a challenge to a request without a repository. GHCR sends one, others send none. */
   placeholderScope: string | undefined;
-  /** The address of the service as the registry names it; its own by default. */
+  /** The service's address in the registry's challenge; its own by default. */
   realm: string | undefined;
-  /** Every token that was given out. */
+  /** Every token that was issued. */
   readonly issued = new Map<string, IssuedToken>();
   readonly #authenticate: Authenticate;
 
@@ -33,7 +29,7 @@ export class TokenServiceStandIn extends StandInServer implements RegistryAuthen
     this.#authenticate = authenticate;
   }
 
-  /** Lets a client in that has a token. A password that nobody asked for is refused, as ghcr.io and ECR Public do. */
+  /** Accepts clients with a token. Refuses Basic auth, as GHCR and ECR Public do. */
   refusalOf(request: ReceivedRequest): StandInAnswer | undefined {
     const { authorization = '' } = request.headers;
     if (/^Basic /i.test(authorization)) return { status: 403, body: ociError('DENIED', 'denied') };
@@ -71,7 +67,7 @@ export class TokenServiceStandIn extends StandInServer implements RegistryAuthen
   }
 }
 
-/** All repositories are private. */
+/** Returns whether a token may pull. Every repository is private, so an anonymous token may pull nothing. */
 function mayPull({ username, scope }: IssuedToken, repository: string): boolean {
   return username !== undefined && scope === `repository:${repository}:pull`;
 }

@@ -1,26 +1,39 @@
+import type { ReceivedRequest } from '../exchange';
 import type { StandInClock } from '../stand-in-clock';
-import type { ReceivedRequest } from '../stand-in-server';
-import { AwsError } from './aws-error';
-import { AwsServer } from './aws-server';
-import { type Caller, callerOf } from './caller';
-import { type DenialMatch, Denials, type PlacedDenial } from './denials';
 import { EcrStandIn } from './ecr';
+import { AwsError, AwsServer, type Caller, callerOf, type JsonInput, jsonInput } from './protocol';
 import { type PolicyAction, RepositoryPoliciesStandIn } from './repository-policies';
-import { type SecretsManagerInput, SecretsManagerStandIn } from './secrets-manager';
+import { SecretsManagerStandIn } from './secrets-manager';
 import { StsStandIn } from './sts';
 
-type JsonAction = (input: SecretsManagerInput, caller: Caller) => object;
+type JsonAction = (input: JsonInput, caller: Caller) => object;
 type QueryAction = (parameters: URLSearchParams, caller: Caller) => string;
 
-/** ECR, Secrets Manager and STS on one socket, as the real AWS SDK speaks to them through `AWS_ENDPOINT_URL`. */
+/** Selects the requests that a denial applies to. A request must match every field that is given. */
+export interface DenialMatch {
+  /** The secret or role that is asked for, as the request names it. */
+  readonly resource?: string;
+  /** The ARN of the assumed role, or the access key. */
+  readonly principal?: string;
+}
+
+/** A denial that has been added. */
+export interface PlacedDenial {
+  remove(): void;
+}
+
+interface Denial extends DenialMatch {
+  readonly action: string;
+}
+
+/** ECR, ECR Public, Secrets Manager and STS on one socket. The AWS SDK finds it through `AWS_ENDPOINT_URL`. */
 export class AwsStandIn extends AwsServer {
   readonly ecr: EcrStandIn;
-  /** ECR Public, which issues tokens of its own. */
   readonly ecrPublic: EcrStandIn;
   readonly policies = new RepositoryPoliciesStandIn();
   readonly secrets: SecretsManagerStandIn;
   readonly sts = new StsStandIn();
-  readonly #denials = new Denials();
+  readonly #denials = new Set<Denial>();
   readonly #jsonActions: Readonly<Record<string, JsonAction>>;
   readonly #queryActions: Readonly<Record<string, QueryAction>>;
 
@@ -53,14 +66,20 @@ export class AwsStandIn extends AwsServer {
     };
   }
 
-  /** How often an action was asked for, such as `GetAuthorizationToken`. */
+  /** Returns how many requests asked for an action, such as `GetAuthorizationToken`. */
   countOf(action: string): number {
     return this.requests.filter(({ operation }) => operation === action).length;
   }
 
-  /** Lets no policy allow an action, such as `ecr:GetAuthorizationToken`, until the denial is removed. */
-  deny(action: string, match?: DenialMatch): PlacedDenial {
-    return this.#denials.add(action, match);
+  /**
+   * Denies an action, as if no policy allowed it, until the denial is removed.
+   *
+   * @param action - as a policy names it, such as `ecr:GetAuthorizationToken`
+   */
+  deny(action: string, match: DenialMatch = {}): PlacedDenial {
+    const denial = { action, ...match };
+    this.#denials.add(denial);
+    return { remove: () => this.#denials.delete(denial) };
   }
 
   protected answerJson(request: ReceivedRequest): object {
@@ -69,8 +88,8 @@ export class AwsStandIn extends AwsServer {
     const action = this.#jsonActions[name];
     if (!action) throw new AwsError('UnknownOperationException', `the embedded cloud has no ${name}`);
     const caller = callerOf(request);
-    const input = inputOf(request.body);
-    this.#denials.check(name, String(input.SecretId ?? input.Name ?? '*'), caller);
+    const input = jsonInput(request);
+    this.#refuseDenied(name, String(input.SecretId ?? input.Name ?? '*'), caller);
     return action(input, caller);
   }
 
@@ -80,8 +99,22 @@ export class AwsStandIn extends AwsServer {
     if (!action) throw new AwsError('InvalidAction', `the embedded cloud has no ${name}`);
     const caller = callerOf(request);
     const parameters = new URLSearchParams(request.body);
-    this.#denials.check(name, parameters.get('RoleArn') ?? '*', caller);
+    this.#refuseDenied(name, parameters.get('RoleArn') ?? '*', caller);
     return action(parameters, caller);
+  }
+
+  #refuseDenied(action: string, resource: string, { arn, principal }: Caller): void {
+    const isDenied = [...this.#denials].some(
+      (denial) =>
+        denial.action === action &&
+        (denial.resource ?? resource) === resource &&
+        (denial.principal ?? principal) === principal,
+    );
+    if (!isDenied) return;
+    const message = `User: ${arn} is not authorized to perform: ${action} on resource: ${resource} because no identity-based policy allows the ${action} action`;
+    throw action.startsWith('sts:')
+      ? new AwsError('AccessDenied', message, 403)
+      : new AwsError('AccessDeniedException', message);
   }
 }
 
@@ -90,13 +123,3 @@ const SERVICES: Readonly<Record<string, string>> = {
   SpencerFrontendService: 'ecr-public',
   secretsmanager: 'secretsmanager',
 };
-
-function inputOf(body: string): SecretsManagerInput {
-  try {
-    const input: unknown = JSON.parse(body);
-    if (typeof input === 'object' && input !== null) return { ...input };
-  } catch {
-    // Answered below, as anything else that is no object.
-  }
-  throw new AwsError('SerializationException', 'the body is not a JSON object');
-}

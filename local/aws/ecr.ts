@@ -1,33 +1,32 @@
 import { randomBytes } from 'node:crypto';
 import type { StandInClock } from '../stand-in-clock';
-import { AwsError } from './aws-error';
-import type { Caller } from './caller';
+import { AwsError, type Caller } from './protocol';
 
 const LIFE_MS = 12 * 60 * 60_000;
 
-/** A password that ECR issued: for whom, and until when. */
+/** A password that ECR issued. */
 export interface IssuedPassword {
   readonly password: string;
-  /** The ARN of an assumed role, or the access key of the one who asked. */
+  /** Who asked for it: the ARN of an assumed role, or an access key. */
   readonly principal: string;
   readonly region: string;
   readonly expiresAt: Date;
 }
 
-/** What the next answers are made of instead of the usual. */
+/** Replaces parts of the tokens that are issued. */
 export interface TokenOverride {
   readonly password?: string;
-  /** The token as it goes over the wire, whatever it is. */
+  /** The encoded token. It may be malformed. */
   readonly authorizationToken?: string;
   readonly expiresAt?: Date;
 }
 
-/** Issues authorization tokens and knows which it has issued. */
+/** Issues authorization tokens, and checks user names and passwords against the issued ones. */
 export class EcrStandIn {
   readonly issued: IssuedPassword[] = [];
-  /** Applies to every token until it is taken back. */
+  /** Applies to every token that is issued while it is set. */
   override: TokenOverride = {};
-  /** Addresses of the registries of single accounts, by account id; the others share the embedded one. */
+  /** Registry addresses by account id. An account without an entry has the embedded registry. */
   readonly registryUrls = new Map<string, string>();
   readonly #clock: StandInClock;
   readonly #registryUrl: () => string;
@@ -37,13 +36,13 @@ export class EcrStandIn {
     this.#registryUrl = registryUrl;
   }
 
-  /** Whether the registry accepts this pair now. */
+  /** Returns whether the registry accepts this user name and password now. */
   accepts(username: string, password: string): boolean {
     const now = this.#clock.now();
     return username === 'AWS' && this.issued.some((one) => one.password === password && one.expiresAt > now);
   }
 
-  /** A token issued long ago, as Runpod may still hold it. */
+  /** Issues a password. With an `issuedAt` in the past it may already have expired. */
   issue(principal: string, region: string, issuedAt = this.#clock.now()): IssuedPassword {
     // A real password is base64 of an encrypted JSON document, some 2 KB long.
     const password = this.override.password ?? randomBytes(1_600).toString('base64');
@@ -53,13 +52,13 @@ export class EcrStandIn {
     return issued;
   }
 
-  /** `GetAuthorizationToken`, as it goes over the wire. */
+  /** Answers `GetAuthorizationToken`. */
   getAuthorizationToken(caller: Caller): object {
     const proxyEndpoint = this.registryUrls.get(caller.accountId) ?? this.#registryUrl();
     return { authorizationData: [{ ...this.#authorizationToken(caller), proxyEndpoint }] };
   }
 
-  /** `GetAuthorizationToken` of ECR Public: one object, without the registry's address, in one region. */
+  /** Answers ECR Public's `GetAuthorizationToken`: one object without the registry's address, in us-east-1 only. */
   getPublicAuthorizationToken(caller: Caller): object {
     if (caller.region !== 'us-east-1') {
       throw new AwsError(

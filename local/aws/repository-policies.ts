@@ -1,19 +1,19 @@
-import { jsonObject } from '../runpod/rest';
-import { AwsError } from './aws-error';
+import { jsonObject } from '../exchange';
+import { AwsError, type JsonInput } from './protocol';
 
 const MAX_CHARACTERS = 10_240;
 const PULL_ACTIONS = ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'];
 
-/** What is done with a policy. */
+/** What a request does with a policy. */
 export type PolicyAction = 'get' | 'set' | 'delete';
 
-/** ECR repositories by ARN, each with its policy or without one. */
+/** ECR repositories by ARN, with their policies. */
 export class RepositoryPoliciesStandIn {
-  /** What another writer makes of a policy right after it was set; undefined leaves it. */
+  /** Plays a second writer: returns the text that replaces a policy right after it was set. Undefined keeps it. */
   rival: ((text: string) => string | undefined) | undefined;
   readonly #policies = new Map<string, string | undefined>();
 
-  /** Makes a repository, or gives it a policy by another hand. */
+  /** Creates a repository, or replaces its policy without a request. */
   put(arn: string, policyText?: string): void {
     this.#policies.set(arn, policyText);
   }
@@ -23,12 +23,16 @@ export class RepositoryPoliciesStandIn {
     this.#policies.delete(arn);
   }
 
-  /** The policy that stands there; undefined where there is none. */
+  /** Returns a repository's policy, or undefined when it has none. */
   textOf(arn: string): string | undefined {
     return this.#policies.get(arn);
   }
 
-  /** Whether a role of another account may pull, by the policy alone. Knows allowing statements and one condition. */
+  /**
+   * Returns whether the policy lets a role of another account pull.
+   *
+   * Understands `Allow` statements and the condition `StringEquals` on `aws:PrincipalArn`.
+   */
   mayPull(arn: string, principalArn: string): boolean {
     const { Statement = [] } = jsonObject(this.#policies.get(arn) ?? '');
     return list(Statement).some((statement) => {
@@ -43,8 +47,12 @@ export class RepositoryPoliciesStandIn {
     });
   }
 
-  /** `GetRepositoryPolicy`, `SetRepositoryPolicy` and `DeleteRepositoryPolicy`, as they go over the wire. */
-  answer(action: PolicyAction, region: string, input: Readonly<Record<string, unknown>>): object {
+  /**
+   * Answers `GetRepositoryPolicy`, `SetRepositoryPolicy` and `DeleteRepositoryPolicy`.
+   *
+   * @throws AwsError
+   */
+  answer(action: PolicyAction, region: string, input: JsonInput): object {
     const { registryId, repositoryName, policyText } = input;
     const arn = `arn:aws:ecr:${region}:${registryId}:repository/${repositoryName}`;
     if (!this.#policies.has(arn)) {
@@ -65,13 +73,13 @@ export class RepositoryPoliciesStandIn {
     return { ...ids, policyText: text };
   }
 
-  /** ECR keeps a policy's meaning, not its white space. */
+  /** ECR keeps the meaning of a policy but not its white space. */
   #set(arn: string, text: string): void {
     const valid = text.length <= MAX_CHARACTERS && Object.keys(jsonObject(text)).length > 0;
     if (!valid) throw new AwsError('InvalidParameterException', "Invalid parameter at 'PolicyText'");
     this.#policies.set(arn, JSON.stringify(JSON.parse(text), null, 2));
-    const theirs = this.rival?.(text);
-    if (theirs !== undefined) this.#policies.set(arn, theirs);
+    const replaced = this.rival?.(text);
+    if (replaced !== undefined) this.#policies.set(arn, replaced);
   }
 }
 

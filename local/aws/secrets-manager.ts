@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { StandInClock } from '../stand-in-clock';
-import { AwsError } from './aws-error';
-import { LOCAL_ACCOUNT } from './caller';
+import { AwsError, type JsonInput, LOCAL_ACCOUNT } from './protocol';
 
 /** A version of a secret. */
 export interface SecretVersion {
@@ -18,10 +17,7 @@ interface StoredSecret {
   readonly previous?: SecretVersion;
 }
 
-/** What a request asks for, as it came over the wire. */
-export type SecretsManagerInput = Readonly<Record<string, unknown>>;
-
-/** Keeps secrets in memory, each with its current and its previous version. */
+/** Keeps secrets in memory, each with its current and its previous version. Unknown secrets give an AwsError. */
 export class SecretsManagerStandIn {
   readonly #secrets = new Map<string, StoredSecret>();
   readonly #clock: StandInClock;
@@ -30,12 +26,16 @@ export class SecretsManagerStandIn {
     this.#clock = clock;
   }
 
-  /** Makes a secret, or gives it a new version. @param createdDate - when that version was made; now by default */
+  /**
+   * Creates a secret, or gives it a new version.
+   *
+   * @param createdDate - of the version; now by default
+   */
   put(name: string, value: string, createdDate = this.#clock.now()): void {
     this.#put(name, { versionId: randomUUID(), value, createdDate });
   }
 
-  /** The current version of a secret. */
+  /** Returns the current version of a secret. */
   get(name: string): SecretVersion | undefined {
     return this.#secrets.get(name)?.current;
   }
@@ -44,8 +44,8 @@ export class SecretsManagerStandIn {
     this.#secrets.delete(name);
   }
 
-  /** `CreateSecret`, as it goes over the wire. */
-  createSecret(input: SecretsManagerInput): object {
+  /** Answers `CreateSecret`. */
+  createSecret(input: JsonInput): object {
     const name = textIn(input, 'Name');
     if (this.#secrets.has(name)) {
       const message = `The operation failed because the secret ${name} already exists.`;
@@ -54,15 +54,15 @@ export class SecretsManagerStandIn {
     return identityOf(this.#put(name, this.#newVersion(input)));
   }
 
-  /** `PutSecretValue`, as it goes over the wire. */
-  putSecretValue(input: SecretsManagerInput): object {
+  /** Answers `PutSecretValue`. */
+  putSecretValue(input: JsonInput): object {
     const { name } = this.#find(input.SecretId);
     const stored = this.#put(name, this.#newVersion(input));
     return { ...identityOf(stored), VersionStages: ['AWSCURRENT'] };
   }
 
-  /** `DescribeSecret`, as it goes over the wire. */
-  describeSecret(input: SecretsManagerInput): object {
+  /** Answers `DescribeSecret`. */
+  describeSecret(input: JsonInput): object {
     const { arn, name, createdDate, current, previous } = this.#find(input.SecretId);
     return {
       ARN: arn,
@@ -76,8 +76,12 @@ export class SecretsManagerStandIn {
     };
   }
 
-  /** `GetSecretValue`, as it goes over the wire. @param version - which one; the current one by default */
-  getSecretValue(secretId: unknown, version: SecretsManagerInput = {}): object {
+  /**
+   * Answers `GetSecretValue`.
+   *
+   * @param version - `VersionId` and `VersionStage` of the wanted version; the current one by default
+   */
+  getSecretValue(secretId: unknown, version: JsonInput = {}): object {
     const secret = this.#find(secretId);
     const { VersionId: id, VersionStage: stage = id === undefined ? 'AWSCURRENT' : undefined } = version;
     const staged = [
@@ -102,7 +106,7 @@ export class SecretsManagerStandIn {
     };
   }
 
-  #newVersion(input: SecretsManagerInput): SecretVersion {
+  #newVersion(input: JsonInput): SecretVersion {
     const { ClientRequestToken: token } = input;
     const versionId = typeof token === 'string' ? token : randomUUID();
     return { versionId, value: textIn(input, 'SecretString'), createdDate: this.#clock.now() };
@@ -121,7 +125,7 @@ export class SecretsManagerStandIn {
     return stored;
   }
 
-  /** By name, by ARN, or by ARN without the six characters at its end. */
+  /** Finds a secret by name, by ARN, or by ARN without the suffix of six characters. */
   #find(id: unknown): StoredSecret {
     const found = [...this.#secrets.values()].find(
       ({ name, arn }) => name === id || arn === id || arn.slice(0, -7) === id,
@@ -135,7 +139,7 @@ function identityOf({ arn, name, current }: StoredSecret): object {
   return { ARN: arn, Name: name, VersionId: current.versionId };
 }
 
-function textIn(input: SecretsManagerInput, field: string): string {
+function textIn(input: JsonInput, field: string): string {
   const value = input[field];
   if (typeof value === 'string' && value !== '') return value;
   throw new AwsError('InvalidParameterException', `You must provide a value for ${field}.`);

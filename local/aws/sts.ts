@@ -1,20 +1,22 @@
-import { AwsError } from './aws-error';
-import { accessKeyOf, type Caller } from './caller';
-import { escapeXml, queryAnswer } from './query-protocol';
+import { AwsError, accessKeyOf, type Caller, escapeXml, queryAnswer } from './protocol';
 
 const NAMESPACE = 'https://sts.amazonaws.com/doc/2011-06-15/';
 const SESSION_LIFE_MS = 3_600_000;
 
-/** Lets roles be assumed, and tells callers who they are. Answers in XML. */
+/** Answers `AssumeRole` and `GetCallerIdentity` in XML. */
 export class StsStandIn {
   readonly #externalIds = new Map<string, string | undefined>();
 
-  /** Makes a role that may be assumed. */
+  /** Adds a role that callers may assume, with or without an external id. */
   addRole(roleArn: string, { externalId }: { externalId?: string } = {}): void {
     this.#externalIds.set(roleArn, externalId);
   }
 
-  /** `AssumeRole`. @throws AwsError - AccessDenied, where there is no such role or the external id is not its own */
+  /**
+   * Answers `AssumeRole`.
+   *
+   * @throws AwsError AccessDenied, when the role is unknown or the external id is wrong
+   */
   assumeRole(parameters: URLSearchParams, { arn }: Caller, now: Date): string {
     const roleArn = parameters.get('RoleArn') ?? '';
     const expected = this.#externalIds.get(roleArn);
@@ -35,7 +37,7 @@ export class StsStandIn {
     );
   }
 
-  /** `GetCallerIdentity`. */
+  /** Answers `GetCallerIdentity`. */
   getCallerIdentity({ arn, accountId }: Caller): string {
     return queryAnswer(
       NAMESPACE,

@@ -1,17 +1,15 @@
-import { AwsError } from '../aws/aws-error';
+import { AwsError, type JsonInput, LOCAL_ACCOUNT } from '../aws/protocol';
 import type { StoredManifest } from '../registry';
 
-/** Where the images are, and how they are downloaded. */
+/** A registry that holds images. */
 export interface ImageSource {
-  /** All manifests of a registry, by `repository:reference`. */
+  /** Returns every manifest, by `repository:reference`. */
   manifests(): ReadonlyMap<string, StoredManifest>;
-  /** Address of a blob that needs no credential, as ECR signs one. */
+  /** Returns a signed address of a blob, which needs no credential. */
   downloadUrl(repository: string, digest: string): string;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
-/** ECR's own API to repositories and images, beside the registry that workers pull from. */
+/** ECR's API for repositories and images. Workers do not use it: they pull from the registry itself. */
 export class ImagesStandIn {
   readonly #source: ImageSource;
 
@@ -19,8 +17,8 @@ export class ImagesStandIn {
     this.#source = source;
   }
 
-  /** `DescribeRepositories`, all or the named ones. */
-  describeRepositories({ repositoryNames }: Fields): object {
+  /** Answers `DescribeRepositories`: all repositories or the named ones. */
+  describeRepositories({ repositoryNames }: JsonInput): object {
     const all = [...new Set([...this.#source.manifests().values()].map(({ repository }) => repository))];
     const names = Array.isArray(repositoryNames) ? repositoryNames.map(String) : all;
     const missing = names.find((name) => !all.includes(name));
@@ -28,8 +26,8 @@ export class ImagesStandIn {
     return { repositories: names.map((repositoryName) => ({ repositoryName })) };
   }
 
-  /** `BatchGetImage` of one image. */
-  batchGetImage({ repositoryName, imageIds }: Fields): object {
+  /** Answers `BatchGetImage` for one image. */
+  batchGetImage({ repositoryName, imageIds }: JsonInput): object {
     const repository = String(repositoryName);
     this.describeRepositories({ repositoryNames: [repository] });
     const [id] = Array.isArray(imageIds) ? (imageIds as { imageTag?: string; imageDigest?: string }[]) : [];
@@ -41,8 +39,8 @@ export class ImagesStandIn {
     return { images: [{ repositoryName, imageId, imageManifest: stored.text }], failures: [] };
   }
 
-  /** `GetDownloadUrlForLayer`, which also hands out an image's configuration. */
-  downloadUrl({ repositoryName, layerDigest }: Fields): object {
+  /** Answers `GetDownloadUrlForLayer`, for layers and for an image's configuration. */
+  downloadUrl({ repositoryName, layerDigest }: JsonInput): object {
     return {
       downloadUrl: this.#source.downloadUrl(String(repositoryName), String(layerDigest)),
       layerDigest,
@@ -53,6 +51,6 @@ export class ImagesStandIn {
 function noRepository(name: string): AwsError {
   return new AwsError(
     'RepositoryNotFoundException',
-    `The repository with name '${name}' does not exist in the registry with id '123456789012'`,
+    `The repository with name '${name}' does not exist in the registry with id '${LOCAL_ACCOUNT}'`,
   );
 }

@@ -1,23 +1,22 @@
-import { AwsError } from '../aws/aws-error';
+import { AwsError, type JsonInput } from '../aws/protocol';
 
-type Fields = Readonly<Record<string, unknown>>;
-
-/** An alarm as CloudWatch shows it. */
+/** An alarm of a deployed stack. */
 export interface ObservedAlarm {
   state: 'OK' | 'ALARM' | 'INSUFFICIENT_DATA';
+  /** Whether the alarm's actions are disabled. */
   muted: boolean;
   readonly topicArns: readonly string[];
 }
 
-/** What CloudWatch, its logs, SQS and EventBridge tell of a deployment. */
+/** CloudWatch's alarms, metrics and logs, SQS's queues and EventBridge's rules, as far as the command line asks. */
 export class Observations {
-  /** By name. */
+  /** Alarms by name. */
   readonly alarms = new Map<string, ObservedAlarm>();
-  /** Messages waiting, by queue URL. */
+  /** Number of visible messages, by queue URL. */
   readonly queues = new Map<string, number>();
-  /** State by rule name. */
+  /** State of each rule, by name. */
   readonly rules = new Map<string, 'ENABLED' | 'DISABLED'>();
-  /** When each rule fired, by rule name. */
+  /** Times at which each rule fired, by name. */
   readonly fired = new Map<string, Date[]>();
   readonly #logs = new Map<string, { readonly timestamp: number; readonly message: string }[]>();
 
@@ -26,37 +25,44 @@ export class Observations {
     this.#logs.set(group, [...(this.#logs.get(group) ?? []), { timestamp: at.getTime(), message }]);
   }
 
-  /** Empties a log group, as its retention does in time. */
+  /** Empties a log group, as if its retention period were over. */
   forget(group: string): void {
     this.#logs.set(group, []);
   }
 
-  /** Puts the alarms back to OK that a good run ends; what warns of days or of a key's age goes on. */
-  calm(): void {
+  /** Sets the alarms to OK that a successful run ends. RunningSlow and ApiKeyOld stay as they are. */
+  resolveAlarms(): void {
     for (const [name, alarm] of this.alarms) {
       if (!/-(RunningSlow|ApiKeyOld)$/.test(name)) alarm.state = 'OK';
     }
   }
 
-  /** `FilterLogEvents`; of filter patterns it understands alternatives of `$.message = "…"`. Pages hold 100 lines. */
-  filterLogEvents({ logGroupName, startTime, filterPattern, nextToken }: Fields): object {
+  /**
+   * Answers `FilterLogEvents` with at most 100 lines a page.
+   *
+   * Of filter patterns it understands only alternatives of `$.message = "…"`.
+   */
+  filterLogEvents({ logGroupName, startTime, filterPattern, nextToken }: JsonInput): object {
     const lines = this.#logs.get(String(logGroupName));
     if (!lines) throw new AwsError('ResourceNotFoundException', 'The specified log group does not exist.');
     const wanted = [...String(filterPattern ?? '').matchAll(/\$\.message = "([^"]*)"/g)].map(
       ([, text]) => text,
     );
-    const fits = lines.filter(
+    const matching = lines.filter(
       ({ timestamp, message }) =>
         timestamp >= Number(startTime ?? 0) &&
         (wanted.length === 0 || wanted.some((text) => message.includes(`"message":"${text}"`))),
     );
     const from = Number(nextToken ?? 0);
-    const more = from + PAGE < fits.length;
-    return { events: fits.slice(from, from + PAGE), ...(more && { nextToken: String(from + PAGE) }) };
+    const more = from + PAGE_SIZE < matching.length;
+    return {
+      events: matching.slice(from, from + PAGE_SIZE),
+      ...(more && { nextToken: String(from + PAGE_SIZE) }),
+    };
   }
 
-  /** `DescribeAlarms` by prefix. */
-  describeAlarms({ AlarmNamePrefix }: Fields): object {
+  /** Answers `DescribeAlarms` by prefix. */
+  describeAlarms({ AlarmNamePrefix }: JsonInput): object {
     const names = [...this.alarms].filter(([name]) => name.startsWith(String(AlarmNamePrefix ?? '')));
     return {
       MetricAlarms: names.map(([AlarmName, { state, topicArns, muted }]) => ({
@@ -68,8 +74,8 @@ export class Observations {
     };
   }
 
-  /** `GetMetricStatistics` of `TriggeredRules`, the only metric that is kept here. */
-  metricStatistics({ Dimensions, StartTime }: Fields): object {
+  /** Answers `GetMetricStatistics` for `TriggeredRules`, the only metric that is kept here. */
+  metricStatistics({ Dimensions, StartTime }: JsonInput): object {
     const [dimension] = Array.isArray(Dimensions) ? (Dimensions as { Value?: string }[]) : [];
     const times = this.fired.get(dimension?.Value ?? '') ?? [];
     const recent = times.filter((time) => time.getTime() >= Number(StartTime) * 1_000);
@@ -77,8 +83,8 @@ export class Observations {
     return { Datapoints: recent.map((time) => ({ Timestamp: minuteOf(time), Sum: 1, Unit: 'Count' })) };
   }
 
-  /** `GetQueueAttributes`. */
-  queueAttributes({ QueueUrl }: Fields): object {
+  /** Answers `GetQueueAttributes`. */
+  queueAttributes({ QueueUrl }: JsonInput): object {
     const waiting = this.queues.get(String(QueueUrl));
     if (waiting === undefined) {
       throw new AwsError('QueueDoesNotExist', 'The specified queue does not exist.');
@@ -92,12 +98,12 @@ export class Observations {
     };
   }
 
-  /** `DescribeRule`. */
-  describeRule({ Name }: Fields): object {
+  /** Answers `DescribeRule`. */
+  describeRule({ Name }: JsonInput): object {
     const State = this.rules.get(String(Name));
     if (!State) throw new AwsError('ResourceNotFoundException', `Rule ${Name} does not exist.`);
     return { Name, State };
   }
 }
 
-const PAGE = 100;
+const PAGE_SIZE = 100;

@@ -1,39 +1,36 @@
-import { AwsError } from '../aws/aws-error';
-import { AwsServer } from '../aws/aws-server';
-import type { ReceivedRequest } from '../stand-in-server';
+import { AwsError, AwsServer, type JsonInput, jsonInput } from '../aws/protocol';
+import type { ReceivedRequest } from '../exchange';
 import type { ImagesStandIn } from './images';
 import { Observations } from './observations';
 import { StacksStandIn } from './stacks';
 import { TopicsStandIn } from './topics';
 
-type Fields = Readonly<Record<string, unknown>>;
-
-/** AWS as the operator's command line asks it, beside what the function asks for; Lambda has a socket of its own. */
+/** The AWS APIs that only the command line uses, on one socket. Lambda's API is separate: see `FunctionApi`. */
 export class OperatorAws extends AwsServer {
   readonly stacks = new StacksStandIn();
   readonly observations = new Observations();
   readonly topics = new TopicsStandIn();
-  readonly #json: Readonly<Record<string, (fields: Fields) => object>>;
+  readonly #json: Readonly<Record<string, (input: JsonInput) => object>>;
 
   constructor(images: ImagesStandIn) {
     super();
     const { observations } = this;
     this.#json = {
-      DescribeRepositories: (fields) => images.describeRepositories(fields),
-      BatchGetImage: (fields) => images.batchGetImage(fields),
-      GetDownloadUrlForLayer: (fields) => images.downloadUrl(fields),
-      FilterLogEvents: (fields) => observations.filterLogEvents(fields),
-      DescribeAlarms: (fields) => observations.describeAlarms(fields),
-      GetMetricStatistics: (fields) => observations.metricStatistics(fields),
-      GetQueueAttributes: (fields) => observations.queueAttributes(fields),
-      DescribeRule: (fields) => observations.describeRule(fields),
+      DescribeRepositories: (input) => images.describeRepositories(input),
+      BatchGetImage: (input) => images.batchGetImage(input),
+      GetDownloadUrlForLayer: (input) => images.downloadUrl(input),
+      FilterLogEvents: (input) => observations.filterLogEvents(input),
+      DescribeAlarms: (input) => observations.describeAlarms(input),
+      GetMetricStatistics: (input) => observations.metricStatistics(input),
+      GetQueueAttributes: (input) => observations.queueAttributes(input),
+      DescribeRule: (input) => observations.describeRule(input),
     };
   }
 
   protected answerJson(request: ReceivedRequest): object {
     const handle = this.#json[request.operation ?? ''];
-    if (!handle) throw unknown(request);
-    return handle(JSON.parse(request.body) as Fields);
+    if (!handle) throw unknownAction(request);
+    return handle(jsonInput(request));
   }
 
   protected answerQuery(request: ReceivedRequest): string {
@@ -46,11 +43,11 @@ export class OperatorAws extends AwsServer {
       case 'ListSubscriptionsByTopic':
         return this.topics.listSubscriptions(parameters.get('TopicArn') ?? '');
       default:
-        throw unknown(request);
+        throw unknownAction(request);
     }
   }
 }
 
-function unknown({ operation }: ReceivedRequest): AwsError {
+function unknownAction({ operation }: ReceivedRequest): AwsError {
   return new AwsError('UnknownOperationException', `the embedded cloud has no ${operation}`);
 }

@@ -1,3 +1,4 @@
+import { LOCAL_ACCOUNT } from '../aws/protocol';
 import { type EmbeddedCloud, LOCAL_REGION, startEmbeddedCloud } from '../cloud';
 import { LambdaRuntime } from '../lambda-runtime';
 import type { CloudFormationTemplate, Synthesised } from '../synthesise';
@@ -5,22 +6,24 @@ import { FunctionApi } from './function-api';
 import { ImagesStandIn } from './images';
 import { OperatorAws } from './operator-aws';
 
-const ACCOUNT = '123456789012';
+/** The account and region that the command line uses. */
+export const OPERATOR_PLACE = { account: LOCAL_ACCOUNT, region: LOCAL_REGION };
 
-/** Where the command line finds itself. */
-export const OPERATOR_PLACE = { account: ACCOUNT, region: LOCAL_REGION };
-
-/** The embedded cloud with what a person asks of it besides: deployed stacks, logs, alarms, queues. */
+/** The embedded cloud with what an operator needs in addition: deployed stacks, logs, alarms, queues. */
 export interface OperatorCloud extends EmbeddedCloud {
   readonly operatorAws: OperatorAws;
   readonly functionApi: FunctionApi;
-  /** The environment in which the command line finds this cloud. */
+  /** Returns the environment variables with which the command line uses this cloud. */
   operatorEnvironment(): Record<string, string>;
-  /** Puts a synthesised stack in place, without its first refresh. @returns its outputs */
+  /**
+   * Deploys a synthesised stack, without its first refresh. A second deployment under the same name replaces it.
+   *
+   * @returns the stack's outputs
+   */
   deploy(stackName: string, synthesised: Synthesised): Promise<Readonly<Record<string, string>>>;
 }
 
-/** Starts the embedded cloud with the operator's side of it. */
+/** Starts an embedded cloud with the APIs that the command line uses. */
 export async function startOperatorCloud(): Promise<OperatorCloud> {
   const cloud = await startEmbeddedCloud();
   const images = new ImagesStandIn({
@@ -66,14 +69,14 @@ async function deploy(
   const nameOf = (id: string) => `${name}-${id}`;
   const idsOf = (type: string) =>
     Object.keys(template.Resources).filter((id) => template.Resources[id]?.Type === type);
-  const queueUrl = (id: string) => `${operatorAws.url}/${ACCOUNT}/${nameOf(id)}`;
+  const queueUrl = (id: string) => `${operatorAws.url}/${LOCAL_ACCOUNT}/${nameOf(id)}`;
   const outputs = outputsOf(template, (id) =>
     template.Resources[id]?.Type === 'AWS::SQS::Queue' ? queueUrl(id) : nameOf(id),
   );
   for (const id of idsOf('AWS::SQS::Queue')) observations.queues.set(queueUrl(id), 0);
   for (const id of idsOf('AWS::Events::Rule')) observations.rules.set(nameOf(id), 'ENABLED');
   const topicArn = (topic: unknown) =>
-    isReference(topic) ? `arn:aws:sns:${LOCAL_REGION}:${ACCOUNT}:${nameOf(topic.Ref)}` : String(topic);
+    isReference(topic) ? `arn:aws:sns:${LOCAL_REGION}:${LOCAL_ACCOUNT}:${nameOf(topic.Ref)}` : String(topic);
   for (const id of idsOf('AWS::CloudWatch::Alarm')) {
     const { AlarmName, AlarmActions } = propertiesOf(id);
     const topicArns = Array.isArray(AlarmActions) ? AlarmActions.map(topicArn) : [];
@@ -90,7 +93,7 @@ async function deploy(
   functionApi.functions.set(FunctionName, {
     runtime: new LambdaRuntime({ assetDirectory, environment: cloud.environment() }),
     onInvoked: ({ output, metrics }) => {
-      if (metrics.RunSucceeded === 1) observations.calm();
+      if (metrics.RunSucceeded === 1) observations.resolveAlarms();
       for (const line of output.split('\n')) observations.log(LogGroupName, cloud.clock.now(), line);
     },
   });
@@ -104,10 +107,13 @@ async function deploy(
   return outputs;
 }
 
-/** The outputs with every `Ref` resolved; one that is more than a `Ref` is left out. */
-function outputsOf(template: CloudFormationTemplate, refer: (id: string) => string): Record<string, string> {
+/** Returns the outputs that are a plain `Ref`, resolved. Other outputs are left out. */
+function outputsOf(
+  template: CloudFormationTemplate,
+  resolve: (id: string) => string,
+): Record<string, string> {
   const outputs = Object.entries(template.Outputs ?? {}).flatMap(([key, { Value }]) =>
-    isReference(Value) ? [[key, refer(Value.Ref)]] : [],
+    isReference(Value) ? [[key, resolve(Value.Ref)]] : [],
   );
   return Object.fromEntries(outputs);
 }

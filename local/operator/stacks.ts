@@ -1,24 +1,24 @@
-import { AwsError } from '../aws/aws-error';
-import { escapeXml, queryAnswer } from '../aws/query-protocol';
+import { AwsError, escapeXml, queryAnswer } from '../aws/protocol';
 import type { CloudFormationTemplate } from '../synthesise';
 
 const NAMESPACE = 'http://cloudformation.amazonaws.com/doc/2010-05-15/';
 
-/** A stack that was deployed. */
+/** A deployed stack. */
 export interface DeployedStack {
   readonly name: string;
-  /** As it was uploaded. */
+  /** The template as it was uploaded. */
   readonly template: CloudFormationTemplate;
   readonly outputs: Readonly<Record<string, string>>;
   readonly deployedAt: Date;
   status: string;
 }
 
-/** CloudFormation, as far as the command line asks it. Its answers are XML. */
+/** CloudFormation, as far as the command line uses it. Its answers are XML. */
 export class StacksStandIn {
+  /** Stacks by name. */
   readonly stacks = new Map<string, DeployedStack>();
 
-  /** `DescribeStacks` of one stack. */
+  /** Answers `DescribeStacks` for one stack. */
   describe(name: string | null): string {
     const stack = this.#find(name);
     const outputs = Object.entries(stack.outputs).map(
@@ -33,7 +33,7 @@ export class StacksStandIn {
     );
   }
 
-  /** `GetTemplate`: the text that was uploaded. */
+  /** Answers `GetTemplate`. */
   template(name: string | null): string {
     const text = JSON.stringify(this.#find(name).template, null, 1);
     return queryAnswer(NAMESPACE, 'GetTemplate', `<TemplateBody>${escapeXml(text)}</TemplateBody>`);

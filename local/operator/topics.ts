@@ -1,45 +1,44 @@
-import { AwsError } from '../aws/aws-error';
-import { escapeXml, queryAnswer } from '../aws/query-protocol';
+import { AwsError, escapeXml, LOCAL_ACCOUNT, queryAnswer } from '../aws/protocol';
 
 const NAMESPACE = 'http://sns.amazonaws.com/doc/2010-03-31/';
 
-/** Somebody who would hear of what a topic is told. */
+/** A subscription to a topic. */
 export interface Subscriber {
   readonly protocol: string;
   readonly endpoint: string;
   confirmed: boolean;
 }
 
-/** SNS, as far as the command line asks it. Its answers are XML. */
+/** SNS, as far as the command line uses it. Its answers are XML. */
 export class TopicsStandIn {
-  /** By ARN. */
+  /** Subscriptions by topic ARN. */
   readonly topics = new Map<string, Subscriber[]>();
 
-  /** Makes a topic; one that is there keeps its subscribers. */
+  /** Creates a topic. An existing topic keeps its subscriptions. */
   create(topicArn: string): void {
     this.topics.set(topicArn, this.topics.get(topicArn) ?? []);
   }
 
-  /** Asks an endpoint to confirm; one that was asked is not asked again. */
+  /** Adds an unconfirmed subscription, unless the endpoint has one already. */
   subscribe(topicArn: string, protocol: string, endpoint: string): void {
     const subscribers = this.topics.get(topicArn) ?? [];
     if (subscribers.some((other) => other.protocol === protocol && other.endpoint === endpoint)) return;
     this.topics.set(topicArn, [...subscribers, { protocol, endpoint, confirmed: false }]);
   }
 
-  /** Everybody follows the link in the mail. */
+  /** Confirms every subscription, as if each subscriber followed the link in the mail. */
   confirmAll(): void {
     for (const subscriber of [...this.topics.values()].flat()) subscriber.confirmed = true;
   }
 
-  /** `ListSubscriptionsByTopic`, on one page. */
+  /** Answers `ListSubscriptionsByTopic` on one page. */
   listSubscriptions(topicArn: string): string {
     const subscribers = this.topics.get(topicArn);
     if (!subscribers) throw new AwsError('NotFound', 'Topic does not exist', 404);
     const members = subscribers.map(
       ({ protocol, endpoint, confirmed }, index) =>
         `<member><TopicArn>${topicArn}</TopicArn><Protocol>${protocol}</Protocol><Endpoint>${escapeXml(endpoint)}</Endpoint>
-<SubscriptionArn>${confirmed ? `${topicArn}:${index}` : 'PendingConfirmation'}</SubscriptionArn><Owner>123456789012</Owner></member>`,
+<SubscriptionArn>${confirmed ? `${topicArn}:${index}` : 'PendingConfirmation'}</SubscriptionArn><Owner>${LOCAL_ACCOUNT}</Owner></member>`,
     );
     const result = `<Subscriptions>${members.join('')}</Subscriptions>`;
     return queryAnswer(NAMESPACE, 'ListSubscriptionsByTopic', result);

@@ -1,39 +1,51 @@
 import { randomBytes } from 'node:crypto';
 import type { RouteName } from '../../lambda/core/model';
-import type { StoredDelegation } from './delegations';
 
-/** A registry auth as Runpod keeps it, credential included. */
+/** A registry auth as Runpod stores it, with its credential. */
 export interface StoredAuth {
   readonly id: string;
   readonly name: string;
   username: string;
   password: string;
-  /** How often it was written after its creation. */
+  /** Number of writes after its creation. */
   updates: number;
-  /** When it was written, by the cloud's clock. */
+  /** Time of the last write, by the embedded cloud's clock. */
   updatedAt: Date;
 }
 
-/** A write of a registry auth that one of the APIs has done. */
+/** A write of a registry auth over one of the APIs. */
 export interface AuthWrite {
   readonly kind: 'create' | 'update' | 'delete';
   readonly route: RouteName;
   readonly id: string;
 }
 
-/** What an API key may do: everything, or everything but `secrets:write`. */
+/** What an API key may do: everything, or only read. */
 export type KeyScope = 'all' | 'read-only';
 
-/** What uses an image: a template, a serverless endpoint or a pod, as REST v2 lists it. */
+/** A template, serverless endpoint or pod, as REST v2 lists it. */
 export interface StoredWorkload {
   readonly id: string;
   readonly name: string;
   readonly image: string;
-  /** Id of the registry auth that it pulls with. */
+  /** Id of the registry auth that it pulls with, or null. */
   registry: string | null;
 }
 
-/** A user of Runpod with registry auths. */
+/** A repository that a user has registered for delegation, as REST v2 shows it. */
+export interface StoredDelegation {
+  readonly id: string;
+  readonly name: string | null;
+  readonly delegatorUserId: string;
+  readonly awsUser: string;
+  readonly repository: string;
+  readonly tag: string;
+  readonly awsRegion: string;
+  readonly dockerRegistryUri: string;
+  readonly createdAt: string;
+}
+
+/** A Runpod user with everything that belongs to the account. */
 export class RunpodUser {
   readonly auths: StoredAuth[] = [];
   readonly delegations: StoredDelegation[] = [];
@@ -44,7 +56,7 @@ export class RunpodUser {
   };
   creates = 0;
   deletes = 0;
-  /** What the APIs have written, in order. */
+  /** Writes over the APIs, in order. */
   readonly writes: AuthWrite[] = [];
   readonly #now: () => Date;
 
@@ -52,13 +64,13 @@ export class RunpodUser {
     this.#now = now;
   }
 
-  /** How many writes of a kind came over a route, or over all of them. */
+  /** Returns the number of writes of a kind over one route, or over all routes. */
   countOf(kind: AuthWrite['kind'], route?: RouteName): number {
     return this.writes.filter((write) => write.kind === kind && (route ?? write.route) === write.route)
       .length;
   }
 
-  /** @returns undefined when the name is taken: names are unique per account */
+  /** Creates a registry auth. Returns undefined when the name is taken: names are unique in an account. */
   create({ name, username, password, id }: NewAuth): StoredAuth | undefined {
     if (this.auths.some((auth) => auth.name === name)) return undefined;
     const auth: StoredAuth = {
@@ -74,14 +86,18 @@ export class RunpodUser {
     return auth;
   }
 
-  /** @returns undefined when there is no such id */
+  /** Replaces a credential in place. Returns undefined when the id is unknown. */
   update(id: string, username: string, password: string): StoredAuth | undefined {
     const auth = this.find(id);
     if (auth) Object.assign(auth, { username, password, updates: auth.updates + 1, updatedAt: this.#now() });
     return auth;
   }
 
-  /** Like Runpod, it takes the auth silently from the templates that name it. @returns false when there is no such id */
+  /**
+   * Deletes a registry auth. Like Runpod, it silently removes the auth from the templates that name it.
+   *
+   * @returns false when the id is unknown
+   */
   delete(id: string): boolean {
     const index = this.auths.findIndex((auth) => auth.id === id);
     if (index < 0) return false;
@@ -93,21 +109,22 @@ export class RunpodUser {
     return true;
   }
 
-  /** Whether a pod pulls with it, so that it cannot be deleted. */
+  /** Returns whether a pod uses this registry auth. Such an auth cannot be deleted. */
   isInUse(id: string): boolean {
     return this.workloads.pods.some(({ registry }) => registry === id);
   }
 
+  /** Returns the registry auth with this id. */
   find(id: string): StoredAuth | undefined {
     return this.auths.find((auth) => auth.id === id);
   }
 }
 
-/** What a registry auth is made of. */
+/** The input for a new registry auth. */
 export interface NewAuth {
   readonly name: string;
   readonly username: string;
   readonly password: string;
-  /** @default - a random one */
+  /** @default - a random id */
   readonly id?: string;
 }

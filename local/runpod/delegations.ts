@@ -1,25 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import type { StandInAnswer } from '../stand-in-server';
-import { jsonObject, problem, type RestCall } from './rest';
+import { jsonObject, type StandInAnswer } from '../exchange';
+import type { StoredDelegation } from './accounts';
+import { problem, type RestCall } from './rest';
 
-/** A repository that a user has registered, as REST v2 shows it. */
-export interface StoredDelegation {
-  readonly id: string;
-  readonly name: string | null;
-  readonly delegatorUserId: string;
-  readonly awsUser: string;
-  readonly repository: string;
-  readonly tag: string;
-  readonly awsRegion: string;
-  readonly dockerRegistryUri: string;
-  readonly createdAt: string;
-}
-
-/** How the stand-in deals with a registration. */
+/** Which registrations the stand-in accepts. */
 export interface DelegationRules {
-  /** The specification says a repository's ARN; a client of the API says an image's address with a tag. */
+  /** Form of `resource`: Runpod's specification says a repository's ARN, one client sends an image address with a tag. */
   takes: 'arn' | 'image' | 'both';
-  /** Whether Runpod's role can pull the repository: tried when it is registered. */
+  /** Returns whether Runpod's roles can pull the repository. Called for each registration. */
   canPull(repositoryArn: string): boolean;
 }
 
@@ -27,7 +15,7 @@ const ARN = /^arn:aws:ecr:(?<region>[a-z0-9-]+):(?<account>\d{12}):repository\/(
 const IMAGE =
   /^(?<account>\d{12})\.dkr\.ecr\.(?<region>[a-z0-9-]+)\.amazonaws\.com\/(?<repository>[^:]+):(?<tag>.+)$/;
 
-/** `/registries/delegations` of REST v2. */
+/** Answers requests to `/registries/delegations` of REST v2. */
 export function answerDelegations(call: RestCall, rules: DelegationRules): StandInAnswer {
   const { request, user, mayWrite, path } = call;
   const id = /^\/registries\/delegations\/([^/]+)$/.exec(path)?.[1];

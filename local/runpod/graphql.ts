@@ -1,10 +1,10 @@
-import type { StandInAnswer } from '../stand-in-server';
+import { jsonObject, parsedObject, type StandInAnswer } from '../exchange';
 import type { RunpodUser } from './accounts';
-import { jsonObject, parsedObject, type RestCall, shown, written } from './rest';
+import { type RestCall, shown, written } from './rest';
 
 type Variables = Readonly<Record<string, unknown>>;
 
-/** Each mutation, with the field's name as key; undefined where the variables are not what the schema says. */
+/** The mutations by field name. */
 const MUTATIONS: Readonly<Record<string, (variables: Variables, user: RunpodUser) => StandInAnswer>> = {
   saveRegistryAuth(variables, user) {
     const input = inputOf(variables, ['name', 'username', 'password']);
@@ -30,14 +30,14 @@ const MUTATIONS: Readonly<Record<string, (variables: Variables, user: RunpodUser
   },
 };
 
-/** The operation's field in a GraphQL request, such as `updateRegistryAuth`. */
+/** Returns the operation's field in a GraphQL request, such as `updateRegistryAuth`. */
 export function graphqlField(body: string): string | undefined {
   const { query } = jsonObject(body);
   if (typeof query !== 'string') return undefined;
   return /\b(myself|saveRegistryAuth|updateRegistryAuth|deleteRegistryAuth)\b/.exec(query)?.[1];
 }
 
-/** GraphQL, recognised by the operation's field: failures come with status 200 and `errors`. */
+/** Answers GraphQL requests by the operation's field. Failures have status 200 and `errors`, as at Runpod. */
 export function answerGraphql({ request, user, mayWrite }: RestCall): StandInAnswer {
   if (request.method !== 'POST') return { status: 405, headers: { allow: 'POST' }, body: '' };
   const body = parsedObject(request.body);
@@ -50,7 +50,7 @@ export function answerGraphql({ request, user, mayWrite }: RestCall): StandInAns
   return mutation(jsonObject(JSON.stringify(body.variables ?? {})), user);
 }
 
-/** The variable `input` if it has exactly these fields, all of them texts. */
+/** Returns the variable `input` when it has exactly these fields and all are strings. */
 function inputOf({ input }: Variables, names: readonly string[]): Record<string, string> | undefined {
   const entries = Object.entries(jsonObject(JSON.stringify(input ?? {})));
   const isText = (entry: [string, unknown]): entry is [string, string] =>
@@ -62,7 +62,7 @@ function data(value: object): StandInAnswer {
   return { status: 200, body: { data: value } };
 }
 
-/** An error in Apollo's shape. */
+/** Returns an error answer in Apollo's format. */
 export function graphqlError(code: string): StandInAnswer {
   return {
     status: 200,

@@ -1,4 +1,4 @@
-/** How many requests per window. */
+/** A limit on the number of requests in a window. */
 export interface QuotaOptions {
   /** @default 'minute' */
   readonly name?: string;
@@ -7,15 +7,15 @@ export interface QuotaOptions {
   readonly windowSeconds?: number;
 }
 
-/** What became of a request that was counted. */
+/** The result of counting one request. */
 export interface Counted {
-  /** Name of the window whose quota it exceeds; undefined where it is within all of them. */
+  /** Name of the window whose limit is exceeded; undefined when the request is within all limits. */
   readonly exceeded: string | undefined;
-  /** To be added to whatever is answered. */
+  /** Headers for the answer, whatever the answer is. */
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Quotas of requests in fixed windows, reported in every answer as Runpod does. */
+/** Request quotas in fixed windows, reported in every answer as Runpod does. */
 export class Quota {
   readonly #windows: readonly QuotaWindow[];
 
@@ -23,15 +23,15 @@ export class Quota {
     this.#windows = windows.map((options) => new QuotaWindow(options));
   }
 
-  /** Counts a request in every window, unless one of them is exhausted. */
+  /** Counts a request in every window. Does not count it when a window is exhausted. */
   count(nowMs: number): Counted {
-    for (const window of this.#windows) window.turn(nowMs);
+    for (const window of this.#windows) window.restartIfOver(nowMs);
     const exceeded = this.#windows.find(({ left }) => left <= 0);
     if (!exceeded) for (const window of this.#windows) window.left -= 1;
-    const inAll = (part: (window: QuotaWindow) => string) => this.#windows.map(part).join(', ');
+    const forAll = (part: (window: QuotaWindow) => string) => this.#windows.map(part).join(', ');
     const headers = {
-      ratelimit: inAll((window) => `"${window.name}";r=${window.left};t=${window.resetSeconds(nowMs)}`),
-      'ratelimit-policy': inAll(({ name, limit, seconds }) => `"${name}";q=${limit};w=${seconds}`),
+      ratelimit: forAll((window) => `"${window.name}";r=${window.left};t=${window.resetSeconds(nowMs)}`),
+      'ratelimit-policy': forAll(({ name, limit, seconds }) => `"${name}";q=${limit};w=${seconds}`),
       ...(exceeded && { 'retry-after': String(exceeded.resetSeconds(nowMs)) }),
     };
     return { exceeded: exceeded?.name, headers };
@@ -52,8 +52,8 @@ class QuotaWindow {
     this.left = limit;
   }
 
-  /** Begins anew when the window is over; a window begins with its first request. */
-  turn(nowMs: number): void {
+  /** Starts a new window when the current one is over. A window starts with its first request. */
+  restartIfOver(nowMs: number): void {
     if (nowMs < this.#endMs) return;
     this.#endMs = nowMs + this.seconds * 1_000;
     this.left = this.limit;

@@ -1,11 +1,11 @@
-import type { StandInAnswer } from '../stand-in-server';
+import { jsonObject, type StandInAnswer } from '../exchange';
 import type { RunpodUser } from './accounts';
-import { idBelow, jsonObject, type RestAbilities, type RestCall, shown, written } from './rest';
+import { idBelow, type RestAbilities, type RestCall, shown, written } from './rest';
 
 const BASE = '/containerregistryauth';
 const NO_SUCH_AUTH: StandInAnswer = { status: 404, body: { message: 'container registry auth not found' } };
 
-/** REST v1, as its published specification has it: no update in place, unless a test gives it one. */
+/** Answers REST v1 requests as its published specification says. The update in place exists only if `abilities` say so. */
 export function answerRestV1(call: RestCall, abilities: RestAbilities): StandInAnswer {
   const { request, user, mayWrite, path } = call;
   const { method } = request;

@@ -1,6 +1,6 @@
-import type { StandInAnswer } from '../stand-in-server';
+import { parsedObject, type StandInAnswer } from '../exchange';
 import type { RunpodUser, StoredAuth, StoredWorkload } from './accounts';
-import { idBelow, parsedObject, problem, type RestAbilities, type RestCall, shown, written } from './rest';
+import { idBelow, problem, type RestAbilities, type RestCall, shown, written } from './rest';
 
 const NOT_FOUND = problem(404, 'Not Found', 'resource not found');
 const FORBIDDEN = problem(403, 'Forbidden', 'access denied');
@@ -8,7 +8,7 @@ const IN_USE = problem(400, 'Bad Request', 'registry credential is in use by a p
 const NAME_TAKEN = problem(400, 'Bad Request', 'a registry with this name exists');
 const NOT_JSON = problem(400, 'Bad Request', 'request body is not a JSON object');
 
-/** REST v2: strict bodies, problem documents, and the update in place. */
+/** Answers REST v2 requests: strict validation of bodies, errors as problem documents, and the update in place. */
 export function answerRestV2(call: RestCall, abilities: RestAbilities): StandInAnswer {
   const { request, user, mayWrite, path } = call;
   const { method } = request;
@@ -27,20 +27,22 @@ export function answerRestV2(call: RestCall, abilities: RestAbilities): StandInA
   return NOT_FOUND;
 }
 
-/** Where REST v2 lists what uses images, and under which field. */
+/** The lists of workloads: path, kind, and the field of the answer. */
 const WORKLOADS = [
   { path: '/templates', kind: 'templates', field: 'templates' },
   { path: '/serverless', kind: 'serverless', field: 'endpoints' },
   { path: '/pods', kind: 'pods', field: 'pods' },
 ] as const;
 
-const PAGE = 2;
+const PAGE_SIZE = 2;
 
-/** One page of a list; the environment of a workload holds what its owner put there, so it must not get about. */
+/** Returns one page of a list. Each workload's environment holds a secret, so that tests see it if it leaks. */
 function pageOf(all: readonly StoredWorkload[], field: string, query: URLSearchParams): StandInAnswer {
   const from = Number(query.get('cursor') ?? 0);
-  const items = all.slice(from, from + PAGE).map((one) => ({ ...one, env: { TOKEN: 'a-workload-secret' } }));
-  const nextCursor = from + PAGE < all.length ? String(from + PAGE) : null;
+  const items = all
+    .slice(from, from + PAGE_SIZE)
+    .map((one) => ({ ...one, env: { TOKEN: 'a-workload-secret' } }));
+  const nextCursor = from + PAGE_SIZE < all.length ? String(from + PAGE_SIZE) : null;
   return { status: 200, body: { [field]: items, pagination: { nextCursor } } };
 }
 
@@ -69,9 +71,9 @@ function remove(user: RunpodUser, id: string): StandInAnswer {
   return { status: 204 };
 }
 
-const LONGEST: Readonly<Record<string, number>> = { name: 191, username: 191, password: 16_384 };
+const MAX_LENGTH: Readonly<Record<string, number>> = { name: 191, username: 191, password: 16_384 };
 
-/** A body's fields, or the answer to a body that does not have exactly these, each a text within its limits. */
+/** Returns a body's fields, or an error answer unless it has exactly these fields, each a string within its limits. */
 function readBody(
   text: string,
   names: readonly string[],
@@ -82,19 +84,19 @@ function readBody(
     ...Object.keys(body)
       .filter((key) => !names.includes(key))
       .map((key) => `$: additional properties '${key}' not allowed`),
-    ...names.flatMap((name) => faultOf(name, body[name])),
+    ...names.flatMap((name) => errorsOf(name, body[name])),
   ];
   if (errors.length > 0) return problem(422, 'Unprocessable Entity', 'Request validation failed.', errors);
   return { fields: Object.fromEntries(names.map((name) => [name, String(body[name])])) };
 }
 
-/** What is wrong with a field. The value is not repeated. */
-function faultOf(name: string, value: unknown): string[] {
-  const longest = LONGEST[name] ?? 0;
+/** Returns what is wrong with a field, without its value. */
+function errorsOf(name: string, value: unknown): string[] {
+  const maxLength = MAX_LENGTH[name] ?? 0;
   if (value === undefined) return [`$: missing property '${name}'`];
   if (typeof value !== 'string') return [`$.${name}: value must be a string`];
   if (value.length < 1) return [`$.${name}: length must be at least 1`];
-  if (value.length > longest) return [`$.${name}: length must be at most ${longest}`];
+  if (value.length > maxLength) return [`$.${name}: length must be at most ${maxLength}`];
   return [];
 }
 

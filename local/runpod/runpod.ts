@@ -1,6 +1,7 @@
 import type { RouteName, RunpodSettings } from '../../lambda/core/model';
+import type { ReceivedRequest, StandInAnswer } from '../exchange';
 import type { StandInClock } from '../stand-in-clock';
-import { type ReceivedRequest, type StandInAnswer, StandInServer } from '../stand-in-server';
+import { StandInServer } from '../stand-in-server';
 import { type KeyScope, RunpodUser } from './accounts';
 import { answerDelegations, type DelegationRules } from './delegations';
 import { answerGraphql, graphqlError, graphqlField } from './graphql';
@@ -22,14 +23,14 @@ const BASES: readonly (readonly [RouteName, string])[] = [
 
 /** Runpod's three APIs on one socket. */
 export class RunpodStandIn extends StandInServer {
-  /** What each REST API can do; v1's update is in Runpod's guide but in no published specification. */
+  /** What each REST API can do. Runpod's guide shows v1's update, but no published specification has it. */
   readonly abilities: Record<'rest-v2' | 'rest-v1', RestAbilities> = {
     'rest-v2': { update: true },
     'rest-v1': { update: false },
   };
-  /** How repositories are registered; by default whatever is asked for. */
+  /** Which delegations are accepted; all by default. */
   readonly delegationRules: DelegationRules = { takes: 'both', canPull: () => true };
-  /** APIs that answer 410 to everything. */
+  /** APIs that answer 410 to every request. */
   readonly retired = new Set<RouteName>();
   readonly #keys = new Map<string, ApiKey>();
   readonly #quotas = new Map<RunpodUser, Quota>();
@@ -40,23 +41,24 @@ export class RunpodStandIn extends StandInServer {
     this.#clock = clock;
   }
 
-  /** Makes a user with an API key, or gives an existing user a further key. */
+  /** Adds an API key: of a new user, or another one of an existing user. Returns the user. */
   addUser(apiKey: string, { user = this.#newUser(), scope = 'all' as KeyScope } = {}): RunpodUser {
     this.#keys.set(apiKey, { user, scope });
     return user;
   }
 
+  /** Makes a key invalid. */
   revoke(apiKey: string): void {
     this.#keys.delete(apiKey);
   }
 
-  /** Limits a user's requests, over all three APIs, in one window or several; with none it lifts the limit. */
+  /** Limits a user's requests over all three APIs together. Without windows it removes the limit. */
   limit(user: RunpodUser, ...windows: readonly QuotaOptions[]): void {
     if (windows.length > 0) this.#quotas.set(user, new Quota(...windows));
     else this.#quotas.delete(user);
   }
 
-  /** The part of the function's settings that points here. */
+  /** Returns the part of the function's settings that points to this server. */
   settings(api: RunpodSettings['api'] = 'auto'): RunpodSettings {
     return {
       api,
@@ -66,9 +68,9 @@ export class RunpodStandIn extends StandInServer {
     };
   }
 
-  /** The requests of one kind, such as `requestsOf('PATCH', 'rest-v2')`. */
+  /** Returns the requests of one kind, such as `requestsOf('PATCH', 'rest-v2')`. */
   requestsOf(method: string, route: RouteName): ReceivedRequest[] {
-    return this.requests.filter((request) => request.method === method && routeOf(request)?.route === route);
+    return this.requests.filter((request) => request.method === method && locate(request)?.route === route);
   }
 
   protected override operationOf({ path, body }: ReceivedRequest): string | undefined {
@@ -76,18 +78,18 @@ export class RunpodStandIn extends StandInServer {
   }
 
   protected answer(request: ReceivedRequest): StandInAnswer {
-    if (isUnwelcomeAgent(request.headers['user-agent'])) return EDGE_BLOCK;
-    const place = routeOf(request);
-    if (!place)
+    if (isRejectedAgent(request.headers['user-agent'])) return EDGE_REJECTION;
+    const located = locate(request);
+    if (!located)
       return { status: 404, headers: { 'content-type': 'text/html' }, body: '<html>Not found</html>' };
-    if (this.retired.has(place.route))
+    if (this.retired.has(located.route))
       return { status: 410, body: { message: 'This API has been retired.' } };
     const key = this.#keys.get(/^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '');
-    if (!key) return unauthorized(place.route);
+    if (!key) return unauthorized(located.route);
     const quota = this.#quotas.get(key.user)?.count(this.#clock.now().getTime());
     const exceeded = quota?.exceeded;
     const answer =
-      exceeded === undefined ? this.#answerRoute(place, key, request) : tooMany(place.route, exceeded);
+      exceeded === undefined ? this.#answerRoute(located, key, request) : tooMany(located.route, exceeded);
     return { ...answer, headers: { ...answer.headers, ...quota?.headers } };
   }
 
@@ -95,7 +97,11 @@ export class RunpodStandIn extends StandInServer {
     return new RunpodUser(() => this.#clock.now());
   }
 
-  #answerRoute({ route, path }: Place, { user, scope }: ApiKey, request: ReceivedRequest): StandInAnswer {
+  #answerRoute(
+    { route, path }: LocatedPath,
+    { user, scope }: ApiKey,
+    request: ReceivedRequest,
+  ): StandInAnswer {
     const call: RestCall = { request, user, mayWrite: scope === 'all', path };
     if (route === 'graphql') return answerGraphql(call);
     if (route === 'rest-v2' && /^\/registries\/delegations(\/|$)/.test(path)) {
@@ -105,22 +111,23 @@ export class RunpodStandIn extends StandInServer {
   }
 }
 
-interface Place {
+/** A request's API, and its path below that API's base. */
+interface LocatedPath {
   readonly route: RouteName;
   readonly path: string;
 }
 
-function routeOf({ path }: ReceivedRequest): Place | undefined {
+function locate({ path }: ReceivedRequest): LocatedPath | undefined {
   const [route, base] = BASES.find(([, prefix]) => path === prefix || path.startsWith(`${prefix}/`)) ?? [];
   return route && base ? { route, path: path.slice(base.length) } : undefined;
 }
 
-/** The edge in front of Runpod refuses agents that do not say what they are. */
-function isUnwelcomeAgent(agent: string | undefined): boolean {
+/** Cloudflare in front of Runpod rejects some default user agents. */
+function isRejectedAgent(agent: string | undefined): boolean {
   return !agent || /^(Python-urllib|node|undici|axios)\b/i.test(agent);
 }
 
-const EDGE_BLOCK: StandInAnswer = {
+const EDGE_REJECTION: StandInAnswer = {
   status: 403,
   headers: { 'content-type': 'text/html; charset=UTF-8', server: 'cloudflare' },
   body: '<html><title>Access denied</title>error code: 1010</html>',

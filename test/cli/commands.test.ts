@@ -207,7 +207,7 @@ describe('status', () => {
     const alarm = alarms.get('EcrCredentialRefresher-RefreshSilent');
     if (alarm) alarm.state = 'ALARM';
     const { code, stdout } = await world.run(['status', '--json']);
-    world.cloud.operatorAws.observations.calm();
+    world.cloud.operatorAws.observations.resolveAlarms();
 
     expect(code).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({ healthy: false, alarms: ['RefreshSilent'] });

@@ -3,48 +3,48 @@ import type { World } from '../integration/world';
 import { runRow } from './run-row';
 import { FAULTS } from './table';
 
-/** Rows of the short form that run at once. */
-const AT_ONCE = 6;
+/** Number of rows that run at the same time. */
+const CONCURRENCY = 6;
 
-describe('the faults', () => {
-  it('are at least sixty, each told apart by what is done', () => {
+describe('FAULTS', () => {
+  it('has at least sixty rows, each with a name of its own', () => {
     const names = FAULTS.flatMap(({ rows }) => rows.map(({ what }) => what));
 
     expect(names.length).toBeGreaterThanOrEqual(60);
     expect(new Set(names).size).toBe(names.length);
   });
 
-  it('of the short form end as they must', async () => {
+  it('has the expected outcome in every row of the short form', async () => {
     const rows = FAULTS.flatMap((group) => group.rows).filter(({ short }) => short);
 
-    const results = await mapConcurrently(rows, AT_ONCE, runRow);
+    const results = await mapConcurrently(rows, CONCURRENCY, runRow);
 
     expect(results.length).toBeGreaterThan(15);
-    expect(results.filter(({ complaints }) => complaints.length > 0)).toEqual([]);
+    expect(results.filter(({ problems }) => problems.length > 0)).toEqual([]);
   });
 });
 
 describe('runRow', () => {
-  it('complains about a row that does not end as it must', async () => {
-    const { outcome, complaints } = await runRow({
+  it('reports a row with another outcome than expected', async () => {
+    const { outcome, problems } = await runRow({
       what: 'nothing',
       expected: 'refreshed over graphql, proved',
     });
 
     expect(outcome).toBe('refreshed over rest-v2, proved');
-    expect(complaints).toEqual(['expected "refreshed over graphql, proved"']);
+    expect(problems).toEqual(['expected "refreshed over graphql, proved"']);
   });
 
-  it('complains about a check that fails, and about a secret that was put out', async () => {
+  it('reports a check that fails, and a secret in the output', async () => {
     const row = {
-      what: 'the log is searched for a word that stands in it',
+      what: 'a secret is a text that the log contains',
       expected: 'refreshed over rest-v2, proved',
       arrange: (world: World) => world.putSecret('elsewhere', 'target refreshed'),
       check: () => 'something else',
     };
 
-    const { complaints } = await runRow(row);
+    const { problems } = await runRow(row);
 
-    expect(complaints).toEqual([expect.stringMatching(/^elsewhere .* leaked, plain$/), 'something else']);
+    expect(problems).toEqual([expect.stringMatching(/^elsewhere .* leaked, plain$/), 'something else']);
   });
 });

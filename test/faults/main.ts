@@ -1,4 +1,4 @@
-/** `npm run faults`: every fault over real sockets, as a table. Exit 1 when one of them did not end as it must. */
+/** `npm run faults`: runs every fault over real sockets and prints a table. The exit code is 1 when a row fails. */
 
 import colors from 'picocolors';
 import { mapConcurrently } from '../../lambda/refresh-credentials/refresh';
@@ -6,8 +6,8 @@ import globalSetup from '../integration/global-setup';
 import { type RowResult, runRow } from './run-row';
 import { FAULTS } from './table';
 
-/** Most rows wait rather than work. */
-const AT_ONCE = 8;
+/** Number of rows that run at the same time. Most rows wait most of the time. */
+const CONCURRENCY = 8;
 
 run().then((failed) => {
   process.exitCode = failed > 0 ? 1 : 0;
@@ -17,14 +17,14 @@ async function run(): Promise<number> {
   const startedMs = performance.now();
   const removeAsset = globalSetup();
   try {
-    // All groups at once, so that the slow rows of one overlap with those of another.
+    // All groups together, so that the slow rows of one group overlap with those of another.
     const rows = FAULTS.flatMap((group) => group.rows);
-    const results = await mapConcurrently(rows, AT_ONCE, runRow);
+    const results = await mapConcurrently(rows, CONCURRENCY, runRow);
     for (const group of FAULTS) {
       say(`\n${colors.bold(group.about)}\n`);
       for (const result of results) if (group.rows.includes(result.row)) say(line(result));
     }
-    const failed = results.filter(({ complaints }) => complaints.length > 0).length;
+    const failed = results.filter(({ problems }) => problems.length > 0).length;
     say(`\n${((performance.now() - startedMs) / 1_000).toFixed(0)} s`);
     say(`${results.length - failed} passed, ${failed} failed`);
     return failed;
@@ -33,12 +33,12 @@ async function run(): Promise<number> {
   }
 }
 
-function line({ row, outcome, complaints, durationMs }: RowResult): string {
-  const passed = complaints.length === 0;
+function line({ row, outcome, problems, durationMs }: RowResult): string {
+  const passed = problems.length === 0;
   const mark = passed ? colors.green('✓') : colors.red('✗');
   const seconds = `${(durationMs / 1_000).toFixed(1)} s`.padStart(7);
-  const story = passed ? outcome : `${outcome}; ${complaints.join('; ')}`;
-  return `  ${mark}${seconds}  ${row.what.padEnd(62)}  ${story}`;
+  const result = passed ? outcome : `${outcome}; ${problems.join('; ')}`;
+  return `  ${mark}${seconds}  ${row.what.padEnd(62)}  ${result}`;
 }
 
 function say(text: string): void {

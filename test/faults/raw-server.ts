@@ -1,13 +1,14 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 
-/** A server that does with a connection whatever it likes. */
+/** A server that handles its connections as a function says. */
 export interface RawServer {
   readonly url: string;
+  /** Closes the server and its connections. */
   close(): Promise<void>;
 }
 
-/** Listens on the loopback interface and hands every connection over once something was said on it. */
+/** Listens on the loopback interface. Calls `answer` for every connection when its first bytes have arrived. */
 export async function startRawServer(answer: (socket: Socket) => void): Promise<RawServer> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {

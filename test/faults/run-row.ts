@@ -1,21 +1,21 @@
 import type { RefreshReport } from '../../lambda/core/model';
+import type { ReceivedRequest } from '../../local/exchange';
 import type { Invocation } from '../../local/lambda-runtime';
-import type { ReceivedRequest } from '../../local/stand-in-server';
 import { World } from '../integration/world';
 import type { FaultRow, Outcome } from './fault-row';
 import { startRawServer } from './raw-server';
-import { runBeside } from './second-process';
+import { runInSecondProcess } from './second-process';
 
-/** What became of one row. */
+/** The result of one row. */
 export interface RowResult {
   readonly row: FaultRow;
   readonly outcome: Outcome;
-  /** All that was not as it must be; empty when the row passed. */
-  readonly complaints: readonly string[];
+  /** Everything that was wrong. Empty when the row passed. */
+  readonly problems: readonly string[];
   readonly durationMs: number;
 }
 
-/** Runs one row in a world of its own: new stand-ins, and a process that starts cold. */
+/** Runs one row with new stand-ins and a process that starts cold. */
 export async function runRow(row: FaultRow): Promise<RowResult> {
   const world = await World.start();
   const restV2 = row.restV2 && (await startRawServer(row.restV2));
@@ -29,18 +29,18 @@ export async function runRow(row: FaultRow): Promise<RowResult> {
       await world.invoke();
       await row.afterFirstRun(world);
     }
-    const [own, beside] = await Promise.all([
+    const [own, second] = await Promise.all([
       world.invoke(row.event, row.timeoutMs ?? 60_000),
-      row.twice && runBeside(world, targets),
+      row.twice && runInSecondProcess(world, targets),
     ]);
-    const invocations = beside ? [own, beside.invocation] : [own];
+    const invocations = second ? [own, second.invocation] : [own];
     const outcome = distinct(invocations.map((invocation) => outcomeOf(world, invocation)));
-    const complaints = await Promise.all(invocations.map((one) => complaintsOf(world, row, one)));
+    const problems = await Promise.all(invocations.map((one) => problemsOf(world, row, one)));
     const unexpected = outcome === row.expected ? [] : [`expected "${row.expected}"`];
     return {
       row,
       outcome,
-      complaints: [...unexpected, ...new Set([...complaints.flat(), ...(beside?.leaks ?? [])])],
+      problems: [...unexpected, ...new Set([...problems.flat(), ...(second?.leaks ?? [])])],
       durationMs: performance.now() - startedMs,
     };
   } finally {
@@ -49,8 +49,8 @@ export async function runRow(row: FaultRow): Promise<RowResult> {
   }
 }
 
-/** What else was not as it must be: some things hold in every row, whatever the fault. */
-async function complaintsOf(
+/** Returns what is wrong, apart from the outcome. Some checks hold in every row. */
+async function problemsOf(
   world: World,
   row: FaultRow,
   invocation: Invocation<RefreshReport>,
@@ -75,13 +75,13 @@ function outcomeOf(world: World, { result, error, logs }: Invocation<RefreshRepo
       ),
     );
   }
-  const sent = whatWasSent(world);
+  const sent = effectOf(world);
   if (error?.errorType !== 'RefreshFailedError') return `${error?.errorType}, ${sent}`;
   const failures = logs.filter(({ message }) => message === 'target failed');
   return `${distinct(failures.map(({ kind, reason }) => `failed as ${reason ?? kind}`))}, ${sent}`;
 }
 
-function whatWasSent(world: World): string {
+function effectOf(world: World): string {
   if (!world.cloud.runpod.requests.some(isWrite)) return 'nothing sent';
   return world.user.auths.every(({ password }) => password === 'old') ? 'old one kept' : 'written';
 }
@@ -90,7 +90,7 @@ function isWrite({ method, operation }: ReceivedRequest): boolean {
   return method === 'PATCH' || (method === 'POST' && operation !== 'myself');
 }
 
-/** Whether a worker can pull with whatever the report calls refreshed, from a registry without faults. */
+/** Returns whether workers can pull with every refreshed credential, from a registry without faults. */
 async function canPullAll(world: World, { refreshed }: RefreshReport): Promise<boolean> {
   world.cloud.registry.faults.clear();
   const names = refreshed.map(({ registryAuthId }) => world.user.find(registryAuthId)?.name ?? '');

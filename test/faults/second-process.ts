@@ -7,15 +7,15 @@ import type { TargetSketch, World } from '../integration/world';
 import { findLeaks } from '../support/find-leaks';
 import { putFunction } from '../support/put-function';
 
-/** What the second process came to, and the secrets that it put out. */
+/** The invocation in the second process, and the secrets in its output. */
 export interface SecondRun {
   readonly invocation: Invocation<RefreshReport>;
   readonly leaks: readonly string[];
 }
 
-/** Runs the function in a process beside the world's own: Lambda starts a second one when two events meet. */
-export async function runBeside(world: World, targets: readonly TargetSketch[]): Promise<SecondRun> {
-  const directory = mkdtempSync(join(tmpdir(), 'beside-'));
+/** Runs the function in a second process. Lambda starts one when two events arrive at the same time. */
+export async function runInSecondProcess(world: World, targets: readonly TargetSketch[]): Promise<SecondRun> {
+  const directory = mkdtempSync(join(tmpdir(), 'second-process-'));
   putFunction(directory, {
     service: 'Test',
     targets: targets.map((target) => world.target(target)),

@@ -5,7 +5,7 @@ import { RUNPOD_STATUSES } from './rows/runpod-statuses';
 import { STATE } from './rows/state';
 import { TRANSPORT } from './rows/transport';
 
-/** Every fault. */
+/** Every fault, in groups. */
 export const FAULTS: readonly FaultGroup[] = [
   RUNPOD_STATUSES,
   RUNPOD_HEADERS,

@@ -6,6 +6,7 @@ import type { RefresherSettings, RefreshReport, RunpodSettings, Target } from '.
 import { type EmbeddedCloud, startEmbeddedCloud } from '../../local/cloud';
 import { type Invocation, LambdaRuntime } from '../../local/lambda-runtime';
 import type { RunpodUser } from '../../local/runpod/accounts';
+import { pullAsWorker } from '../../local/worker';
 import { findLeaks, type Leak } from '../support/find-leaks';
 import { putFunction } from '../support/put-function';
 
@@ -107,7 +108,8 @@ export class World {
   /** Whether a worker can pull with what Runpod holds under a name. */
   async canPull(name: string): Promise<boolean> {
     const { username, password } = this.auth(name) ?? { username: '', password: '' };
-    return (await this.cloud.registry.pull('my-worker', '1.0.0', username, password)).ok;
+    const registryUrl = this.cloud.registry.url;
+    return (await pullAsWorker({ registryUrl, username, password }, 'my-worker', '1.0.0')).ok;
   }
 
   /** Secrets in anything that the function put out: its log, its metrics, its answers, its errors. */

@@ -8,10 +8,10 @@ export const ROLE = 'arn:aws:iam::210987654321:role/pull';
 
 const OWN = { accessKeyId: 'AKIAOWN', secretAccessKey: 'secret' };
 
-// The SDK's own switch: its warning of Node 20 is of no use to whoever reads the tests' output.
+// Keeps the SDK's warning about Node 20 out of the tests' output.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
 
-/** The real AWS SDK's clients, pointed at a stand-in. They try once unless told otherwise. */
+/** Clients of the real AWS SDK for a stand-in. They do not retry by default. */
 export class AwsClients {
   readonly #aws: AwsStandIn;
   readonly #open: { destroy(): void }[] = [];
@@ -20,15 +20,17 @@ export class AwsClients {
     this.#aws = aws;
   }
 
+  /** Returns an ECR client. @param differences - options that replace the defaults */
   ecr(differences: object = {}): ECRClient {
     return this.#kept(new ECRClient({ ...this.#base(), ...differences }));
   }
 
+  /** Returns a Secrets Manager client. */
   secrets(): SecretsManagerClient {
     return this.#kept(new SecretsManagerClient(this.#base()));
   }
 
-  /** Credentials of an assumed role. @param params - of `AssumeRole`, besides the role and the session */
+  /** Returns credentials of an assumed role. @param params - more parameters of `AssumeRole` */
   assumed(params: object = {}): ReturnType<typeof fromTemporaryCredentials> {
     return fromTemporaryCredentials({
       params: { RoleArn: ROLE, RoleSessionName: 'test', ...params },

@@ -22,8 +22,8 @@ afterEach(async () => {
   await aws.close();
 });
 
-describe('ECR', () => {
-  it('issues a token that the real client reads, and accepts it for twelve hours', async () => {
+describe('EcrStandIn', () => {
+  it('issues a token that the SDK can read, and accepts it for twelve hours', async () => {
     const [data] = (await clients.ecr().send(new GetAuthorizationTokenCommand({}))).authorizationData ?? [];
     const [username = '', password = ''] = decoded(data?.authorizationToken);
 
@@ -41,7 +41,7 @@ describe('ECR', () => {
     expect(aws.ecr.accepts('AWS', password)).toBe(false);
   });
 
-  it('issues another token every time, and counts', async () => {
+  it('issues a new token each time, and counts the requests', async () => {
     const client = clients.ecr();
     await client.send(new GetAuthorizationTokenCommand({}));
     await client.send(new GetAuthorizationTokenCommand({}));
@@ -52,7 +52,7 @@ describe('ECR', () => {
     expect(aws.countOf('GetAuthorizationToken')).toBe(2);
   });
 
-  it('knows for whom and for which region it issued', async () => {
+  it('records the caller and the region of each token', async () => {
     aws.sts.addRole(ROLE);
     await clients.ecr().send(new GetAuthorizationTokenCommand({}));
     await clients.ecr({ region: 'eu-west-1' }).send(new GetAuthorizationTokenCommand({}));
@@ -65,7 +65,7 @@ describe('ECR', () => {
     ]);
   });
 
-  it('names the registry of the account that asks', async () => {
+  it('returns the registry address of the calling account', async () => {
     aws.sts.addRole(ROLE);
     aws.ecr.registryUrls.set('210987654321', 'http://127.0.0.1:2');
 
@@ -78,7 +78,7 @@ describe('ECR', () => {
     expect(other.authorizationData?.[0]?.proxyEndpoint).toBe('http://127.0.0.1:2');
   });
 
-  it('answers with what a test puts in its place', async () => {
+  it('returns a token that a test has set', async () => {
     const expiresAt = new Date('2020-01-01T00:00:00Z');
     const password = `${'x'.repeat(3_000)}:with:colons`;
     aws.ecr.override = { password, expiresAt };
@@ -92,7 +92,7 @@ describe('ECR', () => {
     expect(aws.ecr.accepts('AWS', password)).toBe(false);
   });
 
-  it('can have issued a token long ago', () => {
+  it('issues a token that has expired already', () => {
     const { password, expiresAt } = aws.ecr.issue('me', 'us-east-1', new Date(Date.now() - 13 * HOUR_MS));
 
     expect(expiresAt.getTime()).toBeLessThan(Date.now());

@@ -27,8 +27,8 @@ afterEach(async () => {
   await aws.close();
 });
 
-describe('Secrets Manager', () => {
-  it('gives the current version by name, by ARN, and by ARN without its suffix', async () => {
+describe('SecretsManagerStandIn', () => {
+  it('returns the current version by name, by ARN, and by ARN without its suffix', async () => {
     const createdDate = new Date('2026-01-02T03:04:05Z');
     aws.secrets.put('runpod/api-key', 'old');
     aws.secrets.put('runpod/api-key', 'new', createdDate);
@@ -50,7 +50,7 @@ describe('Secrets Manager', () => {
     expect(aws.secrets.get('runpod/api-key')).toMatchObject({ value: 'new', versionId: byName.VersionId });
   });
 
-  it('gives the previous version by stage and by id', async () => {
+  it('returns the previous version by stage and by id', async () => {
     aws.secrets.put('key', 'old');
     const versionId = aws.secrets.get('key')?.versionId;
     aws.secrets.put('key', 'new');
@@ -67,7 +67,7 @@ describe('Secrets Manager', () => {
     });
   });
 
-  it('takes a new secret and a new value of it, and describes them', async () => {
+  it('creates a secret, takes a new value of it, and describes both', async () => {
     const client = clients.secrets();
     const made = await client.send(new CreateSecretCommand({ Name: 'key', SecretString: 'one' }));
     const before = await client.send(new DescribeSecretCommand({ SecretId: 'key' }));
@@ -88,7 +88,7 @@ describe('Secrets Manager', () => {
     expect(aws.secrets.get('key')?.value).toBe('two');
   });
 
-  it('speaks of what is wrong as AWS does', async () => {
+  it('reports errors as AWS does', async () => {
     const client = clients.secrets();
     aws.secrets.put('there', 'value');
 
@@ -109,7 +109,7 @@ describe('Secrets Manager', () => {
     expect(aws.secrets.get('there')?.value).toBe('value');
   });
 
-  it('forgets a secret that is removed', async () => {
+  it('does not find a secret that was removed', async () => {
     aws.secrets.put('key', 'value');
     aws.secrets.remove('key');
 

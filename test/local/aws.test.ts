@@ -21,8 +21,8 @@ afterEach(async () => {
   await aws.close();
 });
 
-describe('STS', () => {
-  it('lets only known roles be assumed, with their external id', async () => {
+describe('StsStandIn', () => {
+  it('lets callers assume only known roles, with the right external id', async () => {
     aws.sts.addRole(ROLE, { externalId: 'agreed' });
     const attempt = (params: object) => clients.assumed(params)();
 
@@ -37,7 +37,7 @@ describe('STS', () => {
     }
   });
 
-  it('tells a caller who it is', async () => {
+  it('returns the identity of the caller', async () => {
     aws.sts.addRole(ROLE);
     const { accessKeyId } = await clients.assumed()();
 
@@ -51,8 +51,8 @@ describe('STS', () => {
   });
 });
 
-describe('deny', () => {
-  it('is said in the words of AWS, for the action, the resource and the principal that it names', async () => {
+describe('AwsStandIn.deny', () => {
+  it('denies only the action, resource and principal that it names, in the words of AWS', async () => {
     aws.sts.addRole(ROLE);
     aws.secrets.put('open', 'value');
     aws.secrets.put('closed', 'value');
@@ -80,7 +80,7 @@ describe('deny', () => {
     expect(aws.ecr.issued).toHaveLength(1);
   });
 
-  it('holds for STS and until it is removed', async () => {
+  it('denies an STS action until it is removed', async () => {
     aws.sts.addRole(ROLE);
     const denial = aws.deny('sts:AssumeRole', { resource: ROLE });
 
@@ -91,7 +91,7 @@ describe('deny', () => {
 });
 
 describe('AwsStandIn', () => {
-  it('refuses what is not signed, not known, or not JSON', async () => {
+  it('refuses a request that is not signed, unknown, or not JSON', async () => {
     const target = (name: string) => ({ 'x-amz-target': name, 'content-type': 'application/x-amz-json-1.1' });
     const authorization = authorizationOf('AKIAOWN');
     const get = 'secretsmanager.GetSecretValue';
@@ -114,7 +114,7 @@ describe('AwsStandIn', () => {
     expect(answers.map(({ status }) => status)).toEqual([400, 400, 400, 400, 403]);
   });
 
-  it('can lose the answer to what it did', async () => {
+  it('can lose the answer to a request that took effect', async () => {
     aws.faults.add({ operation: 'GetAuthorizationToken' }, { applyThen: { reset: true } }, 1);
 
     await clients.ecr({ maxAttempts: 2 }).send(new GetAuthorizationTokenCommand({}));

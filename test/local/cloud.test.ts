@@ -2,10 +2,11 @@ import { GetAuthorizationTokenCommand } from '@aws-sdk/client-ecr';
 import { type EmbeddedCloud, LOCAL_REGION, startEmbeddedCloud } from '../../local/cloud';
 import { LambdaRuntime } from '../../local/lambda-runtime';
 import { StandInClock } from '../../local/stand-in-clock';
+import { pullAsWorker } from '../../local/worker';
 import { AwsClients } from './aws-clients';
 import { runpodClient } from './runpod-request';
 import { sendRequest } from './send-request';
-import { OBEDIENT_SOURCE, writeTinyAsset } from './tiny-asset';
+import { SCRIPTED_SOURCE, writeTinyAsset } from './tiny-asset';
 
 const HOUR_MS = 60 * 60_000;
 
@@ -18,12 +19,15 @@ beforeEach(async () => {
 afterEach(() => cloud.close());
 
 describe('startEmbeddedCloud', () => {
-  it('wires the parts: a token of ECR, written to Runpod, lets a worker pull until it expires', async () => {
+  it('connects its parts: with a token of ECR, written to Runpod, a worker can pull until it expires', async () => {
     const clients = new AwsClients(cloud.aws);
     const user = cloud.runpod.addUser('key');
     const auth = user.create({ name: 'ecr', username: 'AWS', password: 'old' });
     cloud.registry.addImage('my-worker', '1.4.2');
-    const pull = () => cloud.registry.pull('my-worker', '1.4.2', auth?.username ?? '', auth?.password ?? '');
+    const pull = () => {
+      const { username = '', password = '' } = auth ?? {};
+      return pullAsWorker({ registryUrl: cloud.registry.url, username, password }, 'my-worker', '1.4.2');
+    };
 
     const before = await pull();
     const { authorizationData } = await clients.ecr().send(new GetAuthorizationTokenCommand({}));
@@ -41,7 +45,7 @@ describe('startEmbeddedCloud', () => {
     expect([before.status, fresh.status, expired.status]).toEqual([401, 200, 401]);
   });
 
-  it('has one clock for all, which can be given', async () => {
+  it('has one clock for all parts, which a test can provide', async () => {
     const noon = new Date('2026-11-21T12:00:00Z');
     const other = await startEmbeddedCloud({ clock: new StandInClock(() => noon) });
     other.clock.advance(HOUR_MS);
@@ -54,8 +58,8 @@ describe('startEmbeddedCloud', () => {
     expect(auth?.updatedAt).toEqual(new Date('2026-11-21T13:00:00Z'));
   });
 
-  it('tells the function where it is, and nothing of the machine', async () => {
-    const asset = writeTinyAsset(OBEDIENT_SOURCE);
+  it('gives the function the addresses of its stand-ins', async () => {
+    const asset = writeTinyAsset(SCRIPTED_SOURCE);
     const lambda = new LambdaRuntime({ assetDirectory: asset.directory, environment: cloud.environment() });
 
     const { result } = await lambda.invoke({ act: 'environment' });
@@ -63,16 +67,16 @@ describe('startEmbeddedCloud', () => {
     asset.remove();
 
     expect(result).toMatchObject({ AWS_REGION: LOCAL_REGION, AWS_ENDPOINT_URL: cloud.aws.url });
-    expect(cloud.runpodSettings('rest-v2')).toEqual({
+    expect(cloud.runpod.settings('rest-v2')).toEqual({
       api: 'rest-v2',
       restV2Url: `${cloud.runpod.url}/v2`,
       restV1Url: `${cloud.runpod.url}/v1`,
       graphqlUrl: `${cloud.runpod.url}/graphql`,
     });
-    expect(cloud.runpodSettings().api).toBe('auto');
+    expect(cloud.runpod.settings().api).toBe('auto');
   });
 
-  it('leaves nothing listening once it is closed', async () => {
+  it('closes every server', async () => {
     const urls = [cloud.aws.url, cloud.registry.url, cloud.runpod.url];
 
     await cloud.close();
@@ -82,12 +86,13 @@ describe('startEmbeddedCloud', () => {
     }
   });
 
-  it('shares nothing with another one', async () => {
+  it('shares nothing with another embedded cloud', async () => {
     const other = await startEmbeddedCloud();
     const { password } = other.aws.ecr.issue('me', LOCAL_REGION);
     cloud.registry.addImage('my-worker', '1');
 
-    const elsewhere = await cloud.registry.pull('my-worker', '1', 'AWS', password);
+    const login = { registryUrl: cloud.registry.url, username: 'AWS', password };
+    const elsewhere = await pullAsWorker(login, 'my-worker', '1');
     await other.close();
 
     expect(elsewhere.status).toBe(401);

@@ -1,7 +1,9 @@
-import { type ReceivedRequest, type StandInAnswer, StandInServer } from '../../local/stand-in-server';
+import type { ReceivedRequest, StandInAnswer } from '../../local/exchange';
+import { StandInServer } from '../../local/stand-in-server';
 
-/** A stand-in that counts its effects and says what it was asked. */
+/** A stand-in that answers with the request itself and counts its effects. */
 export class EchoStandIn extends StandInServer {
+  /** Number of requests that took effect. */
   effects = 0;
 
   protected override operationOf({ headers }: ReceivedRequest): string | undefined {
@@ -10,7 +12,7 @@ export class EchoStandIn extends StandInServer {
   }
 
   protected answer({ method, path, query, body }: ReceivedRequest): StandInAnswer {
-    if (path === '/broken') throw new Error('a mistake in a stand-in');
+    if (path === '/broken') throw new Error('a bug in a stand-in');
     this.effects += 1;
     return { status: 200, body: { method, path, query: query.toString(), body } };
   }

@@ -12,7 +12,7 @@ beforeEach(async () => {
 afterEach(() => standIn.close());
 
 describe('Fault', () => {
-  it('answers another status, with headers and a body as text or as JSON, and without effect', async () => {
+  it('answers with its status, headers and body, and the request has no effect', async () => {
     standIn.faults.add({}, { status: 503, headers: { 'retry-after': '7' }, body: { error: 'busy' } }, 1);
     standIn.faults.add({}, { status: 403, headers: { 'content-type': 'text/html' }, body: '<html>' }, 1);
     standIn.faults.add({}, { status: 500 }, 1);
@@ -26,9 +26,9 @@ describe('Fault', () => {
   });
 
   it.each<[string, Fault]>([
-    ['resets', { reset: true }],
-    ['resets late', { reset: true, delayMs: 20 }],
-    ['breaks off', { truncate: true }],
+    ['resets the connection', { reset: true }],
+    ['resets the connection after a delay', { reset: true, delayMs: 20 }],
+    ['truncates the answer', { truncate: true }],
   ])('%s', async (_, fault) => {
     standIn.faults.add({}, fault);
 
@@ -36,14 +36,14 @@ describe('Fault', () => {
     expect(standIn.effects).toBe(0);
   });
 
-  it('hangs until the client gives up', async () => {
+  it('does not answer before the client gives up', async () => {
     standIn.faults.add({}, { hang: true });
 
     await expect(sendRequest(standIn.url, { timeoutMs: 50 })).rejects.toThrow('no answer in time');
     expect(standIn.effects).toBe(0);
   });
 
-  it('hangs no longer than the stand-in stands', async () => {
+  it('hangs no longer than until the stand-in is closed', async () => {
     standIn.faults.add({}, { hang: true });
     const hanging = get().catch((error: NodeJS.ErrnoException) => error.code);
     while (standIn.requests.length === 0) await new Promise((resolve) => setImmediate(resolve));
@@ -55,7 +55,7 @@ describe('Fault', () => {
 
   it.each<[string, Fault, number]>([
     ['the true answer', { delayMs: 60 }, 200],
-    ['a faulty one', { delayMs: 60, status: 500 }, 500],
+    ['a faulty answer', { delayMs: 60, status: 500 }, 500],
   ])('delays %s', async (_, fault, status) => {
     standIn.faults.add({}, fault);
     const startedMs = performance.now();
@@ -66,7 +66,7 @@ describe('Fault', () => {
     expect(performance.now() - startedMs).toBeGreaterThanOrEqual(59);
   });
 
-  it('drips the true answer', async () => {
+  it('sends the true answer in small pieces', async () => {
     standIn.faults.add({}, { drip: { bytes: 10, everyMs: 10 } });
     const startedMs = performance.now();
 
@@ -79,12 +79,12 @@ describe('Fault', () => {
   });
 
   it.each<[string, Fault]>([
-    ['resets', { reset: true }],
-    ['breaks off', { truncate: true }],
+    ['resets the connection', { reset: true }],
+    ['truncates the answer', { truncate: true }],
     ['hangs', { hang: true }],
     ['answers 500', { status: 500 }],
-    ['drips', { drip: { bytes: 50, everyMs: 1 } }],
-  ])('does what was asked once and then %s', async (_, fault) => {
+    ['sends small pieces', { drip: { bytes: 50, everyMs: 1 } }],
+  ])('takes effect once and then %s', async (_, fault) => {
     standIn.faults.add({}, { applyThen: fault });
 
     await sendRequest(standIn.url, { timeoutMs: 100 }).catch(() => undefined);
@@ -101,7 +101,7 @@ describe('Faults', () => {
     [{ operation: 'Do' }, 'GET /Do', 'GET /Undo'],
     [{ method: 'GET', path: '/a' }, 'GET /a', 'POST /a'],
     [(request: { path: string }) => request.path.length > 3, 'GET /long', 'GET /s'],
-  ])('with %p meet %s and not %s', async (when, met, spared) => {
+  ])('with %p apply to %s and not to %s', async (when, met, spared) => {
     standIn.faults.add(when, { status: 500 });
     const ask = (words: string) => {
       const [method = '', path = ''] = words.split(' ');
@@ -113,7 +113,7 @@ describe('Faults', () => {
     expect(statuses).toEqual([500, 500, 200]);
   });
 
-  it('show as often as told, are counted, and let the next one that fits show', async () => {
+  it('apply as often as they may, count their hits, and then leave requests to the next match', async () => {
     const first = standIn.faults.add({}, { status: 500 }, 2);
     const second = standIn.faults.add({}, { status: 502 });
 
@@ -123,7 +123,7 @@ describe('Faults', () => {
     expect([first.hits, second.hits]).toEqual([2, 2]);
   });
 
-  it('go when they are removed or cleared', async () => {
+  it('do not apply after they are removed or cleared', async () => {
     const removed = standIn.faults.add({}, { status: 500 });
     removed.remove();
     const afterRemoval = await get();
@@ -134,7 +134,7 @@ describe('Faults', () => {
     expect([afterRemoval.status, afterClear.status]).toEqual([200, 200]);
   });
 
-  it('take the stand-in down for the length of an action, and before all others', async () => {
+  it('take the stand-in down while an action runs, before all other faults', async () => {
     standIn.faults.add({}, { status: 500 });
 
     await standIn.faults.whileDown(async () => {

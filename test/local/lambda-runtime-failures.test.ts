@@ -1,11 +1,11 @@
 import { LambdaRuntime, type LambdaRuntimeOptions } from '../../local/lambda-runtime';
-import { OBEDIENT_SOURCE, type TinyAsset, writeTinyAsset } from './tiny-asset';
+import { SCRIPTED_SOURCE, type TinyAsset, writeTinyAsset } from './tiny-asset';
 
 let asset: TinyAsset;
 let lambda: LambdaRuntime;
 
 beforeAll(() => {
-  asset = writeTinyAsset(OBEDIENT_SOURCE);
+  asset = writeTinyAsset(SCRIPTED_SOURCE);
   lambda = runtimeOf();
 });
 
@@ -14,12 +14,12 @@ afterAll(async () => {
   asset.remove();
 });
 
-describe('LambdaRuntime, when a function fails,', () => {
+describe('LambdaRuntime with a failing function', () => {
   it.each([
     ['fail', { errorType: 'PlannedError', errorMessage: 'as planned' }],
     ['failWithText', { errorType: 'string', errorMessage: 'just text' }],
     ['circle', { errorType: 'Runtime.MarshalError' }],
-  ])('reports what the handler threw (%s) and stays warm', async (act, error) => {
+  ])('reports the error that the handler threw (%s), and stays warm', async (act, error) => {
     const failed = await lambda.invoke({ act });
     const next = await lambda.invoke({ act: 'count' });
 
@@ -28,7 +28,7 @@ describe('LambdaRuntime, when a function fails,', () => {
     expect(next.coldStartMs).toBeUndefined();
   });
 
-  it('reports a stack', async () => {
+  it('reports the stack of an error', async () => {
     const { error } = await lambda.invoke({ act: 'fail' });
 
     expect(error?.trace[0]).toBe('PlannedError: as planned');
@@ -40,7 +40,7 @@ describe('LambdaRuntime, when a function fails,', () => {
     ['crash', /^Runtime exited with code 1$/, ['before the crash']],
     ['reject', /^Runtime exited with code 1$/, []],
   ])(
-    'reports a process that ends by itself (%s), with what it printed, and is cold again',
+    'reports a process that ends by itself (%s) with its output, and starts cold the next time',
     async (act, message, printed) => {
       await lambda.invoke({ act: 'count' });
 
@@ -56,7 +56,7 @@ describe('LambdaRuntime, when a function fails,', () => {
     },
   );
 
-  it('starts afresh when the process ended between two events', async () => {
+  it('starts a new process when the old one ended between two events', async () => {
     const first = await lambda.invoke({ act: 'dieLater' });
     await new Promise((resolve) => setTimeout(resolve, 100));
 
@@ -66,7 +66,7 @@ describe('LambdaRuntime, when a function fails,', () => {
     expect(next).toMatchObject({ ok: true, result: { count: 1 } });
   });
 
-  it('ends what takes too long, and is cold again', async () => {
+  it('ends an invocation at its timeout, and starts cold the next time', async () => {
     const slow = await lambda.invoke({ act: 'sleep', ms: 10_000 }, 150);
     const next = await lambda.invoke({ act: 'count' });
 
@@ -78,7 +78,7 @@ describe('LambdaRuntime, when a function fails,', () => {
     expect(next).toMatchObject({ result: { count: 1 }, coldStartMs: expect.any(Number) });
   });
 
-  it('does not count the import towards the time-out', async () => {
+  it('does not count the import towards the timeout', async () => {
     const slow = writeTinyAsset(
       'await new Promise((resolve) => setTimeout(resolve, 200)); export const handler = async (_, c) => c.getRemainingTimeInMillis();',
     );
@@ -114,7 +114,7 @@ describe('LambdaRuntime, when a function fails,', () => {
     ]);
   });
 
-  it('reports a node that is not there', async () => {
+  it('reports a Node binary that does not exist', async () => {
     const nowhere = runtimeOf({ nodePath: '/nowhere/node' });
 
     const { error } = await nowhere.invoke({});
@@ -123,7 +123,7 @@ describe('LambdaRuntime, when a function fails,', () => {
     expect(error).toMatchObject({ errorType: 'Runtime.InvalidEntrypoint' });
   });
 
-  it('stops in the middle of an invocation, which hears of it', async () => {
+  it('ends a running invocation with an error when it is stopped', async () => {
     const running = runtimeOf();
     const invocation = running.invoke({ act: 'sleep', ms: 60_000 });
     await new Promise((resolve) => setTimeout(resolve, 50));

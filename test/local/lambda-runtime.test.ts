@@ -1,5 +1,5 @@
 import { LambdaRuntime, type LambdaRuntimeOptions } from '../../local/lambda-runtime';
-import { OBEDIENT_SOURCE, type TinyAsset, writeTinyAsset } from './tiny-asset';
+import { SCRIPTED_SOURCE, type TinyAsset, writeTinyAsset } from './tiny-asset';
 
 const ENVIRONMENT = { AWS_REGION: 'eu-west-1', MINE: 'yes' };
 
@@ -7,7 +7,7 @@ let asset: TinyAsset;
 let lambda: LambdaRuntime;
 
 beforeAll(() => {
-  asset = writeTinyAsset(OBEDIENT_SOURCE);
+  asset = writeTinyAsset(SCRIPTED_SOURCE);
   lambda = runtimeOf();
 });
 
@@ -17,7 +17,7 @@ afterAll(async () => {
 });
 
 describe('LambdaRuntime', () => {
-  it('is cold once and warm from then on, one event at a time', async () => {
+  it('starts cold once, stays warm, and handles one event at a time', async () => {
     const cold = runtimeOf();
 
     const invocations = await Promise.all([1, 2, 3].map(() => cold.invoke({ act: 'count' })));
@@ -32,7 +32,7 @@ describe('LambdaRuntime', () => {
     [{ act: 'echo', value: { a: [1, 'é', null] } }, { a: [1, 'é', null] }],
     [{ act: 'nothing' }, null],
     [{ act: 'odd' }, { when: '1970-01-01T00:00:00.000Z', nan: null }],
-  ])('returns the result of %j as JSON carries it', async (event, result) => {
+  ])('returns the result of %j after a round trip through JSON', async (event, result) => {
     const invocation = await lambda.invoke(event);
 
     expect(invocation).toMatchObject({ ok: true, result });
@@ -40,7 +40,7 @@ describe('LambdaRuntime', () => {
     expect(invocation.error).toBeUndefined();
   });
 
-  it('gives the function its environment and nothing of its parent', async () => {
+  it('gives the function its own environment, and of its parent only PATH', async () => {
     const { result } = await lambda.invoke<Record<string, string>>({ act: 'environment' });
 
     expect(result).toMatchObject({
@@ -58,7 +58,7 @@ describe('LambdaRuntime', () => {
     expect(strays.sort()).toEqual(['LANG', 'MINE', 'PATH', 'TZ']);
   });
 
-  it('tells the handler what Lambda tells it', async () => {
+  it('gives the handler the context that Lambda gives it', async () => {
     const { result } = await lambda.invoke<{ remainingMs: number }>({ act: 'context' }, 20_000);
 
     expect(result).toMatchObject({
@@ -71,7 +71,7 @@ describe('LambdaRuntime', () => {
     expect(result?.remainingMs).toBeLessThanOrEqual(20_000);
   });
 
-  it('keeps apart what each invocation printed, by stream', async () => {
+  it('separates the output of each invocation, by stream', async () => {
     const lines = Array.from({ length: 2_000 }, (_, index) => `line ${index} ${'x'.repeat(100)}`);
 
     const first = await lambda.invoke({ act: 'print', lines });
@@ -83,7 +83,7 @@ describe('LambdaRuntime', () => {
     expect(second.output.split('\n').sort()).toEqual(['no line feed', 'one', 'to stderr']);
   });
 
-  it('tells log lines from metrics', async () => {
+  it('separates log entries from metrics', async () => {
     const metric = {
       _aws: {
         Timestamp: 1,

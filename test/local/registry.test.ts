@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { RegistryStandIn } from '../../local/registry';
-import { basicCredentials } from '../../local/registry-authentication';
+import { basicCredentials, RegistryStandIn } from '../../local/registry';
+import { type PullResult, pullAsWorker } from '../../local/worker';
 import { jsonOf, sendRequest, type TestAnswer } from './send-request';
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
@@ -18,7 +18,7 @@ beforeEach(async () => {
 afterEach(() => registry.close());
 
 describe('RegistryStandIn', () => {
-  it('lets the right user name and password in, split at the first colon', async () => {
+  it('accepts the right user name and password, split at the first colon', async () => {
     const answer = await ask('/v2/', GOOD);
 
     expect(answer).toMatchObject({ status: 200, text: '{}' });
@@ -27,10 +27,10 @@ describe('RegistryStandIn', () => {
   it.each([
     ['no credential', {}],
     ['a wrong password', { authorization: basic('AWS', 'pass') }],
-    ['a wrong user', { authorization: basic('aws', 'pass:word') }],
+    ['a wrong user name', { authorization: basic('aws', 'pass:word') }],
     ['a bearer token', { authorization: 'Bearer pass:word' }],
-    ['no base64', { authorization: 'Basic ***' }],
-  ])('challenges %s, everywhere', async (_, headers) => {
+    ['a header that is not base64', { authorization: 'Basic ***' }],
+  ])('answers %s with a challenge on every path', async (_, headers) => {
     for (const path of ['/v2/', '/v2/team/my-worker/manifests/1.4.2', '/v2/none/manifests/1']) {
       const answer = await ask(path, headers);
 
@@ -40,7 +40,7 @@ describe('RegistryStandIn', () => {
     }
   });
 
-  it('has the manifests of its images, by tag and by digest', async () => {
+  it('serves the manifests of its images by tag and by digest', async () => {
     const headers = { ...GOOD, accept: MANIFEST };
 
     const byTag = await ask('/v2/team/my-worker/manifests/1.4.2', headers);
@@ -55,7 +55,7 @@ describe('RegistryStandIn', () => {
     expect(head.headers['content-length']).toBe(byTag.headers['content-length']);
   });
 
-  it('answers HEAD as unknown to a client that does not accept what it has', async () => {
+  it('answers 404 to HEAD when the client does not accept the type of the manifest', async () => {
     const answer = await ask('/v2/team/my-worker/manifests/1.4.2', GOOD, 'HEAD');
 
     expect(answer.status).toBe(404);
@@ -65,14 +65,14 @@ describe('RegistryStandIn', () => {
     ['/v2/team/my-worker/manifests/9', 'MANIFEST_UNKNOWN'],
     ['/v2/other/manifests/1.4.2', 'MANIFEST_UNKNOWN'],
     ['/v2/team/my-worker/blobs/sha256:0', 'BLOB_UNKNOWN'],
-  ])('does not know %s', async (path, code) => {
+  ])('answers 404 to %s', async (path, code) => {
     const answer = await ask(path, GOOD);
 
     expect(answer.status).toBe(404);
     expect(jsonOf(answer)).toMatchObject({ errors: [{ code }] });
   });
 
-  it('denies a repository that the credential may not pull, and no other', async () => {
+  it('denies only the repository that the credential may not pull', async () => {
     registry.addImage('open', '1');
     registry.denied.add('team/my-worker');
 
@@ -84,13 +84,13 @@ describe('RegistryStandIn', () => {
     expect(open.status).toBe(200);
   });
 
-  it('takes nothing in', async () => {
+  it('does not accept a push', async () => {
     const answer = await ask('/v2/team/my-worker/manifests/2', GOOD, 'PUT');
 
     expect(answer.status).toBe(405);
   });
 
-  it('forgets an image that is removed', async () => {
+  it('does not find an image that was removed', async () => {
     registry.removeImage('team/my-worker', '1.4.2');
 
     const answer = await ask('/v2/team/my-worker/manifests/1.4.2', GOOD);
@@ -98,7 +98,7 @@ describe('RegistryStandIn', () => {
     expect(answer.status).toBe(404);
   });
 
-  it('hands out a blob by a signed address, and by no other without a credential', async () => {
+  it('serves a blob at a signed address without a credential, and at no other address', async () => {
     const [, config = ''] = /"config":\{"digest":"([^"]+)"/.exec(await manifestText()) ?? [];
 
     const signed = await sendRequest(registry.signedBlobUrl('team/my-worker', config));
@@ -108,7 +108,7 @@ describe('RegistryStandIn', () => {
     expect(forged.status).toBe(401);
   });
 
-  it('lets clients in as another authentication decides', async () => {
+  it('uses another authentication when it is given one', async () => {
     const other = new RegistryStandIn({
       refusalOf: ({ headers }, registryUrl) =>
         headers.authorization === 'Bearer token'
@@ -126,9 +126,9 @@ describe('RegistryStandIn', () => {
   });
 });
 
-describe('pull', () => {
-  it('fetches what a worker fetches, with the credential', async () => {
-    const result = await registry.pull('team/my-worker', '1.4.2', 'AWS', 'pass:word');
+describe('pullAsWorker', () => {
+  it('fetches manifest, configuration and layers with the credential', async () => {
+    const result = await pull('pass:word');
 
     expect(result).toEqual({ ok: true, status: 200, bytes: expect.any(Number) });
     expect(result.bytes).toBeGreaterThan(1_000);
@@ -151,24 +151,24 @@ describe('pull', () => {
       'pass:word',
     ],
     [
-      'a blob fails',
+      'a blob is answered 500',
       500,
       'boom',
       () => registry.faults.add({ path: /blobs/ }, { status: 500, body: 'boom' }),
       'pass:word',
     ],
     [
-      'a blob is another',
+      'a blob has another digest',
       200,
       'digest differs',
       () => registry.faults.add({ path: /blobs/ }, { status: 200, body: 'x' }),
       'pass:word',
     ],
-    ['nobody answers', 0, 'failed', () => registry.faults.add({}, { reset: true }), 'pass:word'],
+    ['there is no answer', 0, 'failed', () => registry.faults.add({}, { reset: true }), 'pass:word'],
   ])('fails when %s', async (_, status, message, arrange, password) => {
     arrange();
 
-    const result = await registry.pull('team/my-worker', '1.4.2', 'AWS', password);
+    const result = await pull(password);
 
     expect(result).toMatchObject({ ok: false, status, message: expect.stringContaining(message) });
   });
@@ -180,7 +180,7 @@ describe('basicCredentials', () => {
     [basic('AWS', ''), ['AWS', '']],
     [`Basic ${Buffer.from('no colon').toString('base64')}`, ['', '']],
     ['Bearer x', ['', '']],
-  ])('of %s are %j', (authorization, expected) => {
+  ])('reads %s as %j', (authorization, expected) => {
     const request = {
       method: 'GET',
       path: '/',
@@ -192,6 +192,11 @@ describe('basicCredentials', () => {
     expect(basicCredentials(request)).toEqual(expected);
   });
 });
+
+function pull(password: string): Promise<PullResult> {
+  const login = { registryUrl: registry.url, username: 'AWS', password };
+  return pullAsWorker(login, 'team/my-worker', '1.4.2');
+}
 
 function basic(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;

@@ -20,7 +20,7 @@ beforeEach(async () => {
 afterEach(() => runpod.close());
 
 describe('GraphQL', () => {
-  it('saves, lists, updates in place and deletes, and never shows a credential', async () => {
+  it('creates, lists, updates in place and deletes, and never shows a credential', async () => {
     const saved = await ask(SAVE, { input: NEW });
     const id = user.auths[0]?.id ?? '';
     const listed = await ask('query { myself { containerRegistryCreds { id name } } }');
@@ -43,8 +43,13 @@ describe('GraphQL', () => {
   });
 
   it.each<[string, string, object, string]>([
-    ['no such operation', 'mutation { renameRegistryAuth }', {}, 'GRAPHQL_VALIDATION_FAILED'],
-    ['no such id', UPDATE, { input: { id: 'gone', username: 'u', password: 'p' } }, 'INTERNAL_SERVER_ERROR'],
+    ['an unknown operation', 'mutation { renameRegistryAuth }', {}, 'GRAPHQL_VALIDATION_FAILED'],
+    [
+      'an unknown id',
+      UPDATE,
+      { input: { id: 'gone', username: 'u', password: 'p' } },
+      'INTERNAL_SERVER_ERROR',
+    ],
     ['a name that is taken', SAVE, { input: NEW }, 'BAD_USER_INPUT'],
     ['a missing field', UPDATE, { input: { id: 'x', username: 'u' } }, 'BAD_USER_INPUT'],
     ['an unknown field', SAVE, { input: { ...NEW, name: 'x', extra: 'y' } }, 'BAD_USER_INPUT'],
@@ -52,7 +57,7 @@ describe('GraphQL', () => {
     ['a number', SAVE, { input: { ...NEW, name: 5 } }, 'BAD_USER_INPUT'],
     ['no variables', SAVE, {}, 'BAD_USER_INPUT'],
     ['no id to delete', DELETE, {}, 'BAD_USER_INPUT'],
-    ['an id to delete that is not there', DELETE, { registryAuthId: 'gone' }, 'INTERNAL_SERVER_ERROR'],
+    ['an unknown id to delete', DELETE, { registryAuthId: 'gone' }, 'INTERNAL_SERVER_ERROR'],
   ])('answers %s with status 200 and errors', async (_, query, variables, code) => {
     user.create(NEW);
 
@@ -66,7 +71,7 @@ describe('GraphQL', () => {
     expect(user.writes).toEqual([]);
   });
 
-  it('does not delete what a pod uses', async () => {
+  it('does not delete a registry auth that a pod uses', async () => {
     const id = user.create(NEW)?.id ?? '';
     user.workloads.pods.push({ id: 'pod', name: 'pod', image: 'i', registry: id });
 
@@ -76,7 +81,7 @@ describe('GraphQL', () => {
     expect(user.auths).toHaveLength(1);
   });
 
-  it('takes only POST, and only JSON with a query', async () => {
+  it('accepts only POST, and only JSON with a query', async () => {
     const send = runpodClient(runpod, 'key');
 
     const statuses = [
@@ -88,7 +93,7 @@ describe('GraphQL', () => {
     expect(statuses).toEqual([405, 400, 400]);
   });
 
-  it('knows the operation, so that a fault can be aimed at it', async () => {
+  it('names the operation, so that a fault can select it', async () => {
     const id = user.create(NEW)?.id;
     runpod.faults.add({ operation: 'updateRegistryAuth' }, { applyThen: { status: 502 } });
 

@@ -1,16 +1,16 @@
 import type { RunpodStandIn } from '../../local/runpod/runpod';
 import { jsonOf, sendRequest } from './send-request';
 
-/** What Runpod's stand-in answered. */
+/** An answer of the Runpod stand-in. */
 export interface RunpodAnswer {
   readonly status: number;
   readonly type: string | undefined;
   readonly headers: Readonly<Record<string, unknown>>;
-  /** Undefined where the answer has no body; text where it is no JSON. */
+  /** Undefined when there is no body; text when it is not JSON. */
   readonly body: unknown;
 }
 
-/** Sends requests to the stand-in as a client with this key does. */
+/** Returns a function that sends requests with this key to the stand-in. */
 export function runpodClient(runpod: RunpodStandIn, key: string, agent = 'a-test/1.0') {
   return async (method: string, path: string, body?: unknown): Promise<RunpodAnswer> => {
     const headers = { authorization: `Bearer ${key}`, ...(agent && { 'user-agent': agent }) };

@@ -53,14 +53,14 @@ describe('REST v2', () => {
   });
 
   it.each<[string, object, string]>([
-    ['a further key', { ...NEW, extra: 1 }, "$: additional properties 'extra' not allowed"],
-    ['a missing key', { name: 'ecr', username: 'AWS' }, "$: missing property 'password'"],
-    ['no text', { ...NEW, username: 5 }, '$.username: value must be a string'],
-    ['an empty text', { ...NEW, username: '' }, '$.username: length must be at least 1'],
+    ['an unknown field', { ...NEW, extra: 1 }, "$: additional properties 'extra' not allowed"],
+    ['a missing field', { name: 'ecr', username: 'AWS' }, "$: missing property 'password'"],
+    ['a number', { ...NEW, username: 5 }, '$.username: value must be a string'],
+    ['an empty string', { ...NEW, username: '' }, '$.username: length must be at least 1'],
     ['a long name', { ...NEW, name: 'n'.repeat(192) }, '$.name: length must be at most 191'],
-    ['a long user', { ...NEW, username: 'n'.repeat(192) }, '$.username: length must be at most 191'],
+    ['a long user name', { ...NEW, username: 'n'.repeat(192) }, '$.username: length must be at most 191'],
     ['a long password', { ...NEW, password: 'p'.repeat(16_385) }, '$.password: length must be at most 16384'],
-  ])('refuses a creation with %s as not valid', async (_, body, error) => {
+  ])('answers 422 to a creation with %s', async (_, body, error) => {
     const answer = await send('POST', '/v2/registries', body);
 
     expect(answer).toMatchObject({
@@ -76,7 +76,7 @@ describe('REST v2', () => {
     expect(user.auths).toEqual([]);
   });
 
-  it('takes texts as long as permitted', async () => {
+  it('accepts values of the maximum length', async () => {
     const longest = { name: 'n'.repeat(191), username: 'u'.repeat(191), password: 'p'.repeat(16_384) };
 
     const answer = await send('POST', '/v2/registries', longest);
@@ -85,7 +85,7 @@ describe('REST v2', () => {
     expect(user.auths).toMatchObject([longest]);
   });
 
-  it('refuses an update with a name', async () => {
+  it('answers 422 to an update with a name', async () => {
     const auth = user.create(NEW);
 
     const answer = await send('PATCH', `/v2/registries/${auth?.id}`, { ...NEW, password: 'q' });
@@ -94,13 +94,13 @@ describe('REST v2', () => {
     expect(auth?.password).toBe('p');
   });
 
-  it.each(['{"name":', '[]', 'null', ''])('refuses %p, which is no JSON object', async (text) => {
+  it.each(['{"name":', '[]', 'null', ''])('answers 400 to %p, which is not a JSON object', async (text) => {
     const answer = await send('POST', '/v2/registries', text);
 
     expect(answer).toMatchObject({ status: 400, type: PROBLEM });
   });
 
-  it('refuses a name that is taken, in one account', async () => {
+  it('refuses a name that is taken in the same account', async () => {
     user.create(NEW);
     const other = runpod.addUser('other');
 
@@ -140,7 +140,7 @@ describe('REST v2', () => {
     expect(theirs?.password).toBe('p');
   });
 
-  it('does not delete what a pod uses, and takes what it deletes from the templates', async () => {
+  it('does not delete an auth that a pod uses, and removes a deleted auth from templates', async () => {
     const used = user.create(NEW)?.id ?? '';
     const unused = user.create({ ...NEW, name: 'unused' })?.id ?? '';
     user.workloads.pods.push({ id: 'pod', name: 'pod', image: 'i', registry: used });
@@ -155,7 +155,7 @@ describe('REST v2', () => {
     expect(user.workloads.templates).toMatchObject([{ registry: null }]);
   });
 
-  it('cannot update where it is told so', async () => {
+  it('answers 404 to an update when it cannot update', async () => {
     const auth = user.create(NEW);
     runpod.abilities['rest-v2'].update = false;
 
@@ -182,7 +182,7 @@ describe('REST v1', () => {
     expect(user.countOf('create', 'rest-v1')).toBe(1);
   });
 
-  it('cannot update, as its specification has it, unless it is told so', async () => {
+  it('cannot update, as its specification says, unless a test allows it', async () => {
     const auth = user.create(NEW);
     const path = `/v1/containerregistryauth/${auth?.id}`;
     const body = { username: 'AWS', password: 'q' };
@@ -199,7 +199,7 @@ describe('REST v1', () => {
   it.each<[string, object]>([
     ['a missing field', { name: 'x', username: 'AWS' }],
     ['a name that is taken', NEW],
-  ])('refuses a creation with %s', async (_, body) => {
+  ])('answers 400 to a creation with %s', async (_, body) => {
     user.create(NEW);
 
     const answer = await send('POST', '/v1/containerregistryauth', body);
@@ -208,7 +208,7 @@ describe('REST v1', () => {
     expect(user.auths).toHaveLength(1);
   });
 
-  it('does not delete what a pod uses', async () => {
+  it('does not delete an auth that a pod uses', async () => {
     const used = user.create(NEW)?.id ?? '';
     user.workloads.pods.push({ id: 'pod', name: 'pod', image: 'i', registry: used });
 

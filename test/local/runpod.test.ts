@@ -45,7 +45,7 @@ describe('RunpodStandIn', () => {
     ['rest-v2', 401, { title: 'Unauthorized', status: 401, detail: expect.any(String) }],
     ['rest-v1', 401, { error: 'unauthorized', status: 401 }],
     ['graphql', 200, { errors: [{ extensions: { code: 'UNAUTHENTICATED' } }] }],
-  ] as const)('refuses a wrong key, a revoked one and none over %s', async (route, status, body) => {
+  ] as const)('refuses a wrong, a revoked and a missing key over %s', async (route, status, body) => {
     runpod.addUser('revoked', { user });
     runpod.revoke('revoked');
     for (const key of ['wrong', 'revoked', '']) {
@@ -60,7 +60,7 @@ describe('RunpodStandIn', () => {
     ['rest-v2', 403, { title: 'Forbidden', status: 403, detail: 'access denied' }],
     ['rest-v1', 403, { error: 'forbidden', status: 403 }],
     ['graphql', 200, { errors: [{ extensions: { code: 'FORBIDDEN' } }] }],
-  ] as const)('lets a key that may only read do that over %s', async (route, status, body) => {
+  ] as const)('lets a read-only key read but not write over %s', async (route, status, body) => {
     runpod.addUser('reader', { user, scope: 'read-only' });
     const send = runpodClient(runpod, 'reader');
 
@@ -73,7 +73,7 @@ describe('RunpodStandIn', () => {
     expect(user.auths).toEqual([]);
   });
 
-  it.each(ROUTES)('answers 410 over %s once it is retired, and the others as before', async (retired) => {
+  it.each(ROUTES)('answers 410 over %s when only that API is retired', async (retired) => {
     runpod.retired.add(retired);
     const send = runpodClient(runpod, 'key');
 
@@ -85,7 +85,7 @@ describe('RunpodStandIn', () => {
   });
 
   it.each(['', 'node', 'Python-urllib/3.11', 'undici'])(
-    'has an edge that blocks the agent %p',
+    'rejects the user agent %p at the edge',
     async (agent) => {
       const answer = await runpodClient(runpod, 'key', agent)('GET', '/v2/registries');
 
@@ -97,13 +97,13 @@ describe('RunpodStandIn', () => {
     },
   );
 
-  it('answers a web page where there is no API', async () => {
+  it('answers with a web page outside the APIs', async () => {
     const answer = await runpodClient(runpod, 'key')('GET', '/elsewhere');
 
     expect(answer).toMatchObject({ status: 404, type: 'text/html' });
   });
 
-  it('tells the requests of one method and API', async () => {
+  it('returns the requests of one method and API', async () => {
     const send = runpodClient(runpod, 'key');
     await send('GET', '/v2/registries');
     await send('GET', '/v1/containerregistryauth');
@@ -114,7 +114,7 @@ describe('RunpodStandIn', () => {
     expect(runpod.requestsOf('PATCH', 'rest-v1')).toEqual([]);
   });
 
-  it('has the addresses that the function is told', () => {
+  it('returns the settings that point to it', () => {
     expect(runpod.settings()).toEqual({
       api: 'auto',
       restV2Url: `${runpod.url}/v2`,
@@ -124,7 +124,7 @@ describe('RunpodStandIn', () => {
     expect(runpod.settings('graphql').api).toBe('graphql');
   });
 
-  it('takes a thousand updates at once', async () => {
+  it('handles a thousand updates at once', async () => {
     const auths = Array.from({ length: 1_000 }, (_, index) => user.create({ ...NEW, name: `auth-${index}` }));
     const send = runpodClient(runpod, 'key');
     const password = 'p'.repeat(2_000);
@@ -138,13 +138,13 @@ describe('RunpodStandIn', () => {
   });
 });
 
-describe('a rate limit', () => {
+describe('RunpodStandIn.limit', () => {
   const WINDOWS = [
     { name: 'minute', limit: 2 },
     { name: 'hour', limit: 3, windowSeconds: 3_600 },
   ];
 
-  it('is not there unless it is asked for, and can be lifted', async () => {
+  it('limits nothing by default, and can be removed', async () => {
     const send = runpodClient(runpod, 'key');
 
     const before = await send('GET', '/v2/registries');
@@ -157,7 +157,7 @@ describe('a rate limit', () => {
     expect(before.headers).not.toHaveProperty('ratelimit');
   });
 
-  it('is told in every answer, for every window', async () => {
+  it('reports every window in every answer', async () => {
     runpod.limit(user, ...WINDOWS);
 
     const answer = await runpodClient(runpod, 'key')('GET', '/v2/registries/none');
@@ -170,7 +170,7 @@ describe('a rate limit', () => {
     expect(answer.headers).not.toHaveProperty('retry-after');
   });
 
-  it('holds over all APIs together, without effect for what exceeds it, and for one account', async () => {
+  it('applies to all APIs together and to one account, and a request over the limit has no effect', async () => {
     runpod.limit(user, ...WINDOWS);
     const other = runpod.addUser('other');
     const send = runpodClient(runpod, 'key');
@@ -195,7 +195,7 @@ describe('a rate limit', () => {
     expect([user.auths.length, other.auths.length]).toEqual([0, 1]);
   });
 
-  it('begins anew with each window, by the clock of the cloud', async () => {
+  it('starts again with each window, by the clock of the embedded cloud', async () => {
     runpod.limit(user, ...WINDOWS);
     const send = runpodClient(runpod, 'key');
     const read = async () => (await send('GET', '/v2/registries')).status;

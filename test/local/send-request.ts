@@ -1,27 +1,27 @@
 import { Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from 'node:http';
 
-/** A request to a stand-in. An object as body is sent as JSON. */
+/** A request to a stand-in. A body that is an object is sent as JSON. */
 export interface TestRequest {
   /** @default 'GET' */
   readonly method?: string;
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: unknown;
-  /** @default - as long as it takes */
+  /** @default - no timeout */
   readonly timeoutMs?: number;
 }
 
-/** What came back over the socket. */
+/** An answer of a stand-in. */
 export interface TestAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
-  /** How many pieces the body came in. */
+  /** Number of pieces in which the body arrived. */
   readonly pieces: number;
 }
 
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
-/** Sends a request over a real socket. @throws Error - the socket's own, when no whole answer came */
+/** Sends a request over a real socket. @throws the socket's error, when the answer is not complete */
 export function sendRequest(
   url: string,
   { method = 'GET', headers = {}, body, timeoutMs }: TestRequest = {},
@@ -48,7 +48,7 @@ export function sendRequest(
   });
 }
 
-/** A body as JSON. */
+/** Parses an answer's body as JSON. */
 export function jsonOf({ text }: TestAnswer): unknown {
   return JSON.parse(text);
 }

@@ -1,7 +1,7 @@
 import { StandInClock } from '../../local/stand-in-clock';
 
 describe('StandInClock', () => {
-  it('runs with the machine, and is put forward step by step', () => {
+  it('follows the clock of the machine and adds every advance', () => {
     const before = Date.now();
     const clock = new StandInClock();
 
@@ -16,7 +16,7 @@ describe('StandInClock', () => {
     expect(ahead - asIs).toBeLessThan(130_000);
   });
 
-  it('runs with another clock', () => {
+  it('follows another clock when it is given one', () => {
     const clock = new StandInClock(() => new Date(1_000));
     clock.advance(500);
 

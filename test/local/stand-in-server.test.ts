@@ -13,7 +13,7 @@ beforeEach(async () => {
 afterEach(() => standIn.close());
 
 describe('StandInServer', () => {
-  it('listens on the loopback interface only and remembers what it was asked', async () => {
+  it('listens on the loopback interface only, and records its requests', async () => {
     const before = Date.now();
 
     const answer = await sendRequest(`${standIn.url}/a/b?c=d`, {
@@ -36,7 +36,7 @@ describe('StandInServer', () => {
     expect(request?.at?.getTime()).toBeGreaterThanOrEqual(before);
   });
 
-  it('answers 413 to a body over a megabyte, without its effect', async () => {
+  it('answers 413 to a body over a megabyte, and the request has no effect', async () => {
     const answer = await sendRequest(standIn.url, { method: 'POST', body: 'x'.repeat(1024 * 1024 + 1) });
 
     expect(answer.status).toBe(413);
@@ -50,7 +50,7 @@ describe('StandInServer', () => {
     expect(Number(answer.headers['content-length'])).toBeGreaterThan(10);
   });
 
-  it('survives a mistake of its own and a client that goes away in mid-sentence', async () => {
+  it('survives a bug of its own, and a client that disconnects during a request', async () => {
     const port = Number(new URL(standIn.url).port);
     const socket = connect(port, '127.0.0.1');
     await once(socket, 'connect');
@@ -60,11 +60,11 @@ describe('StandInServer', () => {
     socket.destroy();
     const after = await sendRequest(`${standIn.url}/after`);
 
-    expect(broken).toMatchObject({ status: 500, text: expect.stringContaining('a mistake in a stand-in') });
+    expect(broken).toMatchObject({ status: 500, text: expect.stringContaining('a bug in a stand-in') });
     expect(after.status).toBe(200);
   });
 
-  it('is slow for each request by itself', async () => {
+  it('delays each request on its own', async () => {
     standIn.latencyMs = 100;
     const startedMs = performance.now();
 
@@ -72,11 +72,11 @@ describe('StandInServer', () => {
 
     const tookMs = performance.now() - startedMs;
     expect(tookMs).toBeGreaterThanOrEqual(99);
-    // One after the other they would take five seconds.
+    // Fifty requests one after the other would take five seconds.
     expect(tookMs).toBeLessThan(4_900);
   });
 
-  it('closes at once, whatever hangs, and the hanging client hears of it', async () => {
+  it('closes at once, and the waiting client gets a connection error', async () => {
     standIn.latencyMs = 60_000;
     const late = sendRequest(standIn.url).catch((error: NodeJS.ErrnoException) => error.code);
     while (standIn.requests.length === 0) await new Promise((resolve) => setImmediate(resolve));
@@ -89,7 +89,7 @@ describe('StandInServer', () => {
     expect(standIn.effects).toBe(0);
   });
 
-  it('does nothing more once it is closed', async () => {
+  it('runs no delayed request after it is closed', async () => {
     standIn.latencyMs = 20;
     const late = sendRequest(standIn.url).catch(() => undefined);
     while (standIn.requests.length === 0) await new Promise((resolve) => setImmediate(resolve));
@@ -101,7 +101,7 @@ describe('StandInServer', () => {
     expect(standIn.effects).toBe(0);
   });
 
-  it('can come back at the same address', async () => {
+  it('can listen again at the same address', async () => {
     const { url } = standIn;
     await standIn.close();
     const down = await sendRequest(url).catch((error: NodeJS.ErrnoException) => error.code);
@@ -113,7 +113,7 @@ describe('StandInServer', () => {
     expect(up.status).toBe(200);
   });
 
-  it('refuses a port that is taken', async () => {
+  it('throws when the port is taken', async () => {
     const other = new EchoStandIn();
 
     await expect(other.listen(Number(new URL(standIn.url).port))).rejects.toThrow(/EADDRINUSE/);

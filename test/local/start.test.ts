@@ -5,10 +5,10 @@ import { join } from 'node:path';
 
 const ROOT = join(__dirname, '../..');
 
-/** Runs `npm start` with arguments, as a person does, from another directory. */
+/** Runs the script of `npm start` with arguments, in another directory. */
 function start(...args: string[]): { code: number | null; stdout: string; stderr: string } {
   const options = { cwd: directory, encoding: 'utf8', timeout: 60_000 } as const;
-  const script = [join(ROOT, 'node_modules/tsx/dist/cli.mjs'), join(ROOT, 'local/start.ts'), ...args];
+  const script = [join(ROOT, 'node_modules/tsx/dist/cli.mjs'), join(ROOT, 'cli/start.ts'), ...args];
   const { status, stdout, stderr } = spawnSync(process.execPath, script, options);
   return { code: status, stdout, stderr };
 }
@@ -22,23 +22,23 @@ beforeAll(() => {
 afterAll(() => rmSync(directory, { recursive: true }));
 
 describe('npm start', () => {
-  it('refreshes every kind of registry, and every worker can pull after it and none before', () => {
+  it('refreshes every kind of registry, and workers can pull only after it', () => {
     const { code, stdout } = start('--config', join(ROOT, 'refresher.config.all-registries.example.json'));
 
     expect(code).toBe(0);
-    const told = (mark: string) =>
+    const namesAfter = (mark: string) =>
       stdout.split('\n').flatMap((line) => line.split(mark)[1]?.trim().split(/[: ]/)[0] ?? []);
     const names = ['ecr', 'ecr-other-account', 'ecr-public', 'docker-hub', 'ghcr', 'google', 'self-hosted'];
-    expect(told('✗')).toEqual(names);
-    expect(told('refreshed  ')).toEqual(names);
-    expect(told('✓')).toEqual(names);
+    expect(namesAfter('✗')).toEqual(names);
+    expect(namesAfter('refreshed  ')).toEqual(names);
+    expect(namesAfter('✓')).toEqual(names);
     expect(stdout).not.toContain('not proved');
   }, 60_000);
 
-  it('fails where a worker cannot pull in the end', () => {
+  it('exits with 1 when a worker cannot pull at the end', () => {
     const registry = { type: 'ecr', repositories: ['worker'] };
     const targets = [{ name: 'prod', registryAuthId: 'a1', registry }];
-    // Nobody outside Runpod knows whether this API can update, so its stand-in cannot.
+    // REST v1 has no documented update, so its stand-in cannot update.
     const delegations = [{ repository: 'worker' }];
     const config = { targets, delegations, runpod: { api: 'rest-v1' } };
     writeFileSync(join(directory, 'forced.json'), JSON.stringify(config));
@@ -50,7 +50,7 @@ describe('npm start', () => {
     expect(code).toBe(1);
   }, 60_000);
 
-  it('says how to use it, and what it does not know', () => {
+  it('prints its usage, and exits with 2 for an unknown option', () => {
     expect(start('--help')).toMatchObject({ code: 0, stdout: expect.stringContaining('--config PATH') });
     expect(start('--hepl')).toMatchObject({
       code: 2,
@@ -58,7 +58,7 @@ describe('npm start', () => {
     });
   });
 
-  it('says in one line that there is no such configuration', () => {
+  it('prints one line when the configuration file does not exist', () => {
     expect(start('-c', 'nope.json')).toEqual({
       code: 1,
       stdout: '',

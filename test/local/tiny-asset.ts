@@ -2,21 +2,22 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A function's asset that a test has written by hand. */
+/** A function's asset with source that a test provides. */
 export interface TinyAsset {
   readonly directory: string;
+  /** Deletes the directory. */
   remove(): void;
 }
 
-/** Writes an asset to a directory of its own. @param source - of `index.mjs` */
+/** Writes an asset to a new directory. @param source - the content of `index.mjs` */
 export function writeTinyAsset(source: string): TinyAsset {
   const directory = mkdtempSync(join(tmpdir(), 'tiny-asset-'));
   writeFileSync(join(directory, 'index.mjs'), source);
   return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }
 
-/** Source of an asset whose events say what it does. */
-export const OBEDIENT_SOURCE = `
+/** Source of an asset whose event names what the function does. */
+export const SCRIPTED_SOURCE = `
 console.log('imported');
 let count = 0;
 const acts = {
@@ -35,7 +36,7 @@ const acts = {
     setTimeout(() => { throw new Error('out of nowhere'); }, 1);
     await new Promise(() => {});
   },
-  reject: async () => { Promise.reject(new Error('nobody listens')); await new Promise(() => {}); },
+  reject: async () => { Promise.reject(new Error('not handled')); await new Promise(() => {}); },
   dieLater: () => { setTimeout(() => process.exit(3), 5); return 'done'; },
   sleep: ({ ms }) => new Promise((resolve) => setTimeout(() => resolve(ms), ms)),
   print: ({ lines }) => {

@@ -1,7 +1,7 @@
 import { type AlarmState, decideState, isBreaching } from './alarm-state';
 import type { MissingData } from './template-alarm';
 
-/** As the guide prints it: the newest on the right, 0 within the threshold, X breaching, - missing. */
+/** Parses a row of the guide: newest on the right, 0 is within the threshold, X is breaching, - is missing. */
 function parse(printed: string) {
   return printed
     .split(' ')
@@ -12,8 +12,8 @@ function parse(printed: string) {
 const KEEP = 'INSUFFICIENT_DATA';
 const TREATMENTS: readonly MissingData[] = ['missing', 'ignore', 'breaching', 'notBreaching'];
 
-// User Guide, "How alarm state is evaluated when data is missing": columns in the order of TREATMENTS; for "retain
-// current state" the alarm starts in each of its three states.
+// User Guide, "How alarm state is evaluated when data is missing". The columns are in the order of TREATMENTS. "retain"
+// is the guide's "retain current state", which is tested from each of the three states.
 const THREE_OF_THREE: readonly [string, ...(AlarmState | 'retain')[]][] = [
   ['0 - X - X', 'OK', 'OK', 'OK', 'OK'],
   ['0 - - - -', 'OK', 'OK', 'OK', 'OK'],
@@ -43,7 +43,7 @@ describe('decideState', () => {
   );
 
   it.each(cases)(
-    'is as documented for $printed, $datapointsToAlarm of 3, missing data $missingData: $expected',
+    'is $expected for $printed with $datapointsToAlarm of 3 and missing data $missingData, as documented',
     ({ printed, datapointsToAlarm, missingData, expected }) => {
       for (const current of ['OK', 'ALARM', 'INSUFFICIENT_DATA'] as const) {
         const state = decideState(
@@ -57,7 +57,7 @@ describe('decideState', () => {
     },
   );
 
-  it.each(['- - - - X', '- - - X -'])('does not ring early for %s with 3 of 3', (printed) => {
+  it.each(['- - - - X', '- - - X -'])('stays OK for %s with 3 of 3', (printed) => {
     const rule = { evaluationPeriods: 3, datapointsToAlarm: 3, missingData: 'missing' } as const;
 
     expect(decideState(rule, parse(printed), KEEP)).toBe('OK');
@@ -70,7 +70,7 @@ describe('isBreaching', () => {
     ['GreaterThanOrEqualToThreshold', true, true],
     ['LessThanThreshold', false, false],
     ['LessThanOrEqualToThreshold', true, false],
-  ] as const)('%s: equal %s, above %s', (comparison, equal, above) => {
+  ] as const)('%s: a value equal to the threshold is %s, one above it is %s', (comparison, equal, above) => {
     expect([
       isBreaching(1, { comparison, threshold: 1 }),
       isBreaching(2, { comparison, threshold: 1 }),

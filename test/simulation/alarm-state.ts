@@ -1,6 +1,8 @@
 /**
- * How CloudWatch decides an alarm's state. Source: Amazon CloudWatch User Guide, "Configuring how CloudWatch alarms
- * treat missing data" (alarms-and-missing-data), whose two tables are this module's test.
+ * How CloudWatch decides an alarm's state.
+ *
+ * Source: Amazon CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data". The tests of this module
+ * are the two tables of that page.
  */
 
 import type { AlarmResource, MissingData } from './template-alarm';
@@ -8,24 +10,23 @@ import type { AlarmResource, MissingData } from './template-alarm';
 /** The states of a metric alarm. */
 export type AlarmState = 'OK' | 'ALARM' | 'INSUFFICIENT_DATA';
 
-/** A period that has data. */
+/** A period with data. */
 export interface DataPoint {
-  /** Periods back from the end of the window; 0 is the latest. */
+  /** Number of periods back from the end of the window; 0 is the latest. */
   readonly age: number;
   readonly breaching: boolean;
 }
 
-/** What of an alarm decides its state. */
+/** The properties of an alarm that decide its state. */
 export type AlarmRule = Pick<AlarmResource, 'evaluationPeriods' | 'datapointsToAlarm' | 'missingData'>;
 
 /**
- * The state that follows from the periods with data in the evaluation range.
+ * Returns an alarm's next state.
  *
- * The range is longer than the evaluation periods. With data in at least as many periods as are evaluated, the newest
- * of them decide and missing data plays no part, however old they are within the range. With fewer, all of them count
- * and only what is short of the evaluation periods is filled in.
+ * The evaluation range is longer than the evaluation periods. When enough periods of the range have data, the newest ones
+ * decide, and missing data plays no part. When fewer have data, all of them count, and missing data fills the rest.
  *
- * @param points - periods of the evaluation range that have data, the newest first
+ * @param points - the periods of the evaluation range that have data, newest first
  */
 export function decideState(rule: AlarmRule, points: readonly DataPoint[], current: AlarmState): AlarmState {
   const { evaluationPeriods, datapointsToAlarm, missingData } = rule;
@@ -43,12 +44,12 @@ function decideSparse(
   current: AlarmState,
 ): AlarmState {
   if (points.some(({ breaching }) => !breaching)) return 'OK';
-  // The guide's tables keep the state for all-missing and for an old lone breach. A fresh lone breach below M is in
-  // neither table; keeping the state is the reading of "the current alarm state is maintained".
+  // The guide's tables keep the state when all data is missing and for one old breach. One recent breach, with M above 1,
+  // is in neither table. The guide says "the current alarm state is maintained", so the state is kept here too.
   if (missingData === 'ignore') return current;
   const oldest = points.at(-1);
   if (!oldest) return 'INSUFFICIENT_DATA';
-  // "Premature alarm state": a breach at least M periods old, with nothing but breaches or gaps after it.
+  // The guide's "premature alarm state": the oldest breach is at least M periods old, and no period after it is good.
   return oldest.age + 1 >= rule.datapointsToAlarm ? 'ALARM' : 'OK';
 }
 
@@ -60,7 +61,7 @@ function countBreaching(points: readonly DataPoint[], limit: number): number {
   return count;
 }
 
-/** Whether a period's value is beyond the alarm's threshold. */
+/** Returns whether a period's value breaches the alarm's threshold. */
 export function isBreaching(value: number, alarm: Pick<AlarmResource, 'comparison' | 'threshold'>): boolean {
   switch (alarm.comparison) {
     case 'GreaterThanThreshold':

@@ -45,7 +45,7 @@ const values = fc.array(
 
 type Reading = typeof readings extends fc.Arbitrary<infer Value> ? Value : never;
 
-/** The alarm as CloudWatch does it: evaluated every minute, whether anything changed or not. */
+/** Evaluates the alarm every minute, as CloudWatch does. */
 function everyMinute(alarm: AlarmResource, { alignment, extraPeriods }: Reading, series: MetricSeries) {
   const changes: [number, AlarmState][] = [];
   let state: AlarmState = 'INSUFFICIENT_DATA';
@@ -84,7 +84,7 @@ async function watched(
 }
 
 describe('AlarmWatch', () => {
-  it('changes in the same minutes as an alarm that is evaluated every minute', async () => {
+  it('changes state in the same minutes as an alarm that is evaluated every minute', async () => {
     await fc.assert(
       fc.asyncProperty(alarms, readings, values, async (alarm, reading, sent) => {
         const series = new PointSeries(KEEP_MS);
@@ -103,7 +103,7 @@ describe('AlarmWatch', () => {
     );
   });
 
-  it('does so for a level that is sampled every minute, too', async () => {
+  it('changes state in the same minutes also for a level that is sampled every minute', async () => {
     await fc.assert(
       fc.asyncProperty(alarms, readings, values, async (alarm, reading, sent) => {
         const steps = sent

@@ -5,23 +5,23 @@ import type { MetricStore } from './metric-store';
 import type { AlarmResource } from './template-alarm';
 import { type Alignment, type EvaluationWindow, nextEvaluationMs } from './window';
 
-/** An alarm changed its state. */
+/** A change of an alarm's state. */
 export interface Transition {
   readonly atMs: number;
   /** Logical id of the alarm. */
   readonly alarm: string;
   readonly state: AlarmState;
   readonly from: AlarmState;
-  /** Topics that are told; none when nobody is. */
+  /** The topics that are notified. Empty when the alarm has no action for this state. */
   readonly topics: readonly string[];
 }
 
-/** How CloudWatch looks at data. */
+/** The details of alarm evaluation that CloudWatch does not document fully. */
 export interface EvaluationOptions {
   readonly alignment: Alignment;
   /**
-   * How many periods further back than its evaluation periods an alarm looks. CloudWatch publishes that it does, and
-   * examples with 2, not the rule. A wall clock window looks no further back.
+   * How many periods an alarm looks back in addition to its evaluation periods. CloudWatch documents examples with 2, but
+   * no rule. A wall clock window does not look further back.
    */
   readonly extraPeriods: number;
   /** From an evaluation to the notification, in milliseconds. */
@@ -41,8 +41,10 @@ const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 
 /**
- * One alarm. CloudWatch evaluates it every minute (every hour where its window is longer than a day); here it is
- * evaluated only in those minutes in which it could see other data than before.
+ * One alarm.
+ *
+ * CloudWatch evaluates an alarm every minute, or every hour when its window is longer than a day. Here it is evaluated
+ * only in the minutes in which its data could differ from the last evaluation.
  */
 export class AlarmWatch {
   state: AlarmState = 'INSUFFICIENT_DATA';
@@ -58,7 +60,7 @@ export class AlarmWatch {
     this.#series = metrics.watch(alarm.metric, (visibleMs) => this.#plan(visibleMs));
   }
 
-  /** Evaluates it from its creation on. */
+  /** Starts the evaluations, from the alarm's creation on. */
   start(): void {
     const { alarm, events, createdMs } = this.#props;
     this.#plan(createdMs);
@@ -67,7 +69,7 @@ export class AlarmWatch {
 
   #plan(ms: number): void {
     const { events, createdMs } = this.#props;
-    const dueMs = this.#onGrid(Math.max(ms, createdMs, events.nowMs));
+    const dueMs = this.#evaluationAtOrAfter(Math.max(ms, createdMs, events.nowMs));
     if (this.#plannedMs !== undefined && this.#plannedMs <= dueMs) return;
     this.#plannedMs = dueMs;
     events.at(dueMs, () => {
@@ -77,7 +79,7 @@ export class AlarmWatch {
     });
   }
 
-  #onGrid(ms: number): number {
+  #evaluationAtOrAfter(ms: number): number {
     const { periodMs, evaluationPeriods } = this.#props.alarm;
     if (periodMs * evaluationPeriods > DAY_MS) return Math.ceil(ms / HOUR_MS) * HOUR_MS;
     return nextEvaluationMs(ms);
@@ -89,7 +91,7 @@ export class AlarmWatch {
     const points = this.#series()
       .periods(window, alarm.statistic)
       .map(({ age, value }) => ({ age, breaching: isBreaching(value, alarm) }));
-    if (!this.#isWarmingUp(atMs, points.length)) this.#become(decideState(alarm, points, this.state), atMs);
+    if (!this.#isWarmingUp(atMs, points.length)) this.#changeTo(decideState(alarm, points, this.state), atMs);
     const byAge = alarm.missingData === 'missing' || alarm.missingData === 'ignore';
     const nextMs = this.#series().nextChangeMs(window, byAge);
     if (nextMs !== undefined) this.#plan(nextMs);
@@ -105,13 +107,13 @@ export class AlarmWatch {
     };
   }
 
-  /** A warm-up that need not be full ends as soon as the evaluation window is full of data. */
+  /** A warm-up ends early when the evaluation window is full of data, unless the alarm requires the whole warm-up. */
   #isWarmingUp(atMs: number, points: number): boolean {
     const { warmUp, evaluationPeriods } = this.#props.alarm;
     return atMs < this.#warmUpEndsMs && (warmUp?.full === true || points < evaluationPeriods);
   }
 
-  #become(state: AlarmState, evaluatedMs: number): void {
+  #changeTo(state: AlarmState, evaluatedMs: number): void {
     if (state === this.state) return;
     const { alarm, events, options, onTransition } = this.#props;
     const from = this.state;

@@ -2,7 +2,7 @@ import type { EventQueue } from './event-queue';
 import type { Faults } from './faults';
 import type { MetricStore } from './metric-store';
 
-/** One line of what happened, for a person who debugs a scenario. */
+/** A log entry, for people who debug a scenario. */
 export interface LogEntry {
   readonly atMs: number;
   /** Logical id of the resource. */
@@ -17,19 +17,19 @@ export interface Cloud {
   readonly faults: Faults;
   readonly timings: ServiceTimings;
   readonly log: (resource: string, what: string) => void;
-  /** A new id, the same in every run of the same simulation. */
+  /** Returns a new id. The ids are the same in every run of the same simulation. */
   readonly newId: () => string;
 }
 
-/** What AWS does not promise and a caller may vary, in milliseconds. */
+/** Delays that AWS does not specify, in milliseconds. */
 export interface ServiceTimings {
-  /** From a queue's message becoming visible to the poller's receiving it. */
+  /** From the time a message becomes visible to the time the poller receives it. */
   readonly pollLatencyMs: number;
   /**
-   * From an inactive queue's first message to its first metric. SQS: "there is a delay of up to 15 minutes in
+   * From an inactive queue's first message to its first metric. The SQS guide says: "there is a delay of up to 15 minutes in
    * CloudWatch metrics when a queue is activated from an inactive state".
    */
   readonly queueActivationMs: number;
-  /** From the time of a schedule to the event. EventBridge keeps to the minute, not to the second. */
+  /** From the scheduled time to the event. EventBridge is exact to the minute, not to the second. */
   readonly ruleDelayMs: () => number;
 }

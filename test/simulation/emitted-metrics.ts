@@ -3,7 +3,7 @@ import type { Wiring } from './template';
 import type { AlarmResource } from './template-alarm';
 import { NotUnderstoodError } from './template-values';
 
-/** What the simulated services send, with the one dimension of each. */
+/** The metrics that the simulated services send. Each namespace has one dimension. */
 const EMITTED: Readonly<Record<string, { readonly dimension: string; readonly names: readonly string[] }>> = {
   'AWS/Lambda': { dimension: 'FunctionName', names: ['Invocations', 'Errors', 'Duration', 'Throttles'] },
   'AWS/SQS': { dimension: 'QueueName', names: ['ApproximateNumberOfMessagesVisible'] },
@@ -14,7 +14,7 @@ const EMITTED: Readonly<Record<string, { readonly dimension: string; readonly na
 };
 
 /**
- * Refuses an alarm that would sleep for ever: on a metric that nothing here sends, or with dimensions that nothing has.
+ * Checks that every alarm can fire: something sends its metric with its dimensions.
  *
  * @throws NotUnderstoodError naming the alarm
  */
@@ -42,7 +42,8 @@ export function refuseUnknownMetrics(wiring: Wiring): void {
 }
 
 /**
- * The `service` of the function's own metrics, on which all alarms must agree: one that differs would never ring.
+ * Returns the dimension `service` of the function's own metrics. It must be the same in all alarms, because an alarm with
+ * another value would never fire.
  *
  * @throws NotUnderstoodError naming the alarm that differs
  */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { EventQueue } from './event-queue';
 
 describe('EventQueue', () => {
-  it('lets events happen by time, and those of the same time as they were planned', async () => {
+  it('runs events by time, and events with the same time in the order in which they were planned', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.integer({ min: 0, max: 20 }), { maxLength: 60 }), async (times) => {
         const queue = new EventQueue(0);
@@ -23,7 +23,7 @@ describe('EventQueue', () => {
     );
   });
 
-  it('stops at the given time, which is included, and goes on from there', async () => {
+  it('stops after the events at the given time, and continues from there', async () => {
     const queue = new EventQueue(100);
     const happened: number[] = [];
     for (const atMs of [110, 120, 121]) queue.at(atMs, () => void happened.push(atMs));
@@ -35,21 +35,21 @@ describe('EventQueue', () => {
     expect([happened, queue.nowMs]).toEqual([[110, 120, 121], 200]);
   });
 
-  it('awaits what happens before time goes on', async () => {
+  it('awaits an event before time goes on', async () => {
     const queue = new EventQueue(0);
-    const story: string[] = [];
+    const order: string[] = [];
     queue.at(1, async () => {
       await Promise.resolve();
-      story.push(`first at ${queue.nowMs}`);
+      order.push(`first at ${queue.nowMs}`);
     });
-    queue.at(2, () => void story.push('second'));
+    queue.at(2, () => void order.push('second'));
 
     await queue.runUntil(2);
 
-    expect(story).toEqual(['first at 1', 'second']);
+    expect(order).toEqual(['first at 1', 'second']);
   });
 
-  it('takes a time that has passed as now', async () => {
+  it('runs an event that is planned in the past at once', async () => {
     const queue = new EventQueue(50);
     let atMs = 0;
     queue.at(10, () => {

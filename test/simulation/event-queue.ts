@@ -1,16 +1,16 @@
-/** The heart of a discrete-event simulation: time jumps from one planned event to the next. */
+/** The clock of a discrete-event simulation: time jumps from one planned event to the next. */
 
-/** What happens at a planned time; a promise is awaited before time goes on. */
-export type Happening = () => Promise<void> | void;
+/** What an event does. A promise is awaited before time goes on. */
+export type Action = () => Promise<void> | void;
 
 interface Entry {
   readonly atMs: number;
-  /** Events of the same time happen in the order in which they were planned. */
+  /** Events with the same time run in the order in which they were planned. */
   readonly order: number;
-  readonly happen: Happening;
+  readonly run: Action;
 }
 
-/** A binary heap of happenings by time, and the virtual clock that it drives. */
+/** A binary heap of planned events, and the virtual clock that they drive. */
 export class EventQueue {
   readonly #heap: Entry[] = [];
   #order = 0;
@@ -25,20 +25,20 @@ export class EventQueue {
     return this.#nowMs;
   }
 
-  /** Plans a happening; a time that has passed means now. */
-  at(atMs: number, happen: Happening): void {
-    const entry = { atMs: Math.max(atMs, this.#nowMs), order: this.#order++, happen };
+  /** Plans an event. A time in the past means now. */
+  at(atMs: number, run: Action): void {
+    const entry = { atMs: Math.max(atMs, this.#nowMs), order: this.#order++, run };
     this.#heap.push(entry);
     this.#rise(this.#heap.length - 1, entry);
   }
 
-  /** Lets everything happen that is planned up to and including `untilMs`, then stands at that time. */
+  /** Runs all events up to and including `untilMs`. The clock then shows that time. */
   async runUntil(untilMs: number): Promise<void> {
     for (let next = this.#heap[0]; next && next.atMs <= untilMs; next = this.#heap[0]) {
       this.#removeFirst();
       this.#nowMs = next.atMs;
-      const pending = next.happen();
-      // Awaiting every synchronous event would double the time of a long simulation.
+      const pending = next.run();
+      // Awaiting synchronous events too would double the duration of a long simulation.
       if (pending) await pending;
     }
     this.#nowMs = Math.max(this.#nowMs, untilMs);

@@ -4,8 +4,10 @@ import type { QueuedMessage, SqsQueue } from './sqs-queue';
 import type { MappingResource } from './template';
 
 /**
- * Lambda polls a queue and invokes the function. On success the batch is deleted; after an error or a throttle it is
- * left alone and comes back when the visibility timeout is over.
+ * Connects a queue to a function: Lambda polls the queue and invokes the function with each batch.
+ *
+ * On success the batch is deleted. After an error or a throttle it becomes visible again when the visibility timeout is
+ * over.
  */
 export function connectMapping(
   mapping: MappingResource,

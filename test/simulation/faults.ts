@@ -1,6 +1,4 @@
-/** What the caller breaks. The function's own failures are the business of `invoke`. */
-
-/** Why a rule cannot invoke: `denied` is never retried by EventBridge, `unavailable` is. */
+/** Why a rule cannot invoke its target. EventBridge retries `unavailable` but not `denied`. */
 export type DeliveryFault = 'denied' | 'unavailable';
 
 interface Span {
@@ -8,7 +6,11 @@ interface Span {
   readonly toMs: number;
 }
 
-/** Faults of the services around the function, each from a time on and up to another, which is not included. */
+/**
+ * Faults of the services around the function. Each lasts from `fromMs` until just before `toMs`.
+ *
+ * The function's own failures are not faults: `Invoke` returns them.
+ */
 export class Faults {
   readonly #delivery: (Span & { readonly kind: DeliveryFault })[] = [];
   readonly #throttling: Span[] = [];
@@ -16,8 +18,8 @@ export class Faults {
   readonly #metricsLost: Span[] = [];
 
   /**
-   * Rules cannot invoke the function. Without permission (`denied`) the event goes to the target's dead-letter queue at
-   * once; otherwise it is retried within the target's retry policy first.
+   * Rules cannot invoke the function. A `denied` event goes to the target's dead-letter queue at once, an `unavailable` one
+   * after the retries of the target's retry policy.
    */
   lambdaDelivery(fromMs: number, toMs: number, kind: DeliveryFault = 'denied'): void {
     this.#delivery.push({ fromMs, toMs, kind });
@@ -28,28 +30,32 @@ export class Faults {
     this.#throttling.push({ fromMs, toMs });
   }
 
-  /** The schedule does not fire: the rule is disabled or deleted. */
+  /** The schedule does not fire, as when the rule is disabled or deleted. */
   scheduleSilent(fromMs: number, toMs: number): void {
     this.#disabled.push({ fromMs, toMs });
   }
 
-  /** The function's own metrics do not arrive: its log group is gone, or it may not write to it. */
+  /** The function's own metrics do not arrive, as when its log group is missing. */
   ownMetricsLost(fromMs: number, toMs: number): void {
     this.#metricsLost.push({ fromMs, toMs });
   }
 
+  /** Returns why rules cannot invoke at this time, if they cannot. */
   deliveryFault(atMs: number): DeliveryFault | undefined {
     return this.#delivery.find((span) => covers(span, atMs))?.kind;
   }
 
+  /** Returns whether Lambda throttles at this time. */
   isThrottled(atMs: number): boolean {
     return this.#throttling.some((span) => covers(span, atMs));
   }
 
+  /** Returns whether the schedule is silent at this time. */
   isScheduleSilent(atMs: number): boolean {
     return this.#disabled.some((span) => covers(span, atMs));
   }
 
+  /** Returns whether the function's own metrics are lost at this time. */
   areOwnMetricsLost(atMs: number): boolean {
     return this.#metricsLost.some((span) => covers(span, atMs));
   }

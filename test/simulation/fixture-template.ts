@@ -2,7 +2,7 @@ import type { CloudFormationTemplate } from './template-values';
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** What a test changes of the fixture: properties by logical id; undefined removes the resource. */
+/** Changes to the fixture: properties by logical id. Undefined removes the resource. */
 export type FixtureChanges = Readonly<Record<string, Json | undefined>>;
 
 const fn = { Ref: 'Function' };
@@ -125,7 +125,7 @@ const RESOURCES: Readonly<Record<string, Json>> = {
   ),
 };
 
-/** A template in the shapes of the real one, with the resources that the simulation acts on. */
+/** Returns a template like the real one, with only the resources that the simulation uses. */
 export function fixtureTemplate(changes: FixtureChanges = {}): CloudFormationTemplate {
   const resources: Record<string, unknown> = structuredClone(RESOURCES);
   for (const [id, change] of Object.entries(changes)) {

@@ -15,7 +15,7 @@ interface Pending {
   throttles: number;
 }
 
-/** Lambda's own queue of asynchronous events: retries, age limit, and the destination of what failed for good. */
+/** Lambda's queue of asynchronous events, with retries, the age limit and the on-failure destination. */
 export class AsyncInvoker {
   readonly #fn: SimulatedFunction;
   readonly #cloud: Cloud;
@@ -27,7 +27,7 @@ export class AsyncInvoker {
     this.#onFailure = onFailure;
   }
 
-  /** Takes an event; the function runs at once. */
+  /** Accepts an event. The function runs at once. */
   send(event: unknown): void {
     const { events, newId } = this.#cloud;
     const pending = { event, requestId: newId(), sentMs: events.nowMs, invocations: 0, throttles: 0 };
@@ -57,7 +57,7 @@ export class AsyncInvoker {
     this.#tryAgain(pending, this.#cloud.events.nowMs + waitMs, result);
   }
 
-  /** An event that would be too old by then is given up when it is too old. */
+  /** Plans the next attempt. An event that would be too old by then is given up when it reaches the age limit. */
   #tryAgain(pending: Pending, atMs: number, last: InvocationResult | undefined): void {
     const { events } = this.#cloud;
     const expiresMs = pending.sentMs + this.#fn.resource.maxEventAgeMs;
@@ -73,7 +73,7 @@ export class AsyncInvoker {
   }
 }
 
-/** What Lambda writes to an on-failure destination (Lambda guide, "Capturing records of asynchronous invocations"). */
+/** Returns the record for the on-failure destination (Lambda guide, "Capturing records of asynchronous invocations"). */
 function failureRecord(
   functionId: string,
   { event, requestId, invocations }: Pending,

@@ -2,32 +2,32 @@ import { METRIC_NAMESPACE } from '../../lambda/core/contract';
 import type { Cloud } from './cloud';
 import type { FunctionResource } from './template';
 
-/** What one invocation came to. */
+/** The outcome of one invocation. */
 export interface InvocationResult {
   readonly ok: boolean;
   readonly durationMs: number;
-  /** The metrics that it sends at its end, by name. */
+  /** The metrics that are sent at the end, by name. */
   readonly metrics: Readonly<Record<string, number>>;
-  /** Why it failed; never a secret. */
+  /** Why it failed. */
   readonly error?: string;
 }
 
-/** What `invoke` is told besides the event. */
+/** What `Invoke` gets besides the event. */
 export interface InvocationContext {
   readonly nowMs: number;
   readonly functionId: string;
   readonly requestId: string;
-  /** The function's time-out. A longer duration fails the invocation, and its metrics are lost. */
+  /** The function's timeout. An invocation that lasts longer fails, and its metrics are lost. */
   readonly timeoutMs: number;
 }
 
-/** The function's behaviour, given by the caller. */
+/** Behaves like the function. */
 export type Invoke = (
   event: unknown,
   context: InvocationContext,
 ) => Promise<InvocationResult> | InvocationResult;
 
-/** A function as Lambda runs it: a time-out, and the metrics of AWS/Lambda. */
+/** A function as Lambda runs it, with its timeout and the metrics of AWS/Lambda. */
 export class SimulatedFunction {
   readonly resource: FunctionResource;
   readonly #cloud: Cloud;
@@ -42,7 +42,7 @@ export class SimulatedFunction {
     this.#service = service;
   }
 
-  /** Whether Lambda refuses to run it now; counts as a throttle. */
+  /** Returns whether Lambda throttles the function now. If so, this counts as a throttle. */
   isThrottled(): boolean {
     const { events, faults } = this.#cloud;
     if (!faults.isThrottled(events.nowMs)) return false;
@@ -51,16 +51,16 @@ export class SimulatedFunction {
     return true;
   }
 
-  /** Starts it now and calls `done` when it ends. */
+  /** Invokes the function now and calls `done` when it ends. */
   async run(event: unknown, requestId: string, done: (result: InvocationResult) => void): Promise<void> {
     const { events, log } = this.#cloud;
     const startedMs = events.nowMs;
     const { id, timeoutMs } = this.resource;
-    const told = await this.#invoke(event, { nowMs: startedMs, functionId: id, requestId, timeoutMs });
+    const reported = await this.#invoke(event, { nowMs: startedMs, functionId: id, requestId, timeoutMs });
     const result =
-      told.durationMs > timeoutMs
+      reported.durationMs > timeoutMs
         ? { ok: false, durationMs: timeoutMs, metrics: {}, error: `timed out after ${timeoutMs} ms` }
-        : told;
+        : reported;
     events.at(startedMs + result.durationMs, () => {
       log(id, result.ok ? 'succeeded' : `failed: ${result.error ?? 'no reason given'}`);
       this.#publish(startedMs, result);
@@ -68,7 +68,7 @@ export class SimulatedFunction {
     });
   }
 
-  /** Lambda files its metrics under the start of the invocation and sends them at its end. */
+  /** Sends the metrics at the end of the invocation. Lambda's own have the time of its start. */
   #publish(startedMs: number, { ok, durationMs, metrics }: InvocationResult): void {
     const { events, faults } = this.#cloud;
     this.#count('Invocations', startedMs, 1);

@@ -1,4 +1,8 @@
-/** `npm run simulate [-- --years 100 --seed 1 --json]`: years of random outages. Exit 1 when a claim does not hold. */
+/**
+ * `npm run simulate [-- --years 100 --seed 1 --json]`: simulates years of random outages.
+ *
+ * The exit code is 1 when a claim does not hold, and 2 when the arguments are wrong.
+ */
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -52,7 +56,7 @@ function synthesiseExample() {
 
 function wholeNumber(name: string, text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) {
-    process.stderr.write(`--${name}: expected a whole number from 1, found ${text}\n`);
+    process.stderr.write(`--${name}: expected a whole number of at least 1, found ${text}\n`);
     process.exit(2);
   }
   return Number(text);

@@ -1,4 +1,4 @@
-/** The data of one metric, kept only as far back as its alarms look. */
+/** The data of one metric. It is kept only as far back as an alarm looks. */
 
 import type { Statistic } from './template-alarm';
 import {
@@ -12,20 +12,22 @@ import {
   windowEndMs,
 } from './window';
 
-/** A period with data: its age and its value. */
+/** A period with data. */
 export interface PeriodValue {
+  /** Number of periods back from the end of the window; 0 is the latest. */
   readonly age: number;
   readonly value: number;
 }
 
-/** One metric's data, as an alarm asks for it. */
+/** One metric's data as alarms read it. */
 export interface MetricSeries {
-  /** Periods of the window that have data by then, the newest first. */
+  /** Returns the periods of the window that have visible data, newest first. */
   periods(window: EvaluationWindow, statistic: Statistic): readonly PeriodValue[];
   /**
-   * The next evaluation that could see other periods than this one; undefined when none will, until new data arrives.
+   * Returns the time of the next evaluation that could see different periods; undefined when only new data could change
+   * them.
    *
-   * @param byAge - the alarm's state depends on how old a period is, not only on the order
+   * @param byAge - whether the alarm's state depends on the age of a period, not only on the order
    */
   nextChangeMs(window: EvaluationWindow, byAge: boolean): number | undefined;
 }
@@ -36,17 +38,17 @@ interface Point {
   readonly value: number;
 }
 
-/** A metric that is sent now and then. */
+/** A metric whose values are sent one by one. */
 export class PointSeries implements MetricSeries {
   readonly #keepMs: number;
   #points: Point[] = [];
 
-  /** @param keepMs - how far back an alarm may ask */
+  /** @param keepMs - how far back an alarm may look */
   constructor(keepMs: number) {
     this.#keepMs = keepMs;
   }
 
-  /** Files a value under its minute; alarms see it from `visibleMs` on. */
+  /** Adds a value to its minute. Alarms see it from `visibleMs` on. */
   add(atMs: number, visibleMs: number, value: number): void {
     const oldest = this.#points[0];
     if (oldest && oldest.minuteMs < atMs - 2 * this.#keepMs) {
@@ -90,7 +92,7 @@ export class PointSeries implements MetricSeries {
         continue;
       }
       if (ageOf(window, minuteMs) >= window.periods) break;
-      // Two minutes that are less than a period apart may fall into one period or into two.
+      // Two minutes less than a period apart may lie in the same period or in two.
       const mayMerge = newer !== undefined && newer !== minuteMs && newer - minuteMs < window.periodMs;
       const outside = ageOf(window, minuteMs) < 0;
       next = Math.min(next, leavesAtMs(window, minuteMs));
@@ -104,26 +106,26 @@ export class PointSeries implements MetricSeries {
 
 interface Step {
   readonly fromMs: number;
-  /** Undefined: nothing is sent. */
+  /** Undefined while no samples are sent. */
   readonly value: number | undefined;
 }
 
-/** A metric that is sampled every minute, such as the depth of a queue; kept as the times at which it changed. */
+/** A metric that is sampled every minute, such as the depth of a queue. Only its changes are stored. */
 export class LevelSeries implements MetricSeries {
   readonly #keepMs: number;
   readonly #delayMs: number;
   #steps: Step[] = [];
 
   /**
-   * @param keepMs - how far back an alarm may ask
-   * @param delayMs - from a sample to the moment at which alarms see it
+   * @param keepMs - how far back an alarm may look
+   * @param delayMs - from a sample to the time from which alarms see it
    */
   constructor(keepMs: number, delayMs: number) {
     this.#keepMs = keepMs;
     this.#delayMs = delayMs;
   }
 
-  /** The level from now on; undefined when nothing is sent any more. */
+  /** Sets the level from a time on. Undefined ends the samples. */
   set(fromMs: number, value: number | undefined): void {
     if (this.#steps.at(-1)?.value === value) return;
     const stale = this.#steps.findLastIndex((step) => step.fromMs < fromMs - this.#keepMs);
@@ -149,7 +151,7 @@ export class LevelSeries implements MetricSeries {
     return window.evaluatedAtMs < settledMs ? window.evaluatedAtMs + MINUTE_MS : undefined;
   }
 
-  /** The samples of the minutes in `[fromMs, toMs)` that were taken by `latestMs`. */
+  /** Returns the samples of the minutes in `[fromMs, toMs)` that were taken until `latestMs`. */
   #samples(fromMs: number, toMs: number, latestMs: number): number[] {
     const samples: number[] = [];
     let index = this.#steps.findLastIndex((step) => step.fromMs <= fromMs);

@@ -1,7 +1,7 @@
 import { LevelSeries, type MetricSeries, PointSeries } from './metric-series';
 import type { MetricIdentity } from './template-alarm';
 
-/** Calls back when a metric has new data that alarms can see from `visibleMs` on. */
+/** Is called when a metric has new data, which alarms see from `visibleMs` on. */
 export type MetricListener = (visibleMs: number) => void;
 
 interface Watched {
@@ -11,22 +11,22 @@ interface Watched {
   sampled: boolean;
 }
 
-/** The metrics that an alarm watches; data of any other is dropped. */
+/** The metrics that alarms watch. The data of other metrics is dropped. */
 export class MetricStore {
   readonly #delayMs: number;
   readonly #keepMs: number;
   readonly #watched = new Map<string, Watched>();
 
   /**
-   * @param delayMs - from a value to the moment at which alarms see it
-   * @param keepMs - how far back any alarm may ask
+   * @param delayMs - from a value to the time from which alarms see it
+   * @param keepMs - how far back any alarm may look
    */
   constructor(delayMs: number, keepMs: number) {
     this.#delayMs = delayMs;
     this.#keepMs = keepMs;
   }
 
-  /** Subscribes to a metric; the series is empty until the first value is sent. */
+  /** Subscribes to a metric. Returns a function that returns its series, which is empty before the first value. */
   watch(metric: MetricIdentity, listener: MetricListener): () => MetricSeries {
     const key = keyOf(metric);
     const watched = this.#watched.get(key) ?? {
@@ -40,7 +40,12 @@ export class MetricStore {
     return () => (watched.sampled ? watched.levels : watched.points);
   }
 
-  /** Sends one value. @param sentMs - when it leaves its source, where that is later than its own time */
+  /**
+   * Sends one value.
+   *
+   * @param atMs - the time of the value
+   * @param sentMs - when it leaves its source, if that is later
+   */
   put(metric: MetricIdentity, atMs: number, value: number, sentMs = atMs): void {
     const watched = this.#watched.get(keyOf(metric));
     if (!watched) return;
@@ -49,7 +54,7 @@ export class MetricStore {
     for (const listener of watched.listeners) listener(visibleMs);
   }
 
-  /** Sets the level of a metric that is sampled every minute; undefined ends the samples. */
+  /** Sets the level of a metric that is sampled every minute. Undefined ends the samples. */
   level(metric: MetricIdentity, fromMs: number, value: number | undefined): void {
     const watched = this.#watched.get(keyOf(metric));
     if (!watched) return;

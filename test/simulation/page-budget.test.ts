@@ -1,5 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ASSET_VARIABLE } from '../integration/global-setup';
+import { pageBudgets } from '../lib/page-budget';
 import { fixtureTemplate } from './fixture-template';
 import { FAILURES, timeToPage } from './page-budget';
+import type { CloudFormationTemplate } from './template-values';
 
 describe('timeToPage', () => {
   it.each([
@@ -10,7 +15,7 @@ describe('timeToPage', () => {
     ['rule-cannot-invoke', 'ScheduleBroken'],
     ['nothing-runs', 'RefreshSilent'],
     ['metrics-lost', 'RefreshSilent'],
-  ] as const)('leaves 4 hours of life when %s, and names the alarm', async (failure, alarm) => {
+  ] as const)('leaves four hours of life for %s, and names the alarm', async (failure, alarm) => {
     const budget = await timeToPage({ template: fixtureTemplate(), failure });
 
     expect(budget).toMatchObject({ failure, alarm });
@@ -18,14 +23,14 @@ describe('timeToPage', () => {
     expect(budget.lifeLeftMinutes).toBe(720 - budget.minutes);
   });
 
-  it('answers with the worse alignment, and shows both', async () => {
+  it('returns the later page of the two alignments, and both of them', async () => {
     const budget = await timeToPage({ template: fixtureTemplate(), failure: 'function-fails' });
 
     expect(budget.byAlignment.map(({ alignment }) => alignment)).toEqual(['sliding', 'aligned']);
     expect(budget.minutes).toBe(Math.max(...budget.byAlignment.map(({ minutes }) => minutes)));
   });
 
-  it('sees that a threshold was moved in the template', async () => {
+  it('reads the numbers of an alarm from the template', async () => {
     const template = fixtureTemplate({ RefreshSilent: { EvaluationPeriods: 96 } });
 
     const budget = await timeToPage({ template, failure: 'nothing-runs' });
@@ -33,7 +38,7 @@ describe('timeToPage', () => {
     expect(budget.lifeLeftMinutes).toBeLessThan(240);
   });
 
-  it('counts from the last success, by the interval and the life of the credential', async () => {
+  it('counts from the last success, with the given interval and credential life', async () => {
     const template = fixtureTemplate({ Rule: { ScheduleExpression: 'rate(2 hours)' } });
 
     const budget = await timeToPage({ template, failure: 'operator', lifeMinutes: 240 });
@@ -43,7 +48,7 @@ describe('timeToPage', () => {
     expect(budget.lifeLeftMinutes).toBe(240 - budget.minutes);
   });
 
-  it('says that nobody is paged', async () => {
+  it('returns no alarm when no alarm pages', async () => {
     const silent = { AlarmActions: [{ Ref: 'WarningTopic' }] };
     const template = fixtureTemplate({ RefreshSilent: silent, RetriesExhausted: silent });
 
@@ -52,7 +57,35 @@ describe('timeToPage', () => {
     expect(budget).toMatchObject({ alarm: undefined, minutes: Number.POSITIVE_INFINITY });
   });
 
-  it('knows every way in which refreshing can stop', () => {
+  it('has seven different failures', () => {
     expect(new Set(FAILURES).size).toBe(7);
   });
+
+  it.each([
+    ['function-fails', /^every target fails/],
+    ['partial-failure', /^one target of many/],
+    ['operator', /person/],
+    ['function-crashes', /^every run times out/],
+    ['nothing-runs', /^nothing runs/],
+    ['rule-cannot-invoke', /^the rule cannot invoke/],
+  ] as const)(
+    'pages for %s on the real template no later than the arithmetic says',
+    async (failure, kind) => {
+      const template = realTemplate();
+      const computed = pageBudgets(template).filter((budget) => kind.test(budget.kind));
+
+      // The arithmetic assumes two additional periods as well.
+      const simulated = await timeToPage({ template, failure, extraPeriods: [2] });
+
+      expect(computed).not.toEqual([]);
+      expect(simulated.lifeLeftMinutes).toBeGreaterThanOrEqual(240);
+      expect(simulated.minutes).toBeLessThanOrEqual(Math.min(...computed.map(({ pageMin }) => pageMin)));
+    },
+  );
 });
+
+/** Returns the template of the example configuration, which is synthesised once for all tests. */
+function realTemplate(): CloudFormationTemplate {
+  const asset = process.env[ASSET_VARIABLE] ?? '';
+  return JSON.parse(readFileSync(join(asset, '..', 'EcrCredentialRefresher.template.json'), 'utf8'));
+}

@@ -1,4 +1,9 @@
-/** How long a failure lasts before a person is paged, and how much life the old credential has left by then. */
+/**
+ * The time from a failure to the page, found by simulating the services event by event.
+ *
+ * `test/lib/page-budget.ts` computes the same time by arithmetic. The two share no code on purpose: each is a check of the
+ * other, and the test of this file holds them against each other on the real template.
+ */
 
 import type { InvocationResult } from './lambda-function';
 import { createSimulation, type Simulation } from './simulation';
@@ -20,87 +25,93 @@ export const FAILURES = [
 ] as const;
 
 /**
- * A way in which refreshing can stop: every target fails for a passing reason; the function dies before it reports;
- * a person must act; one target of several fails; the rule cannot invoke; the schedule is silent; the function works
- * but its metrics are lost.
+ * A way in which refreshing can stop.
+ *
+ * - `function-fails`: every target fails for a transient reason
+ * - `function-crashes`: the function ends before it reports
+ * - `operator`: a person must act
+ * - `partial-failure`: one target of several fails
+ * - `rule-cannot-invoke`: the rule cannot invoke the function
+ * - `nothing-runs`: the schedule does not fire
+ * - `metrics-lost`: the function works, but its metrics do not arrive
  */
 export type Failure = (typeof FAILURES)[number];
 
-/** One question to the page budget. */
-export interface PageQuestion {
+/** The input of a page budget. */
+export interface PageBudgetProps {
   readonly template: CloudFormationTemplate;
   readonly failure: Failure;
   /** Life of a credential when it is written, in minutes. @default 720 */
   readonly lifeMinutes?: number;
-  /** How long a failing invocation takes. @default - at once, and all but the function's time-out */
+  /** Durations of a failing invocation. @default - two seconds, and five seconds less than the timeout */
   readonly failingForMs?: readonly number[];
   /** @default - both */
   readonly alignments?: readonly Alignment[];
-  /** How many further periods CloudWatch looks back, of which it says only that there are some. @default 1, 2, 4 */
+  /** Numbers of additional periods that CloudWatch may look back. @default - 1, 2 and 4 */
   readonly extraPeriods?: readonly number[];
 }
 
-/** The first page in one reading of CloudWatch's rules. */
+/** The first page, under one set of assumptions about CloudWatch. */
 export interface PageTime {
-  /** Logical id of the alarm that rings first; undefined when none rings before twice the credential's life is over. */
+  /** Logical id of the alarm that fires first; undefined when none fires within twice the credential's life. */
   readonly alarm: string | undefined;
-  /** From the last success, right after which the failing begins, to the page. */
+  /** From the last success to the page. The failure begins right after that success. */
   readonly minutes: number;
-  /** Life that the credential of the last success has left at the page. */
+  /** Remaining life, at the page, of the credential that the last success wrote. */
   readonly lifeLeftMinutes: number;
   readonly alignment: Alignment;
   readonly extraPeriods: number;
 }
 
-/** The page budget of one kind of failure. */
+/** The page budget of one failure. */
 export interface PageBudget extends PageTime {
   readonly failure: Failure;
-  /** The least favourable page of each alignment; the budget itself is the worse of them. */
+  /** The latest page for each alignment. The budget itself is the later of the two. */
   readonly byAlignment: readonly PageTime[];
 }
 
 /**
- * Simulates a failure that begins right after a success, which is the worst moment, in every reading of CloudWatch's
- * rules and at several positions of the schedule against the clock, and answers with the latest page.
+ * Simulates a failure that begins right after a success, which is the worst time. Does so for every assumption about
+ * CloudWatch and for several offsets of the schedule, and returns the latest page.
  *
- * @throws NotUnderstoodError where the template uses what the simulation does not model
+ * @throws NotUnderstoodError when the template uses something that the simulation does not model
  */
-export async function timeToPage(question: PageQuestion): Promise<PageBudget> {
+export async function timeToPage(props: PageBudgetProps): Promise<PageBudget> {
   const byAlignment: PageTime[] = [];
-  for (const alignment of question.alignments ?? (['sliding', 'aligned'] as const)) {
+  for (const alignment of props.alignments ?? (['sliding', 'aligned'] as const)) {
     const times: PageTime[] = [];
-    for (const variant of variants(question, alignment)) times.push(await firstPage(question, variant));
+    for (const variant of variants(props, alignment)) times.push(await firstPage(props, variant));
     byAlignment.push(latest(times));
   }
-  return { failure: question.failure, ...latest(byAlignment), byAlignment };
+  return { failure: props.failure, ...latest(byAlignment), byAlignment };
 }
 
 interface Variant {
   readonly alignment: Alignment;
   readonly extraPeriods: number;
   readonly failingForMs: number;
-  /** Where the schedule stands against the clock. */
+  /** Offset of the schedule against the clock. */
   readonly phaseMs: number;
 }
 
-/** Phases at and around the boundaries of common periods: the second, the minute, and up to half an hour. */
+/** Offsets at and near the boundaries of common periods, up to half an hour. */
 const PHASES_MS = [0, 1, 59, 61, 299, 420, 899, 1_081, 1_199, 1_739].map((seconds) => seconds * 1_000);
 
-function variants(question: PageQuestion, alignment: Alignment): readonly Variant[] {
-  const { failingForMs = [2_000, functionTimeoutMs(question.template) - 5_000] } = question;
-  return (question.extraPeriods ?? [1, 2, 4]).flatMap((extraPeriods) =>
+function variants(props: PageBudgetProps, alignment: Alignment): readonly Variant[] {
+  const { failingForMs = [2_000, functionTimeoutMs(props.template) - 5_000] } = props;
+  return (props.extraPeriods ?? [1, 2, 4]).flatMap((extraPeriods) =>
     failingForMs.flatMap((duration) =>
       PHASES_MS.map((phaseMs) => ({ alignment, extraPeriods, failingForMs: duration, phaseMs })),
     ),
   );
 }
 
-async function firstPage(question: PageQuestion, variant: Variant): Promise<PageTime> {
-  const { template, failure, lifeMinutes = 720 } = question;
+async function firstPage(props: PageBudgetProps, variant: Variant): Promise<PageTime> {
+  const { template, failure, lifeMinutes = 720 } = props;
   const { alignment, extraPeriods, failingForMs, phaseMs } = variant;
   const intervalMs = scheduleIntervalMs(template);
   const startMs = Date.UTC(2026, 0, 1) + phaseMs;
-  // Two runs, so that no alarm looks back beyond the beginning of the service.
+  // Two successful runs first, so that no alarm looks back to a time before the service existed.
   const lastSuccessMs = startMs + 2 * intervalMs;
   const endMs = lastSuccessMs + 2 * lifeMinutes * MINUTE_MS;
   const sim = createSimulation({
@@ -128,7 +139,7 @@ async function firstAlarm(sim: Simulation, fromMs: number, toMs: number, stepMs:
 
 function breakServices(sim: Simulation, failure: Failure, fromMs: number): void {
   const toMs = Number.POSITIVE_INFINITY;
-  // A delivery that is retried is noticed later than one that is refused.
+  // A delivery that is retried is noticed later than one that is denied.
   if (failure === 'rule-cannot-invoke') sim.faults.lambdaDelivery(fromMs, toMs, 'unavailable');
   if (failure === 'nothing-runs') sim.faults.scheduleSilent(fromMs, toMs);
   if (failure === 'metrics-lost') sim.faults.ownMetricsLost(fromMs, toMs);
@@ -164,8 +175,8 @@ function failingRun(failure: Failure, durationMs: number): InvocationResult {
   }
 }
 
-/** The metrics that a run sends, as of a success unless said otherwise. */
-export function runMetrics(but: Readonly<Record<string, number>> = {}): Readonly<Record<string, number>> {
+/** Returns the metrics of a successful run, with some replaced. */
+export function runMetrics(changes: Readonly<Record<string, number>> = {}): Readonly<Record<string, number>> {
   const success = {
     RunSucceeded: 1,
     TargetsRefreshed: 1,
@@ -173,7 +184,7 @@ export function runMetrics(but: Readonly<Record<string, number>> = {}): Readonly
     OperatorActionNeeded: 0,
     FallbackRoute: 0,
   };
-  return { ...success, ...but };
+  return { ...success, ...changes };
 }
 
 function latest(times: readonly PageTime[]): PageTime {

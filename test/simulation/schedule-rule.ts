@@ -3,17 +3,17 @@ import type { AsyncInvoker } from './lambda-async';
 import type { SqsQueue } from './sqs-queue';
 import type { RuleResource, RuleTarget } from './template';
 
-/** Where the events of a rule's target go. */
+/** A rule's target with its function and dead-letter queue. */
 export interface TargetConnection {
   readonly target: RuleTarget;
   readonly invoker: AsyncInvoker;
   readonly deadLetterQueue: SqsQueue | undefined;
 }
 
-/** EventBridge publishes that it backs off exponentially with jitter, not from where; the doubling starts here. */
+/** The first delay before a retry. EventBridge documents exponential backoff with jitter, but not where it starts. */
 const FIRST_BACKOFF_MS = 30_000;
 
-/** A rule with a rate: it ticks, and delivers each event to its targets. */
+/** A rule with a rate. It delivers each event to its targets. */
 export class ScheduleRule {
   readonly #rule: RuleResource;
   readonly #connections: readonly TargetConnection[];
@@ -25,7 +25,7 @@ export class ScheduleRule {
     this.#cloud = cloud;
   }
 
-  /** Ticks from then on, unless the template disables it. */
+  /** Starts to fire, unless the template disables the rule. */
   start(firstTickMs: number): void {
     if (this.#rule.enabled) this.#tickAt(firstTickMs);
   }
@@ -47,7 +47,7 @@ export class ScheduleRule {
     }
   }
 
-  /** Without permission EventBridge sends the event to the dead-letter queue at once; other failures it retries. */
+  /** Without permission the event goes to the dead-letter queue at once. EventBridge retries other failures. */
   #deliver(connection: TargetConnection, event: unknown, firedMs: number, failures: number): void {
     const { events, faults } = this.#cloud;
     const fault = faults.deliveryFault(events.nowMs);

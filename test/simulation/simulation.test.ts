@@ -1,28 +1,38 @@
 import { type FixtureChanges, fixtureTemplate } from './fixture-template';
-import { at, FAILURE, failsBetween, minutesOf, REFUSED, START_MS, SUCCESS, scenario, told } from './scenario';
+import {
+  alarmChanges,
+  at,
+  FAILURE,
+  failsBetween,
+  minutesOf,
+  REFUSED,
+  START_MS,
+  SUCCESS,
+  scenario,
+} from './scenario';
 import { createSimulation } from './simulation';
 import { NotUnderstoodError } from './template-values';
 
 const ALIGNMENTS = ['sliding', 'aligned'] as const;
-/** What CloudWatch leaves open: where windows fall, how far back it looks, where the schedule stands. */
+/** What CloudWatch does not specify: alignment and additional periods; and the offset of the schedule to the clock. */
 const READINGS = ALIGNMENTS.flatMap((alignment) =>
   [1, 2, 4].flatMap((extraPeriods) => [0, 7, 14].map((phase) => ({ alignment, extraPeriods, phase }))),
 );
 
 describe('createSimulation', () => {
-  it('runs a healthy service without a word to anybody', async () => {
+  it('sends no notification while the service is healthy', async () => {
     const { sim, seen } = scenario(() => SUCCESS);
 
     await sim.runUntil(at(48));
 
     expect(seen.map(({ minutes }) => minutes)).toEqual([0, 360, 720, 1080, 1440, 1800, 2160, 2520, 2880]);
     expect(seen[0]?.event).toMatchObject({ source: 'aws.events', 'detail-type': 'Scheduled Event' });
-    expect(told(sim.pages)).toEqual([]);
+    expect(alarmChanges(sim.pages)).toEqual([]);
     expect([...sim.alarmStates.values()]).not.toContain('ALARM');
   });
 
   it.each(READINGS)(
-    'mends a failure of 50 minutes without a page: %j',
+    'recovers from a failure of 50 minutes without a page: %j',
     async ({ alignment, extraPeriods, phase }) => {
       const { sim, seen } = scenario(failsBetween(at(6, phase), at(6, phase + 50)), {
         firstTickMs: at(0, phase),
@@ -32,7 +42,7 @@ describe('createSimulation', () => {
       await sim.runUntil(at(24));
 
       expect(seen.filter(({ ok }) => !ok)).toHaveLength(6);
-      expect(told(sim.pages)).toEqual([]);
+      expect(alarmChanges(sim.pages)).toEqual([]);
       expect(sim.queues.get('RetryQueue')).toMatchObject({
         visible: 0,
         inFlight: 0,
@@ -43,7 +53,7 @@ describe('createSimulation', () => {
     },
   );
 
-  it.each(READINGS)('pages within 5 minutes when the key is revoked, once: %j', async (reading) => {
+  it.each(READINGS)('pages once, within 5 minutes, when the key is revoked: %j', async (reading) => {
     const { alignment, extraPeriods, phase } = reading;
     const { sim } = scenario(failsBetween(at(6, phase), at(6, phase + 35), REFUSED), {
       firstTickMs: at(0, phase),
@@ -52,27 +62,27 @@ describe('createSimulation', () => {
 
     await sim.runUntil(at(10));
 
-    expect(told(sim.pages)).toEqual(['OperatorActionNeeded ALARM', 'OperatorActionNeeded OK']);
-    const rings = sim.pages.filter(({ alarm }) => alarm === 'OperatorActionNeeded');
-    const page = rings.find(({ state }) => state === 'ALARM');
-    const close = rings.find(({ from }) => from === 'ALARM');
+    expect(alarmChanges(sim.pages)).toEqual(['OperatorActionNeeded ALARM', 'OperatorActionNeeded OK']);
+    const changes = sim.pages.filter(({ alarm }) => alarm === 'OperatorActionNeeded');
+    const page = changes.find(({ state }) => state === 'ALARM');
+    const close = changes.find(({ from }) => from === 'ALARM');
     expect(minutesOf(page?.atMs ?? 0)).toBeLessThanOrEqual(365 + phase);
-    // Mended after 35 minutes; the queue comes back after 40.
+    // The failure ends after 35 minutes, and the queue's next retry comes after 40.
     expect(minutesOf(close?.atMs ?? 0)).toBeLessThanOrEqual(410 + phase);
   });
 
-  it('retries after one minute, after two, then from the queue every 15 minutes', async () => {
+  it('retries after one minute, after two more, then from the queue every 15 minutes', async () => {
     const { sim, seen } = scenario(failsBetween(at(6), at(7)));
 
     await sim.runUntil(at(8));
 
-    // Each try takes 2 seconds, the poller one.
-    const tries = seen.slice(1).map(({ minutes }) => Math.round((minutes - 360) * 60));
-    expect(tries).toEqual([0, 62, 184, 607, 1508, 2409, 3310, 4211]);
+    // Each attempt takes 2 seconds, and each poll 1 second.
+    const attempts = seen.slice(1).map(({ minutes }) => Math.round((minutes - 360) * 60));
+    expect(attempts).toEqual([0, 62, 184, 607, 1508, 2409, 3310, 4211]);
     expect(seen.at(-1)?.ok).toBe(true);
   });
 
-  it('hands the queue what Lambda writes about a failed event, as one record', async () => {
+  it('sends the record that Lambda writes of a failed event to the queue', async () => {
     const { sim, seen } = scenario(failsBetween(at(6), at(6, 40)));
 
     await sim.runUntil(at(7));
@@ -93,7 +103,7 @@ describe('createSimulation', () => {
     });
   });
 
-  it('looks only at complete clock periods, and no further back, where the alarm has a wall clock window', async () => {
+  it('evaluates only complete clock periods, without additional ones, for an alarm with a wall clock window', async () => {
     const template = fixtureTemplate({
       OperatorActionNeeded: { Period: 3600, EvaluationWindow: { WallClockWindow: {} } },
     });
@@ -105,7 +115,7 @@ describe('createSimulation', () => {
     expect(page && [page.alarm, minutesOf(page.atMs)]).toEqual(['OperatorActionNeeded', 421]);
   });
 
-  it('invokes by hand', async () => {
+  it('invokes a function by hand', async () => {
     const { sim, seen } = scenario(() => SUCCESS);
     await sim.runUntil(at(1));
 
@@ -115,14 +125,14 @@ describe('createSimulation', () => {
     expect(seen.at(-1)).toEqual({ minutes: 60, event: { targets: ['prod'] }, ok: true });
   });
 
-  const sleeping: readonly [string, FixtureChanges][] = [
+  const silent: readonly [string, FixtureChanges][] = [
     ['a metric that nothing sends', { ScheduleBroken: { MetricName: 'FailedInvocation' } }],
     [
-      'another service than the other alarms',
+      'a different service than the other alarms',
       { RefreshFailing: { Dimensions: [{ Name: 'service', Value: 'Other' }] } },
     ],
     [
-      'a dimension too many',
+      'one dimension too many',
       {
         RefreshFailing: {
           Dimensions: [
@@ -133,26 +143,26 @@ describe('createSimulation', () => {
       },
     ],
     [
-      'a queue that is not there',
+      'a queue that does not exist',
       { RetriesExhausted: { Dimensions: [{ Name: 'QueueName', Value: 'dead-letters' }] } },
     ],
   ];
-  it.each(sleeping)('refuses an alarm that would sleep for ever: %s', (_what, changes) => {
+  it.each(silent)('throws for an alarm that could never fire: %s', (_what, changes) => {
     const creating = () =>
       createSimulation({ template: fixtureTemplate(changes), startMs: START_MS, invoke: () => SUCCESS });
 
     expect(creating).toThrow(NotUnderstoodError);
   });
 
-  it('is the same every time', async () => {
-    const stories = [];
+  it('gives the same log every time', async () => {
+    const logs = [];
     for (let run = 0; run < 2; run++) {
       const { sim } = scenario(failsBetween(at(6), at(9)));
       await sim.runUntil(at(24));
-      stories.push(sim.log);
+      logs.push(sim.log);
     }
 
-    expect(stories[0]).toEqual(stories[1]);
+    expect(logs[0]).toEqual(logs[1]);
   });
 
   it('simulates ten years within seconds', async () => {

@@ -1,4 +1,4 @@
-/** The AWS services around the function, in virtual time, wired as a synthesised template says. */
+/** The AWS services around the function, in virtual time, connected as a synthesised template says. */
 
 import { AlarmWatch, type EvaluationOptions, type Transition } from './alarm-watch';
 import type { Cloud, LogEntry, ServiceTimings } from './cloud';
@@ -17,30 +17,30 @@ import { type CloudFormationTemplate, NotUnderstoodError } from './template-valu
 
 const MINUTE_MS = 60_000;
 
-/** What a simulation may vary of AWS; the defaults are on the slow side. */
+/** The behaviour of AWS that a simulation may vary. The defaults are rather slow. */
 export interface CloudBehaviour extends EvaluationOptions, ServiceTimings {
-  /** From the sending of a value to the moment at which alarms see it. */
+  /** From the time a value is sent to the time from which alarms see it. */
   readonly metricDelayMs: number;
 }
 
-/** What a simulation is made of. */
+/** The input of a simulation. */
 export interface SimulationProps {
   /** As `cdk synth` writes it. */
   readonly template: CloudFormationTemplate;
   readonly invoke: Invoke;
   readonly startMs: number;
-  /** When every schedule fires first. @default - at the start */
+  /** When every schedule fires for the first time. @default - at the start */
   readonly firstTickMs?: number;
   /**
-   * When the alarms come into being, in the state INSUFFICIENT_DATA.
-   * @default - half an hour after the first tick, so that they find the first run's metrics in a complete period
+   * When the alarms are created, in the state INSUFFICIENT_DATA.
+   * @default - half an hour after the first tick, so that the first run's metrics are in a complete period
    */
   readonly alarmsFromMs?: number;
   /** @default - sliding windows, two extra periods, one minute for a metric and one for a notification */
   readonly behaviour?: Partial<CloudBehaviour>;
-  /** Which topics only warn, by logical id or ARN. @default - those that have `warn` in it */
+  /** Returns whether a topic, by logical id or ARN, only warns. @default - true for names that contain `warn` */
   readonly isWarningTopic?: (topic: string) => boolean;
-  /** How many entries the log keeps, the latest. @default 10 000 */
+  /** Number of log entries to keep. The oldest are dropped. @default 10 000 */
   readonly logLimit?: number;
 }
 
@@ -55,9 +55,9 @@ const DEFAULT_BEHAVIOUR: CloudBehaviour = {
 };
 
 /**
- * Wires the services of a template; nothing happens before `runUntil`.
+ * Connects the services of a template. Nothing runs before `runUntil`.
  *
- * @throws NotUnderstoodError where the template uses what is not modelled, or an alarm watches what nothing sends
+ * @throws NotUnderstoodError when the template uses something that is not modelled, or an alarm could never fire
  */
 export function createSimulation(props: SimulationProps): Simulation {
   return new Simulation(props);
@@ -66,9 +66,9 @@ export function createSimulation(props: SimulationProps): Simulation {
 /** A simulated deployment. */
 export class Simulation {
   readonly faults = new Faults();
-  /** Every transition of every alarm, whether anybody is told or not. */
+  /** Every transition of every alarm, also those without a notification. */
   readonly transitions: Transition[] = [];
-  /** The latest entries of what happened, the oldest first. */
+  /** The latest log entries, oldest first. */
   readonly log: LogEntry[] = [];
   readonly #events: EventQueue;
   readonly #queues = new Map<string, SqsQueue>();
@@ -89,11 +89,12 @@ export class Simulation {
     this.#wire(wiring, cloud, props.invoke, firstTickMs);
   }
 
+  /** The virtual time, in milliseconds since the epoch. */
   get nowMs(): number {
     return this.#events.nowMs;
   }
 
-  /** Notifications to a topic that pages, with those that close the incident. */
+  /** Notifications to topics that page, including those for OK. */
   get pages(): readonly Transition[] {
     return this.transitions.filter(({ topics }) => topics.some((topic) => !this.#isWarningTopic(topic)));
   }
@@ -103,7 +104,7 @@ export class Simulation {
     return this.transitions.filter(({ topics }) => topics.length > 0 && topics.every(this.#isWarningTopic));
   }
 
-  /** Every queue by its logical id. */
+  /** The queues by logical id. */
   get queues(): ReadonlyMap<
     string,
     Pick<SqsQueue, 'visible' | 'inFlight' | 'delayed' | 'messages' | 'purge'>
@@ -111,7 +112,7 @@ export class Simulation {
     return this.#queues;
   }
 
-  /** What rests in a dead-letter queue, of a queue or of a rule's target. */
+  /** The messages in the dead-letter queues of queues and of rule targets. */
   get deadLetters(): readonly {
     readonly queue: string;
     readonly body: string;
@@ -122,17 +123,17 @@ export class Simulation {
     );
   }
 
-  /** The state of every alarm by its logical id. */
+  /** The alarm states by logical id. */
   get alarmStates(): ReadonlyMap<string, string> {
     return new Map([...this.#alarms].map(([id, alarm]) => [id, alarm.state]));
   }
 
-  /** Lets time pass until then, awaiting every invocation. */
+  /** Runs the simulation until this time. */
   async runUntil(untilMs: number): Promise<void> {
     await this.#events.runUntil(untilMs);
   }
 
-  /** Invokes a function asynchronously, as a person does who refreshes by hand. */
+  /** Invokes a function asynchronously, as an operator does who refreshes by hand. */
   send(event: unknown, functionId: string): void {
     this.#invoker(functionId).send(event);
   }

@@ -5,11 +5,11 @@ import type { QueueResource } from './template';
 export interface QueuedMessage {
   readonly messageId: string;
   readonly body: string;
-  /** When it was first sent; a move to a dead-letter queue keeps it. */
+  /** When it was first sent. A move to a dead-letter queue does not change it. */
   readonly sentMs: number;
-  /** When it came into this queue. */
+  /** When it arrived in this queue. */
   readonly arrivedMs: number;
-  /** How often this queue has handed it out. */
+  /** How often it was received from this queue. */
   readonly receiveCount: number;
 }
 
@@ -19,22 +19,22 @@ interface Held extends QueuedMessage {
   inFlight: boolean;
 }
 
-/** CloudWatch gets no metrics of a queue that was empty and unused for about six hours. */
+/** SQS sends no metrics of a queue that was empty and unused for about six hours. */
 const INACTIVE_AFTER_MS = 6 * 3_600_000;
 
 /**
- * A standard queue: delay, visibility timeout, redrive and retention.
+ * A standard queue with delay, visibility timeout, redrive and retention.
  *
- * Its depth is the metric ApproximateNumberOfMessagesVisible. What SQS really does: the metric is sampled every minute
- * while the queue is active, which is while it holds a message or is polled, and up to six hours longer; zero is sent
- * like any other value. An inactive queue sends nothing, and its first sample may come 15 minutes late. Delayed and
- * received messages do not count as visible. (SQS Developer Guide, "Available CloudWatch metrics".)
+ * Its metric is ApproximateNumberOfMessagesVisible, without delayed and received messages. SQS samples it every minute
+ * while the queue is active: while it holds a message or is polled, and up to six hours longer. Zero is a sample like any
+ * other. An inactive queue sends nothing, and its first sample may come 15 minutes late.
+ * Source: SQS Developer Guide, "Available CloudWatch metrics".
  */
 export class SqsQueue {
   readonly resource: QueueResource;
   readonly #cloud: Cloud;
   readonly #findQueue: (id: string) => SqsQueue;
-  /** Set where an event source mapping polls this queue. */
+  /** Called when a message becomes visible. Set when an event source mapping polls this queue. */
   onVisible: (() => void) | undefined;
   readonly #held = new Map<string, Held>();
   #active = false;
@@ -47,33 +47,34 @@ export class SqsQueue {
     this.#findQueue = findQueue;
   }
 
+  /** Every message in the queue. */
   get messages(): readonly QueuedMessage[] {
     return [...this.#held.values()];
   }
 
-  /** Messages that can be received now. */
+  /** Number of messages that can be received now. */
   get visible(): number {
     return this.#visible().length;
   }
 
-  /** Messages that were received and neither deleted nor given back. */
+  /** Number of messages that were received and are not yet deleted or visible again. */
   get inFlight(): number {
     return [...this.#held.values()].filter(({ inFlight }) => inFlight).length;
   }
 
-  /** Messages that wait for the queue's delay. */
+  /** Number of messages whose delay is not over. */
   get delayed(): number {
     return this.#held.size - this.visible - this.inFlight;
   }
 
-  /** A polled queue is always active. */
+  /** Starts to poll. A polled queue is always active. */
   poll(onVisible: () => void): void {
     this.onVisible = onVisible;
     this.#active = true;
     this.#sampleDepth();
   }
 
-  /** Takes a new message; it is visible after the queue's delay. */
+  /** Sends a message. It becomes visible after the queue's delay. */
   send(body: string): void {
     const { nowMs } = this.#cloud.events;
     this.#hold(
@@ -83,7 +84,7 @@ export class SqsQueue {
     this.#cloud.log(this.resource.id, 'message sent');
   }
 
-  /** Hands out messages; one that was handed out as often as allowed moves to the dead-letter queue instead. */
+  /** Receives messages. One that has reached the maximum receive count moves to the dead-letter queue instead. */
   receive(limit: number): readonly QueuedMessage[] {
     const received: QueuedMessage[] = [];
     for (const held of this.#visible()) {
@@ -98,12 +99,13 @@ export class SqsQueue {
     return received;
   }
 
+  /** Deletes a message. */
   delete(messageId: string): void {
     this.#held.delete(messageId);
     this.#sampleDepth();
   }
 
-  /** Deletes all messages, as an operator does after reading them. */
+  /** Deletes all messages. */
   purge(): void {
     this.#held.clear();
     this.#sampleDepth();
@@ -127,7 +129,7 @@ export class SqsQueue {
     const held: Held = { ...message, visibleFromMs, inFlight: false };
     this.#held.set(message.messageId, held);
     this.#showLater(held, visibleFromMs);
-    // A standard queue counts retention from the first sending, also in a dead-letter queue.
+    // A standard queue counts retention from the time a message was first sent, also in a dead-letter queue.
     this.#cloud.events.at(message.sentMs + this.resource.retentionMs, () => {
       if (this.#held.get(message.messageId) !== held) return;
       this.#cloud.log(this.resource.id, 'message lost: older than the retention period');
@@ -159,10 +161,10 @@ export class SqsQueue {
     this.#lastUsedMs = events.nowMs;
     if (this.#firstSampleMs <= events.nowMs) this.#publish(this.visible);
     else events.at(this.#firstSampleMs, () => this.#publish(this.visible));
-    if (this.#held.size === 0 && !this.onVisible) this.#fallAsleepLater(events.nowMs);
+    if (this.#held.size === 0 && !this.onVisible) this.#deactivateLater(events.nowMs);
   }
 
-  #fallAsleepLater(emptySinceMs: number): void {
+  #deactivateLater(emptySinceMs: number): void {
     this.#cloud.events.at(emptySinceMs + INACTIVE_AFTER_MS, () => {
       if (this.#lastUsedMs !== emptySinceMs) return;
       this.#active = false;

@@ -13,10 +13,10 @@ export type Comparison =
   | 'LessThanThreshold'
   | 'LessThanOrEqualToThreshold';
 
-/** What an alarm makes of a period without data. */
+/** How an alarm treats a period without data. */
 export type MissingData = 'breaching' | 'notBreaching' | 'ignore' | 'missing';
 
-/** A metric, with the logical ids of resources as the values of its dimensions. */
+/** A metric. Dimension values that refer to resources are logical ids. */
 export interface MetricIdentity {
   readonly namespace: string;
   readonly name: string;
@@ -36,18 +36,20 @@ export interface AlarmResource {
   readonly threshold: number;
   readonly comparison: Comparison;
   readonly missingData: MissingData;
-  /** The window follows the clock: `EvaluationWindow.WallClockWindow`. */
+  /** Whether the window is aligned to the clock (`EvaluationWindow.WallClockWindow`). */
   readonly wallClock: boolean;
+  /** `full` means that the warm-up does not end early. */
   readonly warmUp?: { readonly durationMs: number; readonly full: boolean };
-  /** Logical ids, or the ARN of an existing topic. */
+  /** Topics that are notified of ALARM: logical ids, or the ARN of an existing topic. */
   readonly alarmTopics: readonly string[];
+  /** Topics that are notified of OK. */
   readonly okTopics: readonly string[];
 }
 
 /**
- * Reads an alarm.
+ * Reads an alarm from a template.
  *
- * @throws NotUnderstoodError for metric math, percentiles, high resolution, and for a window that CloudWatch refuses
+ * @throws NotUnderstoodError for metric math, percentiles, high resolution, and windows that CloudWatch does not accept
  */
 export function readAlarm(alarm: Properties): AlarmResource {
   const source = metricSource(alarm);
@@ -94,7 +96,7 @@ export function readAlarm(alarm: Properties): AlarmResource {
   };
 }
 
-/** The CDK writes a lone metric with a label as a list of one: that is no metric math. */
+/** Returns the properties of the alarm's metric. The CDK writes one metric with a label as a list of one metric. */
 function metricSource(alarm: Properties): Properties {
   if (alarm.has('ExtendedStatistic')) alarm.fail('ExtendedStatistic', 'percentiles are not modelled');
   if (!alarm.has('Metrics')) return alarm;
@@ -106,7 +108,10 @@ function metricSource(alarm: Properties): Properties {
   return new Properties(stat.where, { ...stat.object('Metric').values, ...stat.values });
 }
 
-/** PutMetricAlarm: at most one day, or seven days where the period is at least an hour; 10, 20 and 30 s cost more. */
+/**
+ * Checks the limits of PutMetricAlarm: a window of at most one day, or seven days when the period is at least an hour.
+ * Periods of 10, 20 and 30 s cost more and are not modelled.
+ */
 function refuseWindow(alarm: Properties, periodS: number, periods: number): void {
   if (periodS < MINUTE_S || periodS % MINUTE_S !== 0) alarm.fail('Period', 'not a multiple of 60');
   const limitS = periodS < 3_600 ? DAY_S : 7 * DAY_S;
@@ -137,7 +142,7 @@ function topics(alarm: Properties, key: string): readonly string[] {
   });
 }
 
-/** @throws NotUnderstoodError when the value is none of the names */
+/** Reads a property that has one of these names as its value. */
 function oneOf<const Name extends string>(
   source: Properties,
   key: string,

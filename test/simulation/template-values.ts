@@ -1,26 +1,24 @@
-/** Reads values out of a synthesised template, and says where it cannot. */
-
 /** A synthesised CloudFormation template, as `cdk synth` writes it. */
 export interface CloudFormationTemplate {
   readonly Resources?: Readonly<Record<string, unknown>>;
 }
 
-/** The template says something that the simulation does not model: it stops rather than guess. */
+/** The template uses something that the simulation does not model. */
 export class NotUnderstoodError extends Error {
   override readonly name = 'NotUnderstoodError';
 
   /** @param where - logical id and property, such as `Alarm.Metrics` */
   constructor(where: string, why: string) {
-    super(`${where}: not understood by the simulation: ${why}`);
+    super(`${where}: the simulation does not model this: ${why}`);
   }
 }
 
-/** Is this a JSON object? */
+/** Returns whether a value is a JSON object. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The logical id behind `Ref` or `Fn::GetAtt`; undefined when the value is neither. */
+/** Returns the logical id in a `Ref` or `Fn::GetAtt`; undefined when the value is neither. */
 export function logicalId(value: unknown): string | undefined {
   if (!isObject(value)) return undefined;
   if (typeof value.Ref === 'string') return value.Ref;
@@ -29,7 +27,7 @@ export function logicalId(value: unknown): string | undefined {
   return typeof id === 'string' && id !== '' ? id : undefined;
 }
 
-/** One object of the template, with its place for error messages. */
+/** Reads the properties of one object of a template. Error messages say where it is. */
 export class Properties {
   readonly where: string;
   readonly values: Readonly<Record<string, unknown>>;
@@ -39,18 +37,19 @@ export class Properties {
     this.values = values;
   }
 
+  /** Returns whether the property is present. */
   has(key: string): boolean {
     return this.values[key] !== undefined;
   }
 
-  /** @throws NotUnderstoodError when it is neither a number nor absent with a default */
+  /** Reads a number. @throws NotUnderstoodError when it is not a number, or absent without a default */
   number(key: string, fallback?: number): number {
     const value = this.values[key] ?? fallback;
     if (typeof value === 'number' && Number.isFinite(value)) return value;
     return this.fail(key, `expected a number, found ${JSON.stringify(value)}`);
   }
 
-  /** @throws NotUnderstoodError when it is neither a string nor absent with a default */
+  /** Reads a string. @throws NotUnderstoodError when it is not a string, or absent without a default */
   string(key: string, fallback?: string): string {
     const value = this.values[key] ?? fallback;
     return typeof value === 'string'
@@ -58,12 +57,13 @@ export class Properties {
       : this.fail(key, `expected a string, found ${JSON.stringify(value)}`);
   }
 
+  /** Reads a boolean. @throws NotUnderstoodError when it is not a boolean */
   boolean(key: string, fallback: boolean): boolean {
     const value = this.values[key] ?? fallback;
     return typeof value === 'boolean' ? value : this.fail(key, 'expected true or false');
   }
 
-  /** A nested object; empty when absent. */
+  /** Reads a nested object; empty when absent. */
   object(key: string): Properties {
     const value = this.values[key] ?? {};
     return isObject(value)
@@ -71,13 +71,13 @@ export class Properties {
       : this.fail(key, 'expected an object');
   }
 
-  /** A list; empty when absent. */
+  /** Reads a list; empty when absent. */
   list(key: string): readonly unknown[] {
     const value = this.values[key] ?? [];
     return Array.isArray(value) ? value : this.fail(key, 'expected a list');
   }
 
-  /** A list of objects; empty when absent. */
+  /** Reads a list of objects; empty when absent. */
   objects(key: string): readonly Properties[] {
     return this.list(key).map((value, index) =>
       isObject(value)
@@ -86,7 +86,7 @@ export class Properties {
     );
   }
 
-  /** The logical id that a property refers to. @throws NotUnderstoodError when it is no reference */
+  /** Reads the logical id that a property refers to. @throws NotUnderstoodError when it is not a reference */
   reference(key: string): string {
     return (
       logicalId(this.values[key]) ??
@@ -97,6 +97,7 @@ export class Properties {
     );
   }
 
+  /** @throws NotUnderstoodError always, naming the property */
   fail(key: string, why: string): never {
     throw new NotUnderstoodError(`${this.where}.${key}`, why);
   }

@@ -6,7 +6,7 @@ const rate = (expression: string) =>
   readTemplate(fixtureTemplate({ Rule: { ScheduleExpression: expression } })).rules[0]?.intervalMs;
 
 describe('readTemplate', () => {
-  it('takes every number of the wiring from the template', () => {
+  it('takes every number from the template', () => {
     const wiring = readTemplate(
       fixtureTemplate({
         Function: { Timeout: 120 },
@@ -45,13 +45,13 @@ describe('readTemplate', () => {
     ]);
   });
 
-  it('reads rates', () => {
+  it('reads rate expressions', () => {
     expect(['rate(1 hour)', 'rate(6 hours)', 'rate(1 minute)', 'rate(30 minutes)'].map(rate)).toEqual([
       3_600_000, 21_600_000, 60_000, 1_800_000,
     ]);
   });
 
-  it('uses the services own defaults where the template is silent', () => {
+  it('uses the defaults of AWS for numbers that the template leaves out', () => {
     const wiring = readTemplate(
       fixtureTemplate({ InvokeConfig: undefined, Function: { Timeout: undefined } }),
     );
@@ -69,7 +69,7 @@ describe('readTemplate', () => {
     expect(readTemplate(fixtureTemplate({ Mapping: { Enabled: false } })).mappings).toEqual([]);
   });
 
-  it('reads a lone metric that stands in a list', () => {
+  it('reads a metric that is the only one of a list', () => {
     const metric = { Namespace: 'AWS/Lambda', MetricName: 'Errors', Dimensions: [] };
     const changes = {
       RunningSlow: {
@@ -109,7 +109,7 @@ describe('readTemplate', () => {
     ['a foreign queue', { Mapping: { EventSourceArn: 'arn:aws:sqs:x' } }, /^Mapping\.EventSourceArn/],
     ['a composite alarm', { Both: { Type: 'AWS::CloudWatch::CompositeAlarm' } }, /^Both/],
   ];
-  it.each(strange)('refuses %s rather than guess', (_what, changes, message) => {
+  it.each(strange)('throws for %s, which is not modelled', (_what, changes, message) => {
     const reading = () => readTemplate(fixtureTemplate(changes));
 
     expect(reading).toThrow(NotUnderstoodError);

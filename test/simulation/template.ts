@@ -1,11 +1,11 @@
-/** What of a template the simulation acts on. Every number of the simulated service comes from here. */
+/** Reads the resources that the simulation uses from a template. Every number of a simulation comes from it. */
 
 import { type AlarmResource, readAlarm } from './template-alarm';
 import { type CloudFormationTemplate, isObject, NotUnderstoodError, Properties } from './template-values';
 
 const SECOND_MS = 1_000;
 
-/** A schedule, and whom it calls. */
+/** A schedule and its targets. */
 export interface RuleResource {
   readonly id: string;
   readonly intervalMs: number;
@@ -23,7 +23,7 @@ export interface RuleTarget {
   readonly input?: unknown;
 }
 
-/** A function, and what Lambda does with an asynchronous event that it fails. */
+/** A function, with Lambda's handling of failed asynchronous events. */
 export interface FunctionResource {
   readonly id: string;
   readonly timeoutMs: number;
@@ -41,7 +41,7 @@ export interface QueueResource {
   readonly redrive?: { readonly queueId: string; readonly maxReceiveCount: number };
 }
 
-/** A queue that feeds a function. */
+/** An event source mapping from a queue to a function. */
 export interface MappingResource {
   readonly id: string;
   readonly functionId: string;
@@ -49,7 +49,7 @@ export interface MappingResource {
   readonly batchSize: number;
 }
 
-/** All of a template that takes part in the simulation. */
+/** The resources of a template that the simulation uses. */
 export interface Wiring {
   readonly rules: readonly RuleResource[];
   readonly functions: readonly FunctionResource[];
@@ -61,7 +61,7 @@ export interface Wiring {
 /**
  * Reads the schedule, functions, queues, event source mappings and alarms of a template.
  *
- * @throws NotUnderstoodError naming the property, where the template uses what the simulation does not model
+ * @throws NotUnderstoodError naming the property, when the template uses something that the simulation does not model
  */
 export function readTemplate(template: CloudFormationTemplate): Wiring {
   const ofType = resourcesByType(template);

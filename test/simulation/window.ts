@@ -1,36 +1,38 @@
-/** Where the periods of an alarm's evaluation fall. */
+/** Where the periods of an alarm's evaluation lie. */
 
-/** Standard-resolution metrics are kept by the minute, and alarms are evaluated every minute. */
+/** The resolution of standard metrics and of alarm evaluation. */
 export const MINUTE_MS = 60_000;
 
 /**
- * How a window's boundaries fall. `sliding` is CloudWatch's documented default: the window ends at the evaluation
- * (13:07–14:07, then 13:08–14:08). `aligned` puts them on multiples of the period and sees only complete ones, as a
- * wall clock window does, and as older descriptions of CloudWatch had it for every alarm.
+ * Where a window's boundaries lie.
+ *
+ * `sliding` is CloudWatch's documented default: the window ends at the evaluation (13:07–14:07, then 13:08–14:08).
+ * `aligned` has its boundaries at multiples of the period and contains only complete periods. A wall clock window is
+ * aligned, and older descriptions of CloudWatch say so for every alarm.
  * Source: User Guide, "Alarm evaluation window" and "Alarm evaluation".
  */
 export type Alignment = 'sliding' | 'aligned';
 
-/** The periods that one evaluation looks at. */
+/** The periods of one evaluation. */
 export interface EvaluationWindow {
   readonly evaluatedAtMs: number;
   readonly alignment: Alignment;
   readonly periodMs: number;
-  /** Evaluation periods, and how many more CloudWatch looks back. */
+  /** The evaluation periods and the additional periods that CloudWatch looks back. */
   readonly periods: number;
 }
 
-/** The first moment after the window. */
+/** Returns the first time after the window. */
 export function windowEndMs({ evaluatedAtMs, alignment, periodMs }: EvaluationWindow): number {
   return alignment === 'sliding' ? evaluatedAtMs : Math.floor(evaluatedAtMs / periodMs) * periodMs;
 }
 
-/** How many periods back a minute lies: 0 is the newest, negative is after the window. */
+/** Returns how many periods back a minute lies: 0 is the newest period, a negative age is after the window. */
 export function ageOf(window: EvaluationWindow, minuteMs: number): number {
   return Math.ceil((windowEndMs(window) - minuteMs) / window.periodMs) - 1;
 }
 
-/** The next evaluation at which a minute of data lies in an older period than now, or enters the window. */
+/** Returns the next evaluation at which a minute lies in an older period than now, or enters the window. */
 export function nextMoveMs(window: EvaluationWindow, minuteMs: number): number {
   const boundaryMs = minuteMs + Math.max(0, ageOf(window, minuteMs) + 1) * window.periodMs;
   return window.alignment === 'sliding'
@@ -38,19 +40,19 @@ export function nextMoveMs(window: EvaluationWindow, minuteMs: number): number {
     : Math.floor(window.evaluatedAtMs / window.periodMs + 1) * window.periodMs;
 }
 
-/** The next evaluation at which a minute of data has left the window. */
+/** Returns the first evaluation at which a minute has left the window. */
 export function leavesAtMs(window: EvaluationWindow, minuteMs: number): number {
   const rangeMs = window.periods * window.periodMs;
   if (window.alignment === 'sliding') return minuteMs + rangeMs + MINUTE_MS;
   return (Math.floor(minuteMs / window.periodMs) + 1) * window.periodMs + rangeMs;
 }
 
-/** The first evaluation that is not before `ms`. */
+/** Returns the first evaluation at or after `ms`. */
 export function nextEvaluationMs(ms: number): number {
   return Math.ceil(ms / MINUTE_MS) * MINUTE_MS;
 }
 
-/** The minute that a value is filed under. */
+/** Returns the start of the minute that a time lies in. */
 export function minuteOf(ms: number): number {
   return Math.floor(ms / MINUTE_MS) * MINUTE_MS;
 }

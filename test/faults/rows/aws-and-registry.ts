@@ -5,23 +5,23 @@ import { about, aws, both, type FaultGroup, type FaultRow, REFRESHED, registry }
 const NOTHING = 'failed as transient, nothing sent';
 const refusal = (type: string, status = 400): Fault => ({
   status,
-  body: { __type: type, message: 'said AWS' },
+  body: { __type: type, message: 'from AWS' },
 });
 
-/** The same for both calls. */
+/** The rows that are the same for both AWS calls. */
 function ofCall(operation: string, denied: string): FaultRow[] {
   return about(operation, [
     { what: '500, twice', expected: REFRESHED['rest-v2'], arrange: aws(operation, { status: 500 }, 2) },
     { what: '500, always', expected: NOTHING, arrange: aws(operation, { status: 500 }), timeoutMs: 12_000 },
     { what: 'reset, once', expected: REFRESHED['rest-v2'], arrange: aws(operation, { reset: true }, 1) },
     {
-      what: 'answer broken off, always',
+      what: 'truncated answer, always',
       expected: NOTHING,
       arrange: aws(operation, { truncate: true }),
       timeoutMs: 12_000,
     },
     { what: 'no answer', expected: NOTHING, arrange: aws(operation, { hang: true }), timeoutMs: 7_000 },
-    { what: 'no JSON', expected: NOTHING, arrange: aws(operation, { status: 200, body: '<html>' }) },
+    { what: 'not JSON', expected: NOTHING, arrange: aws(operation, { status: 200, body: '<html>' }) },
     {
       what: 'an empty object',
       expected: operation === 'GetSecretValue' ? 'failed as secret-unusable, nothing sent' : NOTHING,
@@ -44,7 +44,7 @@ function ofCall(operation: string, denied: string): FaultRow[] {
       arrange: aws(operation, refusal('ExpiredTokenException')),
     },
     {
-      what: 'a clock that is wrong (RequestExpired)',
+      what: 'RequestExpired: a clock is wrong',
       expected: NOTHING,
       arrange: aws(operation, refusal('RequestExpired')),
     },
@@ -56,14 +56,14 @@ function ofCall(operation: string, denied: string): FaultRow[] {
   ]);
 }
 
-/** A token as ECR must not send it. */
+/** Tokens that ECR must not send. */
 const tokens: readonly FaultRow[] = (
   [
     ['not base64', { authorizationToken: '***' }],
     ['not text', { authorizationToken: Buffer.from([0xff, 0xfe, 0x3a, 0x80]).toString('base64') }],
-    ['no colon', { authorizationToken: Buffer.from('AWSsomething').toString('base64') }],
-    ['no password', { authorizationToken: Buffer.from('AWS:').toString('base64') }],
-    ['no user', { authorizationToken: Buffer.from(':something-secret').toString('base64') }],
+    ['without a colon', { authorizationToken: Buffer.from('AWSsomething').toString('base64') }],
+    ['without a password', { authorizationToken: Buffer.from('AWS:').toString('base64') }],
+    ['without a user name', { authorizationToken: Buffer.from(':something-secret').toString('base64') }],
     ['empty', { authorizationToken: '' }],
     ['expired: a clock is wrong', { expiresAt: new Date('2020-01-01') }],
   ] satisfies [string, World['cloud']['aws']['ecr']['override']][]
@@ -77,7 +77,7 @@ const tokens: readonly FaultRow[] = (
 
 const secrets: readonly FaultRow[] = (
   [
-    ['with a space in it', 'rpa key-with-a-space-in-the-midst', 'failed as secret-unusable, nothing sent'],
+    ['with a space in it', 'rpa key-with-a-space-in-the-middle', 'failed as secret-unusable, nothing sent'],
     [
       'with a line break in it',
       'rpa_first-line-of-it\nsecond-line-of-it',
@@ -89,7 +89,7 @@ const secrets: readonly FaultRow[] = (
       '{"key": "rpa_Qx7vTn2WzLk9Bd4Rj6Hs"}',
       'failed as secret-unusable, nothing sent',
     ],
-    ['of somebody else', 'rpa_Qx7vTn2WzLk9Bd4Rj6HsYp', 'failed as api-key-refused, old one kept'],
+    ['of another account', 'rpa_Qx7vTn2WzLk9Bd4Rj6HsYp', 'failed as api-key-refused, old one kept'],
   ] satisfies [string, string, string][]
 ).map(([what, value, expected]) => ({
   what: `an API key ${what}`,
@@ -100,7 +100,7 @@ const secrets: readonly FaultRow[] = (
 const required = [{ name: 'prod', verify: 'required' as const }];
 const UNPROVED = 'refreshed over rest-v2, unproved';
 
-const proofs = about('registry', [
+const registryRows = about('registry', [
   {
     what: '401',
     expected: 'failed as credential-rejected, nothing sent',
@@ -142,12 +142,12 @@ const proofs = about('registry', [
   { what: 'no answer', expected: NOTHING, arrange: registry({}, { hang: true }), timeoutMs: 7_000 },
   { what: '2 MB', expected: UNPROVED, arrange: registry({}, { status: 200, body: 'x'.repeat(2_000_000) }) },
   {
-    what: 'the image is not there',
+    what: 'the image does not exist',
     expected: UNPROVED,
     targets: [{ name: 'prod', verifyImage: 'my-worker:gone' }],
   },
   {
-    what: 'the image is not there, proof required',
+    what: 'the image does not exist, proof required',
     expected: 'failed as image-unproved, nothing sent',
     targets: [{ name: 'prod', verify: 'required' as const, verifyImage: 'my-worker:gone' }],
   },
@@ -159,9 +159,9 @@ const proofs = about('registry', [
   },
 ]);
 
-/** AWS and the registry. */
+/** Faults of AWS and of the registry. */
 export const AWS_AND_REGISTRY: FaultGroup = {
-  about: 'what AWS and the registry do',
+  about: 'AWS and the registry',
   rows: [
     ...ofCall('GetAuthorizationToken', 'configuration-wrong'),
     ...ofCall('GetSecretValue', 'secret-unusable'),
@@ -178,6 +178,6 @@ export const AWS_AND_REGISTRY: FaultGroup = {
       arrange: both(aws('GetAuthorizationToken', { status: 503 }), aws('GetSecretValue', { status: 503 })),
       timeoutMs: 12_000,
     },
-    ...proofs,
+    ...registryRows,
   ],
 };

@@ -10,11 +10,11 @@ const longerThan =
 const shorterThan =
   (ms: number) =>
   (_: World, { durationMs }: Invocation<RefreshReport>) =>
-    durationMs < ms ? undefined : `expected to be done within ${ms} ms, took ${Math.round(durationMs)}`;
+    durationMs < ms ? undefined : `expected to end within ${ms} ms, took ${Math.round(durationMs)}`;
 
 const limited = (retryAfter: string) => ({ status: 429, headers: { 'retry-after': retryAfter } });
 
-/** What `Retry-After` says once on REST v2's update, and what must be made of it. */
+/** One answer with `Retry-After` to REST v2's update. */
 const retryAfter: readonly FaultRow[] = [
   {
     what: '1',
@@ -49,7 +49,7 @@ const retryAfter: readonly FaultRow[] = [
   })),
   ...['3600', '999999999', '9'.repeat(40), 'Fri, 31 Dec 9999 23:59:59 GMT'].map((text) => ({
     what: `${text}, longer than the run`,
-    // Forty nines are no number of seconds, so they are passed over like any other text.
+    // Forty nines are too large for a number of seconds, so they are ignored like any other text.
     expected: text.length === 40 ? REFRESHED['rest-v2'] : REFRESHED.graphql,
     arrange: runpod(UPDATE['rest-v2'], limited(text), 1),
     check: shorterThan(5_000),
@@ -77,9 +77,9 @@ const rateLimit: readonly FaultRow[] = [
   check: shorterThan(6_000),
 }));
 
-/** What the headers ask for. */
+/** Faults in Runpod's headers. */
 export const RUNPOD_HEADERS: FaultGroup = {
-  about: 'what the headers say',
+  about: "Runpod's headers",
   rows: [
     ...retryAfter,
     ...rateLimit,
@@ -104,7 +104,7 @@ export const RUNPOD_HEADERS: FaultGroup = {
       arrange: ({ cloud, user }) => cloud.runpod.limit(user, { limit: 5, windowSeconds: 1 }),
     },
     {
-      what: 'the right answer under the wrong content type',
+      what: 'the right answer with the wrong content type',
       expected: REFRESHED['rest-v2'],
       targets: [{ name: 'prod', registryAuthId: 'reg-prod' }],
       arrange: (world) => {

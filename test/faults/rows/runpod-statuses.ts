@@ -6,7 +6,7 @@ const PROBLEM = { 'content-type': 'application/problem+json' };
 const problem = (status: number): Fault => ({ status, headers: PROBLEM, body: { title: 'No', status } });
 const page = (status: number): Fault => ({ status, headers: HTML, body: '<html>error code: 1010</html>' });
 
-/** An answer for ever on REST v2's update, after which GraphQL must take the credential. */
+/** Answers to every update over REST v2. The credential must then be written over GraphQL. */
 const movesOn: readonly (readonly [string, Fault])[] = [
   ['200 without an id', { status: 200, body: {} }],
   ['200 with another id', { status: 200, body: { id: 'somebody-else', name: 'x' } }],
@@ -52,7 +52,7 @@ const movesOn: readonly (readonly [string, Fault])[] = [
 
 const SHORT = new Set(['200 with another id', '307 to elsewhere', '403 of the edge', '404']);
 
-/** On all three routes at once. */
+/** The same fault on all three routes. */
 const everywhere = (fault: Fault) =>
   both(...Object.values(UPDATE).map((when) => runpod(when, fault)), ({ cloud }) => {
     cloud.runpod.abilities['rest-v1'].update = true;
@@ -66,7 +66,7 @@ const once: readonly (readonly [string, Fault])[] = [
 ];
 
 const onRestV1: readonly FaultRow[] = [
-  { what: 'rest-v2 404, rest-v1 takes it', expected: REFRESHED['rest-v1'] },
+  { what: 'rest-v2 404, rest-v1 updates', expected: REFRESHED['rest-v1'] },
   {
     what: 'rest-v2 404, rest-v1 410',
     expected: REFRESHED.graphql,
@@ -100,7 +100,7 @@ const graphqlError = (code: string): Fault => ({
   body: { errors: [{ message: 'no', extensions: { code } }], data: null },
 });
 
-/** GraphQL says everything with status 200; here it is the only route. */
+/** Faults of GraphQL as the only route. GraphQL answers most errors with status 200. */
 const onGraphql: readonly FaultRow[] = (
   [
     ['UNAUTHENTICATED', graphqlError('UNAUTHENTICATED'), 'failed as api-key-refused, old one kept'],
@@ -120,7 +120,7 @@ const onGraphql: readonly FaultRow[] = (
     ],
     ['a web page', page(200), 'failed as transient, old one kept'],
     [
-      '400 for its schema',
+      '400 for a wrong schema',
       { ...graphqlError('GRAPHQL_VALIDATION_FAILED'), status: 400 },
       'failed as no-route-left, old one kept',
     ],
@@ -128,15 +128,15 @@ const onGraphql: readonly FaultRow[] = (
     ['500, always', { status: 500 }, 'failed as transient, old one kept'],
   ] satisfies [string, Fault, string][]
 ).map(([what, fault, expected]) => ({
-  what: `graphql alone: ${what}`,
+  what: `graphql only: ${what}`,
   expected,
   runpod: { api: 'graphql' as const },
   arrange: runpod(UPDATE.graphql, fault),
 }));
 
-/** Every status, on each route. */
+/** Statuses and bodies on each route. */
 export const RUNPOD_STATUSES: FaultGroup = {
-  about: 'what Runpod answers',
+  about: "Runpod's answers",
   rows: [
     ...movesOn.map(([what, fault]) => ({
       what: `rest-v2 ${what}`,
@@ -157,26 +157,26 @@ export const RUNPOD_STATUSES: FaultGroup = {
       arrange: everywhere(problem(500)),
     },
     {
-      what: 'every route 404, the id is listed',
+      what: 'every route 404, but the id is in the list',
       expected: 'failed as no-route-left, old one kept',
       arrange: everywhere(problem(404)),
       short: true,
     },
     {
-      what: 'every route 410 to everything',
+      what: 'every route 410 to every request',
       expected: 'failed as no-route-left, old one kept',
       arrange: ({ cloud }) => {
         for (const route of ['rest-v2', 'rest-v1', 'graphql'] as const) cloud.runpod.retired.add(route);
       },
     },
     {
-      what: 'a web page in the place of everything',
+      what: 'a web page to every request',
       expected: 'failed as transient, old one kept',
       arrange: runpod({}, page(200)),
       short: true,
     },
     {
-      what: 'the edge refuses everything',
+      what: '403 of the edge to every request',
       expected: 'failed as transient, old one kept',
       arrange: runpod({}, page(403)),
     },
@@ -186,7 +186,7 @@ export const RUNPOD_STATUSES: FaultGroup = {
       arrange: everywhere(problem(403)),
     },
     {
-      what: 'an answer that echoes key and password',
+      what: 'an answer that contains the key and the password',
       expected: REFRESHED.graphql,
       arrange: (world) => {
         const password = 'Zm9yIHRoZSB0YWJsZSBvZiBmYXVsdHM6IG5vdCBhIHNlY3JldA';

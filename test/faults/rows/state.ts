@@ -4,34 +4,34 @@ import { type FaultGroup, type FaultRow, REFRESHED, runpod, UPDATE } from '../fa
 const CREATED_ONCE = ({ user }: World) =>
   user.creates === 1 && user.auths.length === 1 ? undefined : `expected one creation, found ${user.creates}`;
 const NOTHING_CREATED = ({ user }: World) =>
-  user.creates === 0 ? undefined : `${user.creates} were created`;
+  user.creates === 0 ? undefined : `expected no creation, found ${user.creates}`;
 
 const byName = [{ name: 'prod', registryAuthName: 'ecr-prod' }];
 const CREATE = { method: 'POST', path: '/v2/registries' };
 
-/** What was done although its answer was lost, and the other way round. */
-const halfDone: readonly FaultRow[] = [
+/** Requests that took effect although the answer was lost, and the other way round. */
+const lostAnswers: readonly FaultRow[] = [
   {
-    what: 'an update is done, its answer lost once',
+    what: 'an update takes effect, its answer is lost once',
     expected: REFRESHED['rest-v2'],
     arrange: runpod(UPDATE['rest-v2'], { applyThen: { reset: true } }, 1),
     check: NOTHING_CREATED,
     short: true,
   },
   {
-    what: 'an update is done, its answer lost always',
+    what: 'an update takes effect, its answer is always lost',
     expected: REFRESHED.graphql,
     arrange: runpod(UPDATE['rest-v2'], { applyThen: { reset: true } }),
     check: NOTHING_CREATED,
   },
   {
-    what: 'an update is done, and answered 500 on every route',
+    what: 'an update takes effect, the only route always answers 500',
     expected: 'failed as transient, written',
     runpod: { api: 'rest-v2' },
     arrange: runpod(UPDATE['rest-v2'], { applyThen: { status: 500 } }),
   },
   {
-    what: 'a creation is done, its answer lost',
+    what: 'a creation takes effect, its answer is lost',
     expected: REFRESHED['rest-v2'],
     targets: byName,
     arrange: runpod(CREATE, { applyThen: { reset: true } }, 1),
@@ -39,42 +39,42 @@ const halfDone: readonly FaultRow[] = [
     short: true,
   },
   {
-    what: 'a creation is done, and answered 500',
+    what: 'a creation takes effect and is answered 500',
     expected: REFRESHED['rest-v2'],
     targets: byName,
     arrange: runpod(CREATE, { applyThen: { status: 500 } }, 1),
     check: CREATED_ONCE,
   },
   {
-    what: 'a creation is done, and answered without its id',
+    what: 'a creation takes effect and is answered without an id',
     expected: REFRESHED['rest-v2'],
     targets: byName,
     arrange: runpod(CREATE, { applyThen: { status: 201, body: {} } }, 1),
     check: CREATED_ONCE,
   },
   {
-    what: 'a creation is not done, and answered 503',
+    what: 'a creation without effect is answered 503',
     expected: REFRESHED['rest-v2'],
     targets: byName,
     arrange: runpod(CREATE, { status: 503 }, 1),
     check: CREATED_ONCE,
   },
   {
-    what: 'a creation is not done, its connection reset',
+    what: 'a creation without effect, its connection is reset',
     expected: REFRESHED['rest-v2'],
     targets: byName,
     arrange: runpod(CREATE, { reset: true }, 1),
     check: CREATED_ONCE,
   },
   {
-    what: 'a creation answered 404: the next route creates',
+    what: 'a creation is answered 404: the next route creates',
     expected: REFRESHED['rest-v1'],
     targets: byName,
     arrange: runpod(CREATE, { status: 404 }),
     check: CREATED_ONCE,
   },
   {
-    what: 'a list that cannot be had: nothing is created',
+    what: 'the list is not available: nothing is created',
     expected: 'failed as transient, nothing sent',
     targets: byName,
     arrange: runpod((request) => request.method === 'GET' || request.operation === 'myself', { status: 503 }),
@@ -82,7 +82,7 @@ const halfDone: readonly FaultRow[] = [
   },
 ];
 
-/** Stores another key when the first request comes, and refuses the old one from then on. */
+/** At the first request, stores a new key and revokes the old one. */
 function rotateAtFirstRequest(world: World): void {
   let rotated = false;
   runpod(
@@ -101,7 +101,7 @@ function rotateAtFirstRequest(world: World): void {
 
 const keys: readonly FaultRow[] = [
   {
-    what: 'the key is rotated while the function runs',
+    what: 'the key is rotated during the run',
     expected: REFRESHED['rest-v2'],
     arrange: rotateAtFirstRequest,
     short: true,
@@ -112,7 +112,7 @@ const keys: readonly FaultRow[] = [
     afterFirstRun: rotateAtFirstRequest,
   },
   {
-    what: 'the key is refused once',
+    what: 'the key is rejected once',
     expected: REFRESHED['rest-v2'],
     arrange: runpod({}, { status: 401 }, 1),
   },
@@ -131,20 +131,20 @@ const keys: readonly FaultRow[] = [
 
 const ids: readonly FaultRow[] = [
   {
-    what: 'the id is not there',
+    what: 'the id does not exist',
     expected: 'failed as registry-auth-missing, old one kept',
     targets: [{ name: 'prod', registryAuthId: 'gone' }],
     check: NOTHING_CREATED,
     short: true,
   },
   {
-    what: 'an id that would leave its place in the address',
+    what: 'an id that would change the path of the URL',
     expected: 'failed as registry-auth-missing, old one kept',
     targets: [{ name: 'prod', registryAuthId: '../../v2/registries?x=' }],
     check: NOTHING_CREATED,
   },
   {
-    what: 'one of two ids is not there',
+    what: 'one of two ids does not exist',
     expected: 'failed as registry-auth-missing, written',
     targets: [{ name: 'bad', registryAuthId: 'gone' }, { name: 'good' }],
   },
@@ -152,7 +152,7 @@ const ids: readonly FaultRow[] = [
 
 const processes: readonly FaultRow[] = [
   {
-    what: 'two runs at once update one id',
+    what: 'two runs update the same id at the same time',
     expected: REFRESHED['rest-v2'],
     twice: true,
     targets: [{ name: 'prod', registryAuthId: 'reg-prod' }],
@@ -162,7 +162,7 @@ const processes: readonly FaultRow[] = [
     check: ({ user }) => (user.auths[0]?.updates === 2 ? undefined : 'expected two writes'),
   },
   {
-    what: 'two runs at once create one name',
+    what: 'two runs create the same name at the same time',
     expected: REFRESHED['rest-v2'],
     twice: true,
     targets: byName,
@@ -170,42 +170,41 @@ const processes: readonly FaultRow[] = [
     short: true,
   },
   {
-    what: 'warm: rest-v2 is gone since the last run',
+    what: 'warm: rest-v2 cannot update since the last run',
     expected: REFRESHED.graphql,
     afterFirstRun: ({ cloud }) => {
       cloud.runpod.abilities['rest-v2'].update = false;
     },
   },
   {
-    what: 'warm: a route that nobody needs is down',
+    what: 'warm: a route that is not needed is down',
     expected: REFRESHED['rest-v2'],
-    arrange: () => undefined,
     afterFirstRun: ({ cloud }) => void cloud.runpod.faults.add(UPDATE.graphql, { reset: true }),
   },
   {
-    what: 'warm: a second run when all is well',
+    what: 'warm: a second run without a fault',
     expected: REFRESHED['rest-v2'],
     afterFirstRun: () => undefined,
   },
   {
-    what: 'an event that is not understood',
+    what: 'an event that is not valid',
     expected: 'InvalidEventError, nothing sent',
     event: { target: ['prod'] },
   },
   {
-    what: 'an event that names no target there is',
+    what: 'an event that names an unknown target',
     expected: 'InvalidEventError, nothing sent',
     event: { targets: ['other'] },
   },
   {
-    what: 'a queued event that is no JSON',
+    what: 'a queued event that is not JSON',
     expected: 'InvalidEventError, nothing sent',
     event: { Records: [{ body: '{' }] },
   },
 ];
 
-/** What is at Runpod and in the process. */
+/** Faults of stored data, of keys, and of runs that follow or overlap each other. */
 export const STATE: FaultGroup = {
-  about: 'what was there before, and at the same time',
-  rows: [...halfDone, ...keys, ...ids, ...processes],
+  about: 'state before the run, and changes during it',
+  rows: [...lostAnswers, ...keys, ...ids, ...processes],
 };

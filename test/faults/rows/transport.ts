@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { type FaultGroup, REFRESHED, runpod, UPDATE } from '../fault-row';
 
-/** An answer, written by hand; with its length unless it says another. */
+/** Returns a handler that sends this answer, with a content length unless the head has one. */
 function raw(head: readonly string[], body: string | Buffer): (socket: Socket) => void {
   const hasLength = head.some((line) => /^(content-length|transfer-encoding)/i.test(line));
   const lines = [...head, ...(hasLength ? [] : [`content-length: ${body.length}`]), 'connection: close'];
@@ -16,7 +16,7 @@ const OK = 'HTTP/1.1 200 OK';
 const JSON_TYPE = 'content-type: application/json';
 const gzipped = gzipSync('{"id":"reg-prod","name":"prod"}');
 
-function writeForEver(socket: Socket): void {
+function writeEndlessly(socket: Socket): void {
   socket.write(`${OK}\r\n${JSON_TYPE}\r\ntransfer-encoding: chunked\r\n\r\n`);
   const chunk = `10000\r\n${' '.repeat(65_536)}\r\n`;
   const more = () => {
@@ -26,39 +26,39 @@ function writeForEver(socket: Socket): void {
   more();
 }
 
-function dripForEver(socket: Socket): void {
+function dripEndlessly(socket: Socket): void {
   socket.write(`${OK}\r\n${JSON_TYPE}\r\ntransfer-encoding: chunked\r\n\r\n`);
   const timer = setInterval(() => socket.write('1\r\n \r\n'), 100);
   socket.once('close', () => clearInterval(timer));
 }
 
-/** What connections do. Time-outs are short where the fault takes all the time there is. */
+/** Faults of the connection. The timeout is short when the fault uses all of it. */
 export const TRANSPORT: FaultGroup = {
-  about: 'what the connection does',
+  about: 'the connection',
   rows: [
     {
-      what: 'rest-v2 resets once',
+      what: 'rest-v2 resets the connection once',
       expected: REFRESHED['rest-v2'],
       arrange: runpod(UPDATE['rest-v2'], { reset: true }, 1),
       short: true,
     },
     {
-      what: 'rest-v2 resets always',
+      what: 'rest-v2 always resets the connection',
       expected: REFRESHED.graphql,
       arrange: runpod(UPDATE['rest-v2'], { reset: true }),
     },
     {
-      what: 'rest-v2 breaks off once',
+      what: 'rest-v2 truncates its answer once',
       expected: REFRESHED['rest-v2'],
       arrange: runpod(UPDATE['rest-v2'], { truncate: true }, 1),
     },
     {
-      what: 'rest-v2 breaks off always',
+      what: 'rest-v2 always truncates its answer',
       expected: REFRESHED.graphql,
       arrange: runpod(UPDATE['rest-v2'], { truncate: true }),
     },
     {
-      what: 'everything resets always',
+      what: 'Runpod resets every connection',
       expected: 'failed as transient, old one kept',
       arrange: runpod({}, { reset: true }),
     },
@@ -68,13 +68,13 @@ export const TRANSPORT: FaultGroup = {
       arrange: runpod(UPDATE['rest-v2'], { hang: true }, 1),
     },
     {
-      what: 'rest-v2 hangs always, and there is time',
+      what: 'rest-v2 always hangs, and there is enough time',
       expected: REFRESHED.graphql,
       arrange: runpod(UPDATE['rest-v2'], { hang: true }),
       timeoutMs: 90_000,
     },
     {
-      what: 'everything hangs, and there is no time',
+      what: 'Runpod hangs, and there is little time',
       expected: 'failed as transient, old one kept',
       arrange: runpod({}, { hang: true }),
       timeoutMs: 7_000,
@@ -91,35 +91,35 @@ export const TRANSPORT: FaultGroup = {
       arrange: runpod(UPDATE['rest-v2'], { delayMs: 3_000 }),
     },
     {
-      what: 'rest-v2 drips for ever, and there is no time',
+      what: 'rest-v2 sends a byte at a time without end, and there is little time',
       expected: 'failed as transient, nothing sent',
-      restV2: dripForEver,
+      restV2: dripEndlessly,
       timeoutMs: 7_000,
     },
-    { what: 'rest-v2 writes for ever', expected: REFRESHED.graphql, restV2: writeForEver },
+    { what: 'rest-v2 answers without end', expected: REFRESHED.graphql, restV2: writeEndlessly },
     {
       what: 'rest-v2 answers 2 MB',
       expected: REFRESHED.graphql,
       arrange: runpod(UPDATE['rest-v2'], { status: 200, body: 'x'.repeat(2_000_000) }),
     },
     {
-      what: 'rest-v2 answers gzip that nobody asked for',
+      what: 'rest-v2 answers gzip that was not asked for',
       expected: REFRESHED.graphql,
       restV2: raw([OK, JSON_TYPE, 'content-encoding: gzip'], gzipped),
     },
     {
-      what: 'rest-v2 answers no HTTP',
+      what: 'rest-v2 does not speak HTTP',
       expected: REFRESHED.graphql,
       restV2: (socket) => socket.end('220 smtp.example ESMTP\r\n'),
     },
     {
-      what: 'rest-v2 answers nothing and closes',
+      what: 'rest-v2 closes without an answer',
       expected: REFRESHED.graphql,
       restV2: (socket) => socket.end(),
       short: true,
     },
     {
-      what: 'rest-v2 answers a header without an end',
+      what: 'rest-v2 answers a header of 100 KB',
       expected: REFRESHED.graphql,
       restV2: raw([OK, `x-long: ${'y'.repeat(100_000)}`], '{}'),
     },
@@ -134,22 +134,22 @@ export const TRANSPORT: FaultGroup = {
       restV2: raw([OK, JSON_TYPE, 'transfer-encoding: chunked'], '1f\r\n{"id":'),
     },
     {
-      what: 'nobody listens where rest-v2 is said to be',
+      what: 'nothing listens at the address of rest-v2',
       expected: REFRESHED.graphql,
       runpod: { restV2Url: 'http://127.0.0.1:1/v2' },
     },
     {
-      what: 'rest-v2 speaks no TLS',
+      what: 'rest-v2 does not speak TLS',
       expected: REFRESHED.graphql,
       runpod: { restV2Url: 'https://127.0.0.1:1/v2' },
     },
     {
-      what: 'an address that would carry the key in the clear',
+      what: 'an address that would send the key without TLS',
       expected: 'failed as configuration-wrong, nothing sent',
       runpod: { api: 'rest-v2', restV2Url: 'http://runpod.example/v2' },
     },
     {
-      what: 'Runpod restarts between two runs: the kept connection is dead',
+      what: 'Runpod restarts between two runs: the kept connection is closed',
       expected: REFRESHED['rest-v2'],
       afterFirstRun: async ({ cloud }) => {
         const port = Number(new URL(cloud.runpod.url).port);

@@ -1,6 +1,8 @@
+/** The three claims about a simulated year, and how each is checked. */
+
 import type { Transition } from '../alarm-watch';
-import type { Episode } from './episodes';
 import type { Margin } from './margin';
+import type { Outage } from './outages';
 import type { World, Write } from './world';
 
 const MINUTE_MS = 60_000;
@@ -8,46 +10,47 @@ const MINUTE_MS = 60_000;
 /** Life that must be left when a person is paged for a long outage. */
 export const LEAST_LIFE_AT_PAGE_MS = 240 * MINUTE_MS;
 
-/** What mends itself within this must not page. */
-export const PATIENCE_MS = 30 * MINUTE_MS;
+/** An outage that ends by itself within this time must not page. */
+export const TOLERATED_OUTAGE_MS = 30 * MINUTE_MS;
 
-/** From a figure to the notification: the metric's way, an evaluation, the notification's own. */
+/** The longest time from sending a metric to the notification. */
 const ALARM_LAG_MS = 5 * MINUTE_MS;
 
 /** A claim that did not hold. */
 export interface Violation {
-  readonly claim: 'no dead credential' | 'paged in time' | 'no false page';
+  readonly claim: 'no expired credential' | 'paged in time' | 'no false page';
   readonly atMs: number;
   readonly what: string;
-  /** What was wrong then. */
-  readonly episode?: Episode;
+  /** The latest outage before it. */
+  readonly outage?: Outage;
 }
 
 /** A time in which a registry auth at Runpod held an expired credential. */
-export interface DeadTime {
+export interface ExpiredTime {
   readonly auth: string;
   readonly fromMs: number;
   readonly toMs: number;
 }
 
-/** A page, and the least life of any credential at Runpod then. */
+/** A page, with the state of the credentials at Runpod at that time. */
 export interface Page {
   readonly alarm: string;
   readonly atMs: number;
+  /** The least remaining life of any credential. */
   readonly lifeLeftMs: number;
-  /** When a credential last arrived before it. */
+  /** Time of the last write before the page. */
   readonly refreshedMs: number;
 }
 
-/** What became of a year, as far as the claims look at it. */
+/** The part of a year's outcome that the claims are about. */
 export interface YearOutcome {
-  readonly dead: readonly DeadTime[];
+  readonly expired: readonly ExpiredTime[];
   readonly pages: readonly Page[];
-  readonly episodes: readonly Episode[];
+  readonly outages: readonly Outage[];
 }
 
-/** The gaps between one credential's death and the next one's arrival, up to the year's end. */
-export function deadTimes(world: World): DeadTime[] {
+/** Returns the times from the expiry of a credential to the next write, up to the end of the year. */
+export function expiredTimes(world: World): ExpiredTime[] {
   const { endMs } = world.plan;
   return [...byAuth(world.writes)].flatMap(([auth, writes]) =>
     writes.flatMap(({ expiresMs }, index) => {
@@ -57,7 +60,7 @@ export function deadTimes(world: World): DeadTime[] {
   );
 }
 
-/** Every notification that rings, in the order of time. */
+/** Returns every transition to ALARM as a page, in the order of time. */
 export function pagesOf(world: World, transitions: readonly Transition[]): Page[] {
   const histories = [...byAuth(world.writes).values()];
   return transitions
@@ -72,89 +75,90 @@ export function pagesOf(world: World, transitions: readonly Transition[]): Page[
 }
 
 /**
- * Holds a year to the three claims.
+ * Checks a year against the three claims.
  *
- * @param areFiguresLostAt - whether the service's own figures did not arrive: a page then is for their loss
+ * @param areMetricsLostAt - returns whether a page at that time is explained by lost metrics
  */
 export function violationsOf(
   margin: Margin,
   outcome: YearOutcome,
-  areFiguresLostAt: (atMs: number) => boolean,
+  areMetricsLostAt: (atMs: number) => boolean,
 ): Violation[] {
-  const long = outcome.episodes.filter(({ feltMs }) => feltMs > margin.marginMs);
+  const long = outcome.outages.filter(({ sinceDueRunMs }) => sinceDueRunMs > margin.marginMs);
   return [
-    ...deadWithoutExcuse(margin, outcome, long),
+    ...unexplainedExpiry(margin, outcome, long),
     ...notPagedInTime(outcome, long),
-    ...falsePages(margin, outcome, areFiguresLostAt),
+    ...falsePages(margin, outcome, areMetricsLostAt),
   ];
 }
 
-function deadWithoutExcuse(
-  { cadenceMs }: Margin,
-  { dead, episodes }: YearOutcome,
-  long: readonly Episode[],
+function unexplainedExpiry(
+  { recoveryMs }: Margin,
+  { expired, outages }: YearOutcome,
+  long: readonly Outage[],
 ): Violation[] {
-  return dead
-    .filter(({ fromMs, toMs }) => !long.some((one) => one.fromMs < fromMs && toMs <= one.toMs + cadenceMs))
+  return expired
+    .filter(({ fromMs, toMs }) => !long.some((one) => one.fromMs < fromMs && toMs <= one.toMs + recoveryMs))
     .map(({ auth, fromMs, toMs }) => ({
-      claim: 'no dead credential',
+      claim: 'no expired credential',
       atMs: fromMs,
-      what: `${auth} held a dead credential for ${minutes(toMs - fromMs)} min`,
-      ...around(episodes, fromMs),
+      what: `${auth} held an expired credential for ${minutes(toMs - fromMs)} min`,
+      ...around(outages, fromMs),
     }));
 }
 
-function notPagedInTime({ pages }: YearOutcome, long: readonly Episode[]): Violation[] {
-  const isInTime = ({ atMs, lifeLeftMs }: Page, { fromMs, toMs }: Episode) =>
+function notPagedInTime({ pages }: YearOutcome, long: readonly Outage[]): Violation[] {
+  const isInTime = ({ atMs, lifeLeftMs }: Page, { fromMs, toMs }: Outage) =>
     fromMs <= atMs && atMs <= toMs && lifeLeftMs >= LEAST_LIFE_AT_PAGE_MS;
   return long
     .filter((one) => !pages.some((page) => isInTime(page, one)))
     .map((one) => ({
       claim: 'paged in time',
       atMs: one.fromMs,
-      what: `${minutes(one.feltMs)} min without a refresh, and no page with four hours of life left`,
-      episode: one,
+      what: `${minutes(one.sinceDueRunMs)} min without a refresh, and no page with four hours of life left`,
+      outage: one,
     }));
 }
 
 function falsePages(
   margin: Margin,
-  { pages, episodes }: YearOutcome,
-  areFiguresLostAt: (atMs: number) => boolean,
+  { pages, outages }: YearOutcome,
+  areMetricsLostAt: (atMs: number) => boolean,
 ): Violation[] {
-  const deserves = ({ fromMs, toMs, neededPerson }: Episode) => neededPerson || toMs - fromMs > PATIENCE_MS;
+  const deservesPage = ({ fromMs, toMs, neededOperator }: Outage) =>
+    neededOperator || toMs - fromMs > TOLERATED_OUTAGE_MS;
   return pages
-    .filter(({ atMs }) => !areFiguresLostAt(atMs))
-    .filter((page) => !episodes.some((one) => deserves(one) && mayBeFor(page, one, margin)))
+    .filter(({ atMs }) => !areMetricsLostAt(atMs))
+    .filter((page) => !outages.some((one) => deservesPage(one) && mayBeFor(page, one, margin)))
     .map(({ alarm, atMs }) => ({
       claim: 'no false page',
       atMs,
       what: `${alarm} paged`,
-      ...around(episodes, atMs),
+      ...around(outages, atMs),
     }));
 }
 
 /**
- * Whether a page may be for this episode: rung in it, before anything was refreshed after it, or by windows that reach
- * back to it.
+ * Returns whether a page may be for this outage: the alarm fired during it, before the first refresh after it, or while
+ * the alarm's windows still reached back to it.
  */
-function mayBeFor({ alarm, atMs, refreshedMs }: Page, { fromMs, toMs }: Episode, margin: Margin): boolean {
-  const lagMs = margin.cadenceMs + (margin.looksBackMs.get(alarm) ?? 0) + ALARM_LAG_MS;
+function mayBeFor({ alarm, atMs, refreshedMs }: Page, { fromMs, toMs }: Outage, margin: Margin): boolean {
+  const lagMs = margin.recoveryMs + (margin.looksBackMs.get(alarm) ?? 0) + ALARM_LAG_MS;
   return fromMs <= atMs && (atMs <= toMs + lagMs || refreshedMs <= toMs);
 }
 
-/** Pages that rang when the credential had been refreshed already: no more than a nuisance, but one. */
-export function pagesAfterTheMend({ pages, episodes }: YearOutcome, { cadenceMs }: Margin): number {
+/** Counts the pages that came after the outage was over and the credentials were refreshed. They are only a nuisance. */
+export function pagesAfterFix({ pages, outages }: YearOutcome, { recoveryMs }: Margin): number {
   return pages.filter(
     ({ atMs }) =>
-      !episodes.some(({ fromMs, toMs }) => fromMs <= atMs && atMs <= toMs + cadenceMs + ALARM_LAG_MS),
+      !outages.some(({ fromMs, toMs }) => fromMs <= atMs && atMs <= toMs + recoveryMs + ALARM_LAG_MS),
   ).length;
 }
 
-/** The episode that a person would look at first: the latest that had begun. */
-function around(episodes: readonly Episode[], atMs: number): { episode?: Episode } {
-  const episode = episodes.findLast(({ fromMs }) => fromMs <= atMs);
-  return episode ? { episode } : {};
+/** Returns the latest outage that had begun at this time. */
+function around(outages: readonly Outage[], atMs: number): { outage?: Outage } {
+  const outage = outages.findLast(({ fromMs }) => fromMs <= atMs);
+  return outage ? { outage } : {};
 }
 
 function byAuth(writes: readonly Write[]): Map<string, Write[]> {

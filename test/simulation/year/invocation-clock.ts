@@ -6,8 +6,8 @@ interface Sleeper {
 }
 
 /**
- * The clock of one invocation, in virtual time: it runs ahead of the simulation's own for as long as the handler
- * works. Nobody really waits; once nothing else is left to do, time jumps to the sleeper that is due next.
+ * The clock of one invocation, in virtual time. It runs ahead of the simulation's clock while the handler works. A sleep
+ * does not really wait: when nothing else is left to run, time jumps to the end of the earliest sleep.
  */
 export class InvocationClock implements Clock {
   readonly random: () => number;
@@ -30,14 +30,14 @@ export class InvocationClock implements Clock {
       if (!this.#waking) this.#wakeNextWhenIdle();
     });
 
-  /** Puts the clock to the start of the next invocation: a warm process keeps its clock. */
+  /** Sets the time to the start of the next invocation. A warm process keeps its clock. */
   restart(nowMs: number): void {
     this.#nowMs = nowMs;
   }
 
   #wakeNextWhenIdle(): void {
     this.#waking = true;
-    // The handler only ever sleeps from within promises, and a tick comes when all of those have had their turn.
+    // The handler sleeps only inside promises, and the next tick comes after all pending promises.
     process.nextTick(() => {
       let next = 0;
       for (let index = 1; index < this.#sleepers.length; index++) {

@@ -2,38 +2,42 @@ import { ECR_TOKEN_LIFE_HOURS } from '../../../lambda/core/model';
 import { readTemplate } from '../template';
 import { type CloudFormationTemplate, NotUnderstoodError } from '../template-values';
 
-/** EventBridge keeps to the minute, not to the second. */
+/** The longest delay of a scheduled event: EventBridge is exact to the minute, not to the second. */
 export const RULE_DELAY_MS = 60_000;
 
-/** Lambda polls a queue again and again, and a message may just have missed one. */
+/** The longest time until Lambda's next poll of a queue. */
 const POLL_MS = 20_000;
 
-/** What a template promises, in milliseconds. */
+/** How long a deployment can go without a refresh, computed from its template. Times are in milliseconds. */
 export interface Margin {
   readonly lifeMs: number;
   readonly intervalMs: number;
   /**
-   * The longest from the end of an outage to the end of the run that mends it: a run may have begun just before that
-   * end and lasts as long as it may, the next one comes a pause after it and lasts as long as it may too.
+   * The longest time from the end of an outage to the end of the run that fixes it. The worst case: a run began just
+   * before that end and takes its whole timeout, then comes the pause, then the next run takes its whole timeout.
    */
-  readonly cadenceMs: number;
+  readonly recoveryMs: number;
   /**
-   * How long refreshing may be impossible, counted from the first run of the schedule that meets it, before a
-   * credential dies: its life, less the interval that had passed already, less the cadence.
+   * How long refreshing may be impossible before a credential expires, counted from the first scheduled run in the
+   * outage: the credential's life, minus the interval that has passed already, minus `recoveryMs`.
    */
   readonly marginMs: number;
   readonly functionId: string;
   /**
-   * How long after what it rings for an alarm may still ring, by its logical id: as far as the windows reach back that
-   * it needs. One that counts silence rings during it, or not at all.
+   * How long after its cause an alarm may still fire, by logical id: as far back as its windows look. It is 0 for an
+   * alarm on silence, which fires only while there is silence.
    */
   readonly looksBackMs: ReadonlyMap<string, number>;
 }
 
-/** CloudWatch looks further back than an alarm's evaluation periods; its own examples have two. */
+/** CloudWatch looks further back than an alarm's evaluation periods. Its own examples show two more periods. */
 const EXTRA_PERIODS = 2;
 
-/** Computes the margin from a synthesised template. @throws NotUnderstoodError when it has no schedule or no retry queue */
+/**
+ * Computes the margin from a synthesised template.
+ *
+ * @throws NotUnderstoodError when the template has no schedule or no retry queue
+ */
 export function marginOf(template: CloudFormationTemplate): Margin {
   const { rules, functions, queues, mappings, alarms } = readTemplate(template);
   const rule = rules[0];
@@ -43,12 +47,12 @@ export function marginOf(template: CloudFormationTemplate): Margin {
     throw new NotUnderstoodError('template', 'expected a schedule, its function and its retry queue');
   const lifeMs = ECR_TOKEN_LIFE_HOURS * 3_600_000;
   const { intervalMs } = rule;
-  const cadenceMs = Math.max(queue.delayMs, queue.visibilityTimeoutMs) + 2 * fn.timeoutMs + POLL_MS;
+  const recoveryMs = Math.max(queue.delayMs, queue.visibilityTimeoutMs) + 2 * fn.timeoutMs + POLL_MS;
   return {
     lifeMs,
     intervalMs,
-    cadenceMs,
-    marginMs: lifeMs - intervalMs - RULE_DELAY_MS - cadenceMs,
+    recoveryMs,
+    marginMs: lifeMs - intervalMs - RULE_DELAY_MS - recoveryMs,
     functionId: fn.id,
     looksBackMs: new Map(
       alarms.map(({ id, datapointsToAlarm, periodMs, missingData }) => [

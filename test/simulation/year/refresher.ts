@@ -7,14 +7,14 @@ import { createRoutes, RunpodAccount } from '../../../lambda/core/runpod/account
 import { createHandler, type Handler } from '../../../lambda/refresh-credentials/handler';
 import type { RunMetrics } from '../../../lambda/refresh-credentials/telemetry';
 import type { InvocationContext, InvocationResult, Invoke } from '../lambda-function';
-import type { Chance } from './chance';
 import { InvocationClock } from './invocation-clock';
+import type { SeededRandom } from './random';
 import type { World } from './world';
 
-/** How long Lambda keeps a process that has nothing to do: it does not say; this is on the short side and the long. */
+/** How long Lambda keeps an idle process. AWS does not publish it, so a wide range is drawn from. */
 const KEPT_WARM_MS = { least: 5 * 60_000, most: 45 * 60_000 };
 
-/** Says nothing: a hundred years of log lines would take longer to write than to live. */
+/** Logs nothing: a hundred years of log lines would take longer than the simulation. */
 class SilentLogger extends Logger {
   override addContext(): void {}
   override info(): void {}
@@ -22,7 +22,7 @@ class SilentLogger extends Logger {
   override error(): void {}
 }
 
-/** A process that runs the function, one invocation at a time. */
+/** A Lambda process, which handles one invocation at a time. */
 interface Process {
   readonly handler: Handler;
   readonly clock: InvocationClock;
@@ -31,23 +31,24 @@ interface Process {
 }
 
 /**
- * The function itself: its real handler with its real decisions, its sending and its retries. Only the socket and the
- * two AWS clients are the world's.
+ * Runs the function's real handler in virtual time, with its real HTTP retries and decisions. The world replaces only the
+ * socket and the two AWS clients.
  */
 export class Refresher {
   readonly #settings: RefresherSettings;
   readonly #world: World;
-  readonly #chance: Chance;
+  readonly #random: SeededRandom;
   readonly #logger = new SilentLogger();
   #metrics: RunMetrics = {};
   #processes: Process[] = [];
 
-  constructor(settings: RefresherSettings, world: World, chance: Chance) {
+  constructor(settings: RefresherSettings, world: World, random: SeededRandom) {
     this.#settings = settings;
     this.#world = world;
-    this.#chance = chance;
+    this.#random = random;
   }
 
+  /** Handles one invocation in an idle or a new process. */
   readonly invoke: Invoke = async (event, context): Promise<InvocationResult> => {
     const process = this.#processFor(context.nowMs);
     process.clock.restart(context.nowMs);
@@ -58,7 +59,7 @@ export class Refresher {
     });
     const endedMs = process.clock.now();
     process.busyUntilMs = endedMs;
-    process.keptUntilMs = endedMs + this.#chance.between(KEPT_WARM_MS.least, KEPT_WARM_MS.most);
+    process.keptUntilMs = endedMs + this.#random.between(KEPT_WARM_MS.least, KEPT_WARM_MS.most);
     const report = { durationMs: endedMs - context.nowMs, metrics: this.#metrics };
     return failure === undefined ? { ok: true, ...report } : { ok: false, ...report, error: String(failure) };
   };
@@ -73,7 +74,7 @@ export class Refresher {
   }
 
   #start(nowMs: number): Process {
-    const clock = new InvocationClock(nowMs, this.#chance.next);
+    const clock = new InvocationClock(nowMs, this.#random.next);
     const { runpod } = this.#settings;
     const http = createHttp({ transport: this.#world.transport(clock), clock, policy: DEFAULT_RETRY_POLICY });
     const handler = createHandler({

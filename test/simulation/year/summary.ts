@@ -1,37 +1,43 @@
-import { type DeadTime, LEAST_LIFE_AT_PAGE_MS, type Page, type Violation } from './claims';
-import type { Episode } from './episodes';
+import {
+  type ExpiredTime,
+  LEAST_LIFE_AT_PAGE_MS,
+  type Page,
+  TOLERATED_OUTAGE_MS,
+  type Violation,
+} from './claims';
+import type { Outage } from './outages';
 import type { YearReport } from './year';
 
 const MINUTE_MS = 60_000;
 
-/** Many years in figures; times in minutes. */
+/** The figures of many years. Times are in minutes. */
 export interface Summary {
   readonly years: number;
-  /** Of the first year; each further year has the next one. */
+  /** Seed of the first year. Each following year has the next seed. */
   readonly seed: number;
-  /** How long refreshing may be impossible before a credential dies, by the template. */
+  /** How long refreshing may be impossible before a credential expires, computed from the template. */
   readonly marginMinutes: number;
-  /** Times in which refreshing was impossible. */
+  /** Number of times in which refreshing was impossible. */
   readonly outages: number;
   readonly outagesLongerThanMargin: number;
-  /** Summed over the registry auths. */
-  readonly deadMinutes: number;
-  /** Those that no outage longer than the margin explains. */
-  readonly deadMinutesWithoutExcuse: number;
+  /** Minutes with an expired credential at Runpod, summed over the registry auths. */
+  readonly expiredMinutes: number;
+  /** The expired minutes that no outage longer than the margin explains. */
+  readonly unexplainedExpiredMinutes: number;
   readonly pages: number;
   readonly pagesByAlarm: Readonly<Record<string, number>>;
   readonly falsePages: number;
-  readonly pagesForLostFigures: number;
-  /** Pages for a long outage that rang after it had been mended. */
-  readonly pagesAfterTheMend: number;
-  /** Life left at the first page of each outage that was longer than the margin. */
+  readonly pagesForLostMetrics: number;
+  /** Pages that came after the outage was over and the credentials were refreshed. */
+  readonly pagesAfterFix: number;
+  /** Remaining life of a credential at the first page of each outage longer than the margin. */
   readonly lifeLeftAtFirstPage: { readonly least: number; readonly median: number };
   readonly writes: number;
   readonly invocations: number;
   readonly violations: readonly (Violation & { readonly seed: number })[];
 }
 
-/** Adds up the years. @param years - at least one */
+/** Adds up the years. */
 export function summarise(years: readonly [YearReport, ...YearReport[]]): Summary {
   const [{ margin, seed }] = years;
   const pages = years.flatMap((year) => year.pages);
@@ -42,15 +48,15 @@ export function summarise(years: readonly [YearReport, ...YearReport[]]): Summar
     years: years.length,
     seed,
     marginMinutes: minutes(margin.marginMs),
-    outages: sum(({ episodes }) => episodes.length),
+    outages: sum(({ outages }) => outages.length),
     outagesLongerThanMargin: sum((year) => longOutages(year).length),
-    deadMinutes: minutes(sum(({ dead }) => lengthMs(dead))),
-    deadMinutesWithoutExcuse: minutes(sum(deadMsWithoutExcuse)),
+    expiredMinutes: minutes(sum(({ expired }) => lengthMs(expired))),
+    unexplainedExpiredMinutes: minutes(sum(unexplainedExpiredMs)),
     pages: pages.length,
     pagesByAlarm: countByAlarm(pages),
     falsePages: violations.filter(({ claim }) => claim === 'no false page').length,
-    pagesForLostFigures: sum((year) => year.pagesForLostFigures),
-    pagesAfterTheMend: sum((year) => year.pagesAfterTheMend),
+    pagesForLostMetrics: sum((year) => year.pagesForLostMetrics),
+    pagesAfterFix: sum((year) => year.pagesAfterFix),
     lifeLeftAtFirstPage: spread(years.flatMap(lifeLeftAtFirstPages)),
     writes: sum(({ writes }) => writes),
     invocations: sum(({ invocations }) => invocations),
@@ -58,20 +64,20 @@ export function summarise(years: readonly [YearReport, ...YearReport[]]): Summar
   };
 }
 
-/** The figures as a table, the claims, and every violation with what repeats it. */
+/** Returns the summary as text: figures, claims, and violations with the command that repeats them. */
 export function describeSummary(summary: Summary): string {
   const { least, median } = summary.lifeLeftAtFirstPage;
   const alarms = Object.entries(summary.pagesByAlarm).map(([alarm, count]) => `${alarm} ${count}`);
   const rows: readonly (readonly [string, string | number])[] = [
     ['outages', summary.outages],
     [`longer than the margin of ${summary.marginMinutes} min`, summary.outagesLongerThanMargin],
-    ['minutes with a dead credential', summary.deadMinutes],
-    ['of those, without such an outage', summary.deadMinutesWithoutExcuse],
+    ['minutes with an expired credential', summary.expiredMinutes],
+    ['of those, without such an outage', summary.unexplainedExpiredMinutes],
     ['pages', `${summary.pages}  (${alarms.join(', ')})`],
     ['false pages', summary.falsePages],
-    ['pages because figures were lost', summary.pagesForLostFigures],
-    ['pages after the mend of a long outage', summary.pagesAfterTheMend],
-    ['life left at the first page of a long outage', `${least} min at least, ${median} min in the median`],
+    ['pages because metrics were lost', summary.pagesForLostMetrics],
+    ['pages after the fix of a long outage', summary.pagesAfterFix],
+    ['life left at the first page of a long outage', `at least ${least} min, median ${median} min`],
     ['writes', summary.writes],
     ['runs', summary.invocations],
   ];
@@ -83,9 +89,9 @@ export function describeSummary(summary: Summary): string {
 
 function claims({ violations, marginMinutes }: Summary): string[] {
   const texts: Readonly<Record<Violation['claim'], string>> = {
-    'no dead credential': `no dead credential unless an outage lasted longer than ${marginMinutes} min`,
-    'paged in time': `every outage longer than that was paged with ${LEAST_LIFE_AT_PAGE_MS / MINUTE_MS} min of life left`,
-    'no false page': 'no page for what mended itself within 30 min',
+    'no expired credential': `no expired credential unless an outage lasted longer than ${marginMinutes} min`,
+    'paged in time': `every outage longer than that was paged with at least ${LEAST_LIFE_AT_PAGE_MS / MINUTE_MS} min of life left`,
+    'no false page': `no page for an outage that ended by itself within ${TOLERATED_OUTAGE_MS / MINUTE_MS} min`,
   };
   return (Object.keys(texts) as Violation['claim'][]).flatMap((claim) => {
     const broken = violations.filter((one) => one.claim === claim);
@@ -94,32 +100,32 @@ function claims({ violations, marginMinutes }: Summary): string[] {
   });
 }
 
-function describeViolation({ seed, atMs, what, episode }: Summary['violations'][number]): string[] {
-  const told = episode ? [`            the last outage before it: ${describeEpisode(episode)}`] : [];
+function describeViolation({ seed, atMs, what, outage }: Summary['violations'][number]): string[] {
+  const context = outage ? [`            the last outage before it: ${describeOutage(outage)}`] : [];
   return [
     `          ${iso(atMs)}  ${what}`,
-    ...told,
-    `            again: npm run simulate -- --years 1 --seed ${seed}`,
+    ...context,
+    `            repeat it: npm run simulate -- --years 1 --seed ${seed}`,
   ];
 }
 
-function describeEpisode({ fromMs, toMs, feltMs, causes }: Episode): string {
-  return `${iso(fromMs)} to ${iso(toMs)}, felt for ${minutes(feltMs)} min: ${causes.join(', ')}`;
+function describeOutage({ fromMs, toMs, sinceDueRunMs, causes }: Outage): string {
+  return `${iso(fromMs)} to ${iso(toMs)}, ${minutes(sinceDueRunMs)} min after the run that was due: ${causes.join(', ')}`;
 }
 
-function longOutages({ episodes, margin }: YearReport): Episode[] {
-  return episodes.filter(({ feltMs }) => feltMs > margin.marginMs);
+function longOutages({ outages, margin }: YearReport): Outage[] {
+  return outages.filter(({ sinceDueRunMs }) => sinceDueRunMs > margin.marginMs);
 }
 
-function lengthMs(dead: readonly DeadTime[]): number {
-  return dead.reduce((total, { fromMs, toMs }) => total + toMs - fromMs, 0);
+function lengthMs(expired: readonly ExpiredTime[]): number {
+  return expired.reduce((total, { fromMs, toMs }) => total + toMs - fromMs, 0);
 }
 
-function deadMsWithoutExcuse({ dead, violations }: YearReport): number {
+function unexplainedExpiredMs({ expired, violations }: YearReport): number {
   const starts = new Set(
-    violations.flatMap(({ claim, atMs }) => (claim === 'no dead credential' ? [atMs] : [])),
+    violations.flatMap(({ claim, atMs }) => (claim === 'no expired credential' ? [atMs] : [])),
   );
-  return lengthMs(dead.filter(({ fromMs }) => starts.has(fromMs)));
+  return lengthMs(expired.filter(({ fromMs }) => starts.has(fromMs)));
 }
 
 function lifeLeftAtFirstPages(year: YearReport): number[] {
@@ -132,14 +138,14 @@ function lifeLeftAtFirstPages(year: YearReport): number[] {
 function countByAlarm(pages: readonly Page[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { alarm } of pages) {
-    // A logical id: the construct's path, the alarm's name, and a hash.
+    // A logical id consists of the construct's path, the alarm's name, and a hash.
     const name = alarm.replace(/^Alarms/, '').replace(/[0-9A-F]{8}$/, '');
     counts[name] = (counts[name] ?? 0) + 1;
   }
   return counts;
 }
 
-/** 0 and 0 of nothing. */
+/** Returns the least and the median figure, both 0 when there are no figures. */
 function spread(figures: readonly number[]): { least: number; median: number } {
   const sorted = [...figures].sort((a, b) => a - b);
   return { least: sorted[0] ?? 0, median: sorted[Math.floor(sorted.length / 2)] ?? 0 };

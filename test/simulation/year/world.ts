@@ -5,14 +5,20 @@ import { decodeAuthorizationToken } from '../../../lambda/core/registries/ecr';
 import type { ReadSecret } from '../../../lambda/core/secrets';
 import type { HttpAnswer, HttpRequest, Transport } from '../../../lambda/core/transport';
 import type { StoredAuth } from '../../../local/runpod/accounts';
+import {
+  type Incident,
+  needsOperator,
+  type OperatorKind,
+  type TransientKind,
+  type YearPlan,
+} from './incidents';
 import { misbehave, RunpodInMemory } from './runpod-in-memory';
-import { needsPerson, type OperatorKind, type OutageKind, type Trouble, type YearPlan } from './trouble';
 
-/** Where the simulated ECR says that its registry is. */
+/** Address of the simulated ECR registry. */
 const REGISTRY_URL = 'https://123456789012.dkr.ecr.us-east-1.amazonaws.com';
 const ROUTE_OF_HOST: Readonly<Record<string, RouteName>> = { 'rest.runpod.io': 'rest-v1' };
 
-/** A credential arrived at Runpod. */
+/** A write of a credential at Runpod. */
 export interface Write {
   readonly atMs: number;
   /** Name of the registry auth. */
@@ -20,15 +26,19 @@ export interface Write {
   readonly expiresMs: number;
 }
 
-/** Runpod, ECR, Secrets Manager and the registry through a year of troubles, in virtual time. */
+/** Runpod, ECR, Secrets Manager and the registry with a year's incidents, in virtual time. */
 export class World {
+  /** Every write of a credential. */
   readonly writes: Write[] = [];
   readonly #plan: YearPlan;
   readonly #runpod = new RunpodInMemory();
   readonly #lifeMs: number;
   readonly #updatesSeen = new Map<string, number>();
 
-  /** @param lifeMs - of a credential @param auths - the registry auths that exist, by id */
+  /**
+   * @param lifeMs - life of a new credential
+   * @param auths - the registry auths that exist at the start
+   */
   constructor(
     plan: YearPlan,
     lifeMs: number,
@@ -43,19 +53,19 @@ export class World {
     return this.#plan;
   }
 
-  /** The trouble of one of these kinds at a time, if any. */
-  troubleAt(atMs: number, ...kinds: readonly (OutageKind | OperatorKind)[]): Trouble | undefined {
-    for (const trouble of this.#plan.troubles) {
-      if (trouble.fromMs > atMs) return undefined;
-      if (atMs < trouble.toMs && kinds.includes(trouble.kind)) return trouble;
+  /** Returns an incident of one of these kinds at this time, if any. */
+  incidentAt(atMs: number, ...kinds: readonly (TransientKind | OperatorKind)[]): Incident | undefined {
+    for (const incident of this.#plan.incidents) {
+      if (incident.fromMs > atMs) return undefined;
+      if (atMs < incident.toMs && kinds.includes(incident.kind)) return incident;
     }
     return undefined;
   }
 
-  /** Whether a refresh that happened all at once at this time could succeed. */
+  /** Returns whether a refresh could succeed if all of it happened at this time. */
   canRefreshAt(atMs: number): boolean {
     const { kind: blocked } =
-      this.troubleAt(
+      this.incidentAt(
         atMs,
         'rate-limit',
         'ecr',
@@ -71,27 +81,29 @@ export class World {
     return blocked === undefined && this.keyIsValidAt(this.#keyAt(atMs), atMs) && this.#hasRouteAt(atMs);
   }
 
-  /** Whether Runpod accepts the key that the secret holds. */
+  /** Returns whether Runpod accepts the key that the secret holds. */
   secretIsValidAt(atMs: number): boolean {
     return this.keyIsValidAt(this.#keyAt(atMs), atMs);
   }
 
+  /** Returns whether Runpod accepts this key. */
   keyIsValidAt(value: string, atMs: number): boolean {
     const version = this.#plan.keys.find((key) => key.value === value);
-    return version !== undefined && atMs < version.diesMs && !this.#isRevoked(version, atMs);
+    return version !== undefined && atMs < version.validUntilMs && !this.#isRevoked(version, atMs);
   }
 
-  /** A person mends everything that only a person can mend. @returns whether there was anything */
-  mend(atMs: number): boolean {
-    const broken = this.#plan.troubles.filter(
-      (trouble) => needsPerson(trouble) && trouble.fromMs <= atMs && atMs < trouble.toMs,
+  /** Fixes everything that only the operator can fix. Returns whether there was anything to fix. */
+  fix(atMs: number): boolean {
+    const broken = this.#plan.incidents.filter(
+      (incident) => needsOperator(incident) && incident.fromMs <= atMs && atMs < incident.toMs,
     );
-    const keyIsDead = !this.secretIsValidAt(atMs);
-    if (keyIsDead) this.#storeNewKey(atMs);
-    for (const trouble of broken) trouble.toMs = atMs;
-    return broken.length > 0 || keyIsDead;
+    const keyIsInvalid = !this.secretIsValidAt(atMs);
+    if (keyIsInvalid) this.#storeNewKey(atMs);
+    for (const incident of broken) incident.toMs = atMs;
+    return broken.length > 0 || keyIsInvalid;
   }
 
+  /** Returns a function that reads the API key's secret in virtual time. */
   readSecret(clock: Clock): ReadSecret {
     return async () => {
       await clock.sleep(40);
@@ -100,11 +112,12 @@ export class World {
         deadlineMs: 0,
         reason: 'secret-unusable',
       } as const;
-      await this.#meetAws(clock, call, 'secrets-manager', 'secret-denied');
+      await this.#failDuring(clock, call, 'secrets-manager', 'secret-denied');
       return { value: this.#keyAt(clock.now()), createdAt: undefined };
     };
   }
 
+  /** Returns a function that issues an ECR credential in virtual time. */
   issueCredential(clock: Clock): () => Promise<Credential> {
     return async () => {
       await clock.sleep(80);
@@ -113,7 +126,7 @@ export class World {
         deadlineMs: 0,
         reason: 'configuration-wrong',
       } as const;
-      await this.#meetAws(clock, call, 'ecr', 'ecr-denied');
+      await this.#failDuring(clock, call, 'ecr', 'ecr-denied');
       const expiresAt = new Date(clock.now() + this.#lifeMs);
       const token = {
         authorizationToken: btoa(`AWS:${expiresAt.getTime()}`),
@@ -124,17 +137,18 @@ export class World {
     };
   }
 
+  /** Returns a transport that answers for Runpod and the registry in virtual time. */
   transport(clock: Clock): Transport {
     return async (request, limits) => {
       await clock.sleep(60 + clock.random() * 80);
       const { host } = new URL(request.url);
       if (request.url.startsWith(REGISTRY_URL)) return this.#answerRegistry(request, clock);
       const route = request.url.endsWith('/graphql') ? 'graphql' : (ROUTE_OF_HOST[host] ?? 'rest-v2');
-      const limit = this.troubleAt(clock.now(), 'rate-limit');
+      const limit = this.incidentAt(clock.now(), 'rate-limit');
       if (limit) return { status: 429, headers: { 'retry-after': '30' }, body: '{"status":429}' };
-      const trouble = this.troubleAt(clock.now(), 'runpod', route);
-      if (trouble?.manner) {
-        const answer = await misbehave(trouble.manner, limits, clock);
+      const incident = this.incidentAt(clock.now(), 'runpod', route);
+      if (incident?.mode) {
+        const answer = await misbehave(incident.mode, limits, clock);
         if (answer) return answer;
       }
       return this.#answerRunpod(request, clock.now());
@@ -152,7 +166,7 @@ export class World {
     return answer;
   }
 
-  /** A password is the time at which it expires. */
+  /** Records a write. A simulated password is its own expiry time. */
   #noteWrite(auth: StoredAuth, atMs: number): void {
     if (auth.password === 'old' || this.#updatesSeen.get(auth.name) === auth.updates) return;
     this.#updatesSeen.set(auth.name, auth.updates);
@@ -160,7 +174,7 @@ export class World {
   }
 
   #answerRegistry({ headers }: HttpRequest, clock: Clock): HttpAnswer {
-    if (this.troubleAt(clock.now(), 'registry')) return { status: 503, headers: {}, body: '' };
+    if (this.incidentAt(clock.now(), 'registry')) return { status: 503, headers: {}, body: '' };
     const [, encoded = ''] = (headers.authorization ?? '').split(' ');
     const [username, expiresMs] = atob(encoded).split(':');
     const isGood = username === 'AWS' && Number(expiresMs) > clock.now();
@@ -168,17 +182,17 @@ export class World {
     return isGood ? { status: 200, headers: {}, body: '' } : { status: 401, headers: challenge, body: '' };
   }
 
-  /** The SDK tries for a while before it gives up; a refusal comes at once. */
-  async #meetAws(
+  /** Throws when AWS is down or denies the call. An outage takes a while, because the SDK retries; a denial is immediate. */
+  async #failDuring(
     clock: Clock,
     call: Parameters<typeof meaningOfAwsError>[1],
-    outage: OutageKind,
+    outage: TransientKind,
     denial: OperatorKind,
   ): Promise<void> {
-    if (this.troubleAt(clock.now(), denial)) {
+    if (this.incidentAt(clock.now(), denial)) {
       throw meaningOfAwsError(awsError('AccessDeniedException', 400, 'client'), call);
     }
-    if (!this.troubleAt(clock.now(), outage)) return;
+    if (!this.incidentAt(clock.now(), outage)) return;
     await clock.sleep(2_000 + clock.random() * 20_000);
     throw meaningOfAwsError(awsError('ServiceUnavailableException', 503, 'server'), call);
   }
@@ -192,13 +206,13 @@ export class World {
     ];
     return able.some((route) => {
       if (retired.includes(route)) return false;
-      const trouble = this.troubleAt(atMs, 'runpod', route);
-      return trouble === undefined || trouble.manner === 'now and then';
+      const incident = this.incidentAt(atMs, 'runpod', route);
+      return incident === undefined || incident.mode === 'intermittent';
     });
   }
 
   #retiredAt(atMs: number): readonly RouteName[] {
-    if (this.troubleAt(atMs, 'no-route-left')) return ['rest-v2', 'rest-v1', 'graphql'];
+    if (this.incidentAt(atMs, 'no-route-left')) return ['rest-v2', 'rest-v1', 'graphql'];
     return (['rest-v1', 'graphql'] as const).filter((route) => {
       const fromMs = this.#plan.retiredFromMs[route];
       return fromMs !== undefined && fromMs <= atMs;
@@ -209,20 +223,20 @@ export class World {
     return this.#plan.keys.findLast(({ storedMs }) => storedMs <= atMs)?.value ?? '';
   }
 
-  /** A revocation kills the key that the secret held then. */
+  /** A revocation makes the key invalid that the secret holds at that time. */
   #isRevoked({ value }: { readonly value: string }, atMs: number): boolean {
-    return this.#plan.troubles.some(
+    return this.#plan.incidents.some(
       ({ kind, fromMs }) => kind === 'key-revoked' && fromMs <= atMs && this.#keyAt(fromMs) === value,
     );
   }
 
   #storeNewKey(atMs: number): void {
     const index = this.#plan.keys.findLastIndex(({ storedMs }) => storedMs <= atMs) + 1;
-    const diesMs = this.#plan.keys[index - 1]?.diesMs ?? Number.POSITIVE_INFINITY;
+    const validUntilMs = this.#plan.keys[index - 1]?.validUntilMs ?? Number.POSITIVE_INFINITY;
     this.#plan.keys.splice(index, 0, {
       value: `rpa_simulated_${this.#plan.keys.length}`,
       storedMs: atMs,
-      diesMs: diesMs > atMs ? diesMs : Number.POSITIVE_INFINITY,
+      validUntilMs: validUntilMs > atMs ? validUntilMs : Number.POSITIVE_INFINITY,
     });
   }
 }

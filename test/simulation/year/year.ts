@@ -1,110 +1,110 @@
 import type { RefresherSettings } from '../../../lambda/core/model';
 import { createSimulation, type Simulation } from '../simulation';
 import type { CloudFormationTemplate } from '../template-values';
-import { Chance } from './chance';
 import {
-  deadTimes,
-  pagesAfterTheMend,
+  expiredTimes,
+  pagesAfterFix,
   pagesOf,
   type Violation,
   violationsOf,
   type YearOutcome,
 } from './claims';
-import { episodesOf } from './episodes';
+import { drawYear, type Incident, needsOperator, type YearPlan } from './incidents';
 import { type Margin, marginOf, RULE_DELAY_MS } from './margin';
-import { Person } from './person';
+import { Operator } from './operator';
+import { outagesOf } from './outages';
+import { SeededRandom } from './random';
 import { Refresher } from './refresher';
-import { drawYear, needsPerson, type Trouble, type YearPlan } from './trouble';
 import { World } from './world';
 
 const START_MS = Date.UTC(2027, 0, 1);
 
-/** How often the simulation stops to look after the person and the faults; shorter than any person's reaction. */
+/** How often the operator may act. It is shorter than the operator's fastest reaction. */
 const STEP_MS = 15 * 60_000;
 
-/** What a year is made of. */
+/** The input of a simulated year. */
 export interface YearProps {
   readonly template: CloudFormationTemplate;
   readonly settings: RefresherSettings;
-  /** The same seed is the same year. */
+  /** The same seed gives the same year. */
   readonly seed: number;
-  /** Changes what was drawn, for a counter-example; its end may be earlier. @default - nothing */
+  /** Replaces the drawn plan, for a counter-example. The end may be earlier. @default - keeps the drawn plan */
   readonly plan?: (drawn: YearPlan) => YearPlan;
 }
 
-/** What became of a year. */
+/** The outcome of a simulated year. */
 export interface YearReport extends YearOutcome {
   readonly seed: number;
   readonly margin: Margin;
   readonly plan: YearPlan;
-  /** Pages while figures were lost: the service worked, and nobody could know. */
-  readonly pagesForLostFigures: number;
-  readonly pagesAfterTheMend: number;
+  /** Pages that are explained by lost metrics: the service may have worked, but CloudWatch could not know. */
+  readonly pagesForLostMetrics: number;
+  readonly pagesAfterFix: number;
   readonly writes: number;
   readonly invocations: number;
   readonly violations: readonly Violation[];
 }
 
-/** Lives one year with the real handler and the synthesised services, and holds it to the claims. */
+/** Simulates one year with the real handler and the synthesised services, and checks it against the claims. */
 export async function simulateYear({
   template,
   settings,
   seed,
   plan = (drawn) => drawn,
 }: YearProps): Promise<YearReport> {
-  const chance = new Chance(seed);
+  const random = new SeededRandom(seed);
   const margin = marginOf(template);
   const world = new World(
-    plan(drawYear(chance, START_MS, margin.intervalMs)),
+    plan(drawYear(random, START_MS, margin.intervalMs)),
     margin.lifeMs,
     authsOf(settings),
   );
-  const refresher = new Refresher(settings, world, chance);
+  const refresher = new Refresher(settings, world, random);
   let invocations = 0;
   const sim = createSimulation({
     template,
     startMs: START_MS,
     logLimit: 0,
-    behaviour: { ruleDelayMs: () => chance.next() * RULE_DELAY_MS },
+    behaviour: { ruleDelayMs: () => random.next() * RULE_DELAY_MS },
     invoke: (event, context) => {
       invocations += 1;
       return refresher.invoke(event, context);
     },
   });
-  await live(sim, world, new Person(sim, world, margin.functionId, chance));
+  await run(sim, world, new Operator(sim, world, margin.functionId, random));
 
   const outcome = {
-    episodes: episodesOf(world, margin),
-    dead: deadTimes(world),
+    outages: outagesOf(world, margin),
+    expired: expiredTimes(world),
     pages: pagesOf(world, sim.pages),
   };
-  const areFiguresLostAt = (atMs: number) => wereFiguresLost(world, margin, atMs);
+  const areMetricsLostAt = (atMs: number) => wereMetricsLost(world, margin, atMs);
   return {
     seed,
     margin,
     plan: world.plan,
     ...outcome,
-    pagesForLostFigures: outcome.pages.filter(({ atMs }) => areFiguresLostAt(atMs)).length,
-    pagesAfterTheMend: pagesAfterTheMend(outcome, margin),
+    pagesForLostMetrics: outcome.pages.filter(({ atMs }) => areMetricsLostAt(atMs)).length,
+    pagesAfterFix: pagesAfterFix(outcome, margin),
     writes: world.writes.length,
     invocations,
-    violations: violationsOf(margin, outcome, areFiguresLostAt),
+    violations: violationsOf(margin, outcome, areMetricsLostAt),
   };
 }
 
-async function live(sim: Simulation, world: World, person: Person): Promise<void> {
-  const { startMs, endMs, troubles } = world.plan;
-  for (const trouble of troubles) breakService(sim, trouble, trouble);
-  const ofUnknownEnd = troubles.filter(needsPerson);
+async function run(sim: Simulation, world: World, operator: Operator): Promise<void> {
+  const { startMs, endMs, incidents } = world.plan;
+  for (const incident of incidents) breakService(sim, incident, incident);
+  const untilFixed = incidents.filter(needsOperator);
   for (let nowMs = startMs; nowMs < endMs; nowMs += STEP_MS) {
     const untilMs = nowMs + STEP_MS;
-    // One more: the schedule fires at the very end of a step, before the person looks.
-    for (const trouble of ofUnknownEnd) {
-      const span = { fromMs: Math.max(trouble.fromMs, nowMs), toMs: Math.min(trouble.toMs, untilMs + 1) };
-      if (span.fromMs < span.toMs) breakForPerson(sim, trouble, span);
+    // One millisecond more: the schedule may fire at the very end of a step, before the operator acts.
+    for (const incident of untilFixed) {
+      const span = { fromMs: Math.max(incident.fromMs, nowMs), toMs: Math.min(incident.toMs, untilMs + 1) };
+      if (span.fromMs < span.toMs) breakUntilFixed(sim, incident, span);
     }
     await sim.runUntil(untilMs);
-    person.look();
+    operator.act();
   }
 }
 
@@ -113,27 +113,27 @@ interface Span {
   readonly toMs: number;
 }
 
-function breakService({ faults }: Simulation, { kind }: Trouble, { fromMs, toMs }: Span): void {
+function breakService({ faults }: Simulation, { kind }: Incident, { fromMs, toMs }: Span): void {
   if (kind === 'delivery') faults.lambdaDelivery(fromMs, toMs, 'unavailable');
   if (kind === 'throttling') faults.throttling(fromMs, toMs);
   if (kind === 'metrics-lost') faults.ownMetricsLost(fromMs, toMs);
 }
 
-/** Nobody knows yet when a person mends these, so they go on from one step to the next. */
-function breakForPerson({ faults }: Simulation, { kind }: Trouble, { fromMs, toMs }: Span): void {
+/** The end of these incidents depends on the operator, so they are extended step by step. */
+function breakUntilFixed({ faults }: Simulation, { kind }: Incident, { fromMs, toMs }: Span): void {
   if (kind === 'schedule-denied') faults.lambdaDelivery(fromMs, toMs, 'denied');
   if (kind === 'schedule-disabled') faults.scheduleSilent(fromMs, toMs);
 }
 
-/** A page is for lost figures when one of the runs that it looks back on may have lost them. */
-function wereFiguresLost({ plan }: World, { intervalMs, cadenceMs }: Margin, atMs: number): boolean {
-  return plan.troubles.some(
+/** Returns whether a run that a page at this time looks back on may have lost its metrics. */
+function wereMetricsLost({ plan }: World, { intervalMs, recoveryMs }: Margin, atMs: number): boolean {
+  return plan.incidents.some(
     ({ kind, fromMs, toMs }) =>
-      kind === 'metrics-lost' && fromMs <= atMs && atMs < toMs + 2 * intervalMs + cadenceMs,
+      kind === 'metrics-lost' && fromMs <= atMs && atMs < toMs + 2 * intervalMs + recoveryMs,
   );
 }
 
-/** An auth that the configuration names by id is there from the beginning; one that it names by name is made. */
+/** Returns the registry auths that targets name by id. They exist from the start; the others are created by name. */
 function authsOf({ targets }: RefresherSettings): { id: string; name: string }[] {
   return targets.flatMap(({ name, registryAuthId }) =>
     registryAuthId === undefined ? [] : [{ id: registryAuthId, name }],

@@ -1,8 +1,8 @@
 import { fixtureTemplate } from './fixture-template';
-import { at, failsBetween, REFUSED, START_MS, SUCCESS, scenario, told } from './scenario';
+import { alarmChanges, at, failsBetween, REFUSED, START_MS, SUCCESS, scenario } from './scenario';
 
 describe('Simulation', () => {
-  it('lets an event rest in the dead-letter queue after 24 receives, pages, and closes when it is emptied', async () => {
+  it('moves an event to the dead-letter queue after 24 receives, pages, and ends the alarm when the queue is emptied', async () => {
     const { sim } = scenario(failsBetween(at(6), at(12, 30)));
 
     await sim.runUntil(at(13));
@@ -19,7 +19,7 @@ describe('Simulation', () => {
     expect(sim.alarmStates.get('RetriesExhausted')).toBe('OK');
   });
 
-  it('deletes what is older than the retention period, counted from its first sending', async () => {
+  it('deletes a message when its retention period is over, counted from the first send', async () => {
     const { sim } = scenario(failsBetween(at(6), at(7)), {
       template: fixtureTemplate({
         RetryQueue: {
@@ -38,7 +38,7 @@ describe('Simulation', () => {
     expect(sim.deadLetters).toEqual([]);
   });
 
-  it('fails an invocation that outlasts the time-out, without its metrics', async () => {
+  it('fails an invocation that reaches the timeout, and loses its metrics', async () => {
     const template = fixtureTemplate({
       RunningSlow: { Threshold: 60_000 },
       InvokeConfig: { MaximumRetryAttempts: 0, DestinationConfig: undefined },
@@ -51,11 +51,11 @@ describe('Simulation', () => {
     await sim.runUntil(at(11));
 
     expect(sim.log.map(({ what }) => what)).toContain('failed: timed out after 120000 ms');
-    expect(told(sim.warnings)).toEqual(['RunningSlow ALARM']);
-    expect(told(sim.pages)).toEqual(['RefreshSilent ALARM']);
+    expect(alarmChanges(sim.warnings)).toEqual(['RunningSlow ALARM']);
+    expect(alarmChanges(sim.pages)).toEqual(['RefreshSilent ALARM']);
   });
 
-  it('sends an event that a rule may not deliver to its dead-letter queue at once, and pages', async () => {
+  it('sends an event that a rule may not deliver to the dead-letter queue at once, and pages', async () => {
     const { sim, seen } = scenario(() => SUCCESS);
     sim.faults.lambdaDelivery(at(6), at(7), 'denied');
 
@@ -65,10 +65,10 @@ describe('Simulation', () => {
     expect(sim.deadLetters).toEqual([
       expect.objectContaining({ queue: 'ScheduleDeadLetterQueue', arrivedMs: at(6) }),
     ]);
-    expect(told(sim.pages)).toEqual(['ScheduleBroken ALARM']);
+    expect(alarmChanges(sim.pages)).toEqual(['ScheduleBroken ALARM']);
   });
 
-  it('delivers late what could not be delivered for a moment', async () => {
+  it('delivers an event late when Lambda is unavailable for a minute', async () => {
     const { sim, seen } = scenario(() => SUCCESS);
     sim.faults.lambdaDelivery(at(6), at(6, 1), 'unavailable');
 
@@ -78,7 +78,7 @@ describe('Simulation', () => {
     expect(sim.deadLetters).toEqual([]);
   });
 
-  it('keeps a throttled event and runs it within its age', async () => {
+  it('keeps a throttled event and runs it within the age limit', async () => {
     const { sim, seen } = scenario(() => SUCCESS);
     sim.faults.throttling(at(6), at(6, 20));
 
@@ -89,7 +89,7 @@ describe('Simulation', () => {
     expect(seen[1]?.minutes).toBeLessThan(386);
   });
 
-  it('gives up an event that is throttled for longer than its age, and the queue brings it back', async () => {
+  it('gives up an event that is throttled beyond the age limit, and retries it from the queue', async () => {
     const { sim, seen } = scenario(() => SUCCESS, {
       template: fixtureTemplate({ Rule: { ScheduleExpression: 'rate(1 day)' } }),
     });
@@ -101,18 +101,18 @@ describe('Simulation', () => {
     expect(seen.map(({ minutes }) => Math.floor(minutes))).toEqual([0, 25 * 60 + 22]);
   });
 
-  it('rings for silence, whether nothing runs or nothing is reported, and closes after the next success', async () => {
+  it('pages for silence when nothing runs or nothing is reported, and ends the alarm after the next success', async () => {
     for (const fault of ['scheduleSilent', 'ownMetricsLost'] as const) {
       const { sim } = scenario(() => SUCCESS);
       sim.faults[fault](at(1), at(11));
 
       await sim.runUntil(at(13));
 
-      expect(told(sim.pages)).toEqual(['RefreshSilent ALARM', 'RefreshSilent OK']);
+      expect(alarmChanges(sim.pages)).toEqual(['RefreshSilent ALARM', 'RefreshSilent OK']);
     }
   });
 
-  it('rings at once for an alarm on silence that is created before the first success, unless it warms up', async () => {
+  it('pages at once when an alarm on silence is created before the first success, unless it warms up', async () => {
     const early = { alarmsFromMs: START_MS, firstTickMs: at(1) };
     const warm = fixtureTemplate({
       RefreshSilent: { WarmUpConfiguration: { WarmUpPeriodDurationInMinutes: 90 } },
@@ -124,12 +124,12 @@ describe('Simulation', () => {
 
     await Promise.all([cold.sim.runUntil(at(4)), warmed.sim.runUntil(at(4))]);
 
-    expect(told(cold.sim.pages)).toEqual(['RefreshSilent ALARM', 'RefreshSilent OK']);
-    expect(told(warmed.sim.pages)).toEqual([]);
+    expect(alarmChanges(cold.sim.pages)).toEqual(['RefreshSilent ALARM', 'RefreshSilent OK']);
+    expect(alarmChanges(warmed.sim.pages)).toEqual([]);
   });
 
   it.each(['sliding', 'aligned'] as const)(
-    'closes every incident once and for all after the first success, windows %s',
+    'ends every alarm once after the first success, with %s windows',
     async (alignment) => {
       const { sim } = scenario(failsBetween(at(6), at(8), REFUSED), { behaviour: { alignment } });
 
@@ -137,7 +137,7 @@ describe('Simulation', () => {
       sim.send({}, 'Function');
       await sim.runUntil(at(20));
 
-      expect(told(sim.pages).sort()).toEqual(
+      expect(alarmChanges(sim.pages).sort()).toEqual(
         ['OperatorActionNeeded', 'RefreshFailing', 'RefreshSilent'].flatMap((id) => [
           `${id} ALARM`,
           `${id} OK`,
@@ -146,26 +146,31 @@ describe('Simulation', () => {
     },
   );
 
-  it('shows that a sum over a window that holds failures and the success rings again after the mending', async () => {
+  it('shows that an alarm on a sum pages again after the fix, because its window still holds failures', async () => {
     const template = fixtureTemplate({ RefreshFailing: { Statistic: 'Sum' } });
     const { sim } = scenario(failsBetween(at(6), at(8)), { template });
 
     await sim.runUntil(at(20));
 
-    expect(told(sim.pages).filter((line) => line === 'RefreshFailing ALARM').length).toBeGreaterThan(1);
+    expect(alarmChanges(sim.pages).filter((line) => line === 'RefreshFailing ALARM').length).toBeGreaterThan(
+      1,
+    );
   });
 
-  it('shows that one period of a minute misses what arrives late, and that one of five does not', async () => {
+  it('shows that one period of a minute misses a late metric, and that five periods do not', async () => {
     const once = fixtureTemplate({ OperatorActionNeeded: { EvaluationPeriods: 1 } });
     const late = { behaviour: { metricDelayMs: 5 * 60_000 } };
-    const [deaf, patient] = [once, fixtureTemplate()].map((template) =>
+    const [onePeriod, fivePeriods] = [once, fixtureTemplate()].map((template) =>
       scenario(failsBetween(at(6), at(6, 30), REFUSED), { ...late, template }),
     );
 
-    await deaf?.sim.runUntil(at(8));
-    await patient?.sim.runUntil(at(8));
+    await onePeriod?.sim.runUntil(at(8));
+    await fivePeriods?.sim.runUntil(at(8));
 
-    expect(told(deaf?.sim.pages ?? [])).toEqual([]);
-    expect(told(patient?.sim.pages ?? [])).toEqual(['OperatorActionNeeded ALARM', 'OperatorActionNeeded OK']);
+    expect(alarmChanges(onePeriod?.sim.pages ?? [])).toEqual([]);
+    expect(alarmChanges(fivePeriods?.sim.pages ?? [])).toEqual([
+      'OperatorActionNeeded ALARM',
+      'OperatorActionNeeded OK',
+    ]);
   });
 });

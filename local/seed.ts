@@ -1,4 +1,4 @@
-/** Makes an embedded cloud in which a configuration can run: what it names is there, and has lapsed. */
+/** Seeds an embedded cloud with what a configuration names, with credentials that have expired. */
 
 import { randomBytes } from 'node:crypto';
 import type { Registry, Target } from '../lambda/core/model';
@@ -8,7 +8,7 @@ import type { RunpodUser } from './runpod/accounts';
 
 const HOUR_MS = 60 * 60_000;
 
-/** The configuration with every public address replaced by that of its stand-in. The file itself stays as it is. */
+/** Returns a copy of the configuration in which every public address is that of a stand-in. */
 export async function embed(config: RefresherConfig, cloud: EmbeddedCloud): Promise<RefresherConfig> {
   const targets = await Promise.all(
     config.targets.map(async ({ registry, ...target }) => {
@@ -18,20 +18,20 @@ export async function embed(config: RefresherConfig, cloud: EmbeddedCloud): Prom
     }),
   );
   const runpod = { ...config.runpod, ...cloud.runpod.settings(config.runpod.api) };
-  // Where a stack goes that goes nowhere.
+  // A stack that is not deployed has no region to default to.
   const delegations = config.delegations.map((delegation) => ({ region: LOCAL_REGION, ...delegation }));
   return { ...config, targets, runpod, delegations };
 }
 
-/** The Runpod accounts of a furnished cloud, by the secret with their API key. */
+/** Runpod users, by the name of the secret that holds their API key. */
 export type Accounts = ReadonlyMap<string, RunpodUser>;
 
 /**
- * Puts in place what the targets name: Runpod accounts with the registry auths that are updated by id, holding
- * credentials that work no more; keys, logins, roles, and images.
+ * Adds what the targets name to the cloud: API keys, logins, roles, images, and Runpod users. A registry auth that is
+ * named by id exists and holds an expired credential.
  */
-export async function furnish(cloud: EmbeddedCloud, targets: readonly Target[]): Promise<Accounts> {
-  const stale = cloud.aws.ecr.issue(
+export async function seed(cloud: EmbeddedCloud, targets: readonly Target[]): Promise<Accounts> {
+  const expired = cloud.aws.ecr.issue(
     'guide',
     LOCAL_REGION,
     new Date(cloud.clock.now().getTime() - 13 * HOUR_MS),
@@ -47,15 +47,15 @@ export async function furnish(cloud: EmbeddedCloud, targets: readonly Target[]):
   } of targets) {
     const user = accounts.get(keySecret) ?? addAccount(cloud, keySecret);
     accounts.set(keySecret, user);
-    if (id) user.create({ id, name: `auth-${name}`, username: 'AWS', password: stale.password });
+    if (id) user.create({ id, name: `auth-${name}`, username: 'AWS', password: expired.password });
     const [repository, reference] = imageOf({ registry, ...target });
     (await registryOf(cloud, registry)).addImage(repository, reference);
-    await furnishLogin(cloud, registry, logins);
+    await seedLogin(cloud, registry, logins);
   }
   return accounts;
 }
 
-/** The image that a target's workers pull. */
+/** Returns repository and reference of the image that a target's workers pull. */
 export function imageOf({
   registry,
   verifyImage,
@@ -67,7 +67,7 @@ export function imageOf({
   return [repository, reference];
 }
 
-/** The registry that a target's workers pull from. */
+/** Returns the registry that a target's workers pull from. */
 export async function registryOf(cloud: EmbeddedCloud, registry: Registry) {
   return registry.type === 'ecr' ? cloud.registry : (await cloud.otherRegistries.get(registry.type)).registry;
 }
@@ -83,7 +83,7 @@ function addAccount(cloud: EmbeddedCloud, keySecret: string): RunpodUser {
   return cloud.runpod.addUser(apiKey);
 }
 
-async function furnishLogin(
+async function seedLogin(
   cloud: EmbeddedCloud,
   registry: Registry,
   logins: Map<string, StoredLogin>,
@@ -94,7 +94,7 @@ async function furnishLogin(
   }
   if (!('credentialSecretName' in registry)) return;
   const { credentialSecretName: secretName, type } = registry;
-  const login = logins.get(secretName) ?? aLogin(type);
+  const login = logins.get(secretName) ?? createLogin(type);
   if (!logins.has(secretName)) {
     const isKeyFile = type === 'google-artifact-registry';
     cloud.aws.secrets.put(secretName, isKeyFile ? login.password : JSON.stringify(login));
@@ -103,7 +103,7 @@ async function furnishLogin(
   (await cloud.otherRegistries.get(type)).logins.set(login.username, login.password);
 }
 
-function aLogin(type: Registry['type']): StoredLogin {
+function createLogin(type: Registry['type']): StoredLogin {
   const secret = randomBytes(30).toString('base64url');
   if (type !== 'google-artifact-registry')
     return { username: `robot-${secret.slice(0, 6)}`, password: secret };

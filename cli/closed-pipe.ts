@@ -1,7 +1,7 @@
-/** What the shell says of a tool that writes to a pipe which nobody reads any more: 128 and SIGPIPE's number. */
+/** A shell's exit code for a process that SIGPIPE ended: 128 plus the signal's number. */
 const BROKEN_PIPE = 141;
 
-/** Ends this process quietly when whoever reads its output has left, as `head` does. */
+/** Ends this process without an error when the reader of its output has closed the pipe, as `head` does. */
 export function endWithClosedPipe(): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
