@@ -313,3 +313,47 @@ async function writeWithTenWorkers(
 
   return { refused, minutes: (clock.now() - NOON) / 60_000 };
 }
+
+describe('RateLimiter, when a server names impossible limits', () => {
+  const limitedUntil = (headers: Record<string, string>) => {
+    const rateLimiter = new RateLimiter();
+    rateLimiter.tryBegin(NOON);
+    rateLimiter.end(NOON, headers);
+    return rateLimiter;
+  };
+
+  it('ignores a policy that allows nothing, and one without a window', () => {
+    expect(parseRateLimitPolicy('"minute";q=0;w=60, "hour";q=9;w=0, "day";q=5;w=9')).toEqual([
+      { name: 'day', quota: 5, windowSeconds: 9 },
+    ]);
+  });
+
+  it('sends again after a quota of zero', () => {
+    const rateLimiter = limitedUntil({
+      ratelimit: '"minute";r=0;t=10',
+      'ratelimit-policy': '"minute";q=0;w=60',
+    });
+
+    expect(rateLimiter.tryBegin(NOON + 60_000)).toBe(0);
+  });
+
+  it('remembers a limit of years for ten minutes, and then lets one request test it', () => {
+    const rateLimiter = limitedUntil({
+      ratelimit: '"day";r=0;t=99999999',
+      'ratelimit-policy': '"day";q=9;w=86400',
+    });
+
+    expect(rateLimiter.tryBegin(NOON)).toBe(600_000);
+    expect(rateLimiter.tryBegin(NOON + 600_000)).toBe(0);
+    expect(rateLimiter.tryBegin(NOON + 600_000)).toBeGreaterThan(0);
+  });
+
+  it('holds for ten minutes at most, whatever Retry-After says', () => {
+    const rateLimiter = new RateLimiter();
+
+    rateLimiter.hold(NOON, 999_999_999_000);
+
+    expect(rateLimiter.tryBegin(NOON)).toBe(600_000);
+    expect(rateLimiter.tryBegin(NOON + 600_000)).toBe(0);
+  });
+});
