@@ -1,7 +1,8 @@
-/** Time and randomness as arguments, so that a test decides both. */
+/** Time and randomness. Both are injected, so that tests control them. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
+  /** Resolves after this many milliseconds. */
   sleep(ms: number): Promise<void>;
   /** Returns a number in [0, 1). */
   random(): number;

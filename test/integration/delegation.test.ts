@@ -229,7 +229,7 @@ describe('the delegation function', () => {
       expect(answer).toMatchObject({
         Status: 'FAILED',
         Reason:
-          'the policy of repository my-app in us-east-1 is not understood: its text is not a JSON object; nothing was changed, put the policy right first',
+          'the policy of repository my-app in us-east-1 is not understood: its text is not a JSON object; nothing was changed, correct the policy first',
       });
       expect(world.cloud.aws.policies.textOf(ARN)).toBe(text);
       expect(world.cloud.runpod.requests).toEqual([]);
@@ -451,7 +451,7 @@ describe('the delegation function', () => {
     const again = await world.request('Create');
 
     expect(placed.hits).toBe(1);
-    expect(error?.errorMessage).toContain('CloudFormation did not take the answer (403)');
+    expect(error?.errorMessage).toContain('CloudFormation did not accept the answer (403)');
     expect(again).toMatchObject({ Status: 'SUCCESS' });
     expect(world.user.delegations).toHaveLength(1);
   });

@@ -139,7 +139,11 @@ describe('the refresh function', () => {
   });
 
   it.each([
-    ['names an unknown target', { targets: ['prod', 'prdo'] }, /no target is named "prdo"; there are prod/],
+    [
+      'names an unknown target',
+      { targets: ['prod', 'prdo'] },
+      /no target is named "prdo"; the targets are prod/,
+    ],
     ['has a misspelt field', { target: 'prod' }, /unknown field "target"/],
     ['is a list', ['prod'], /expected an object/],
   ])('does nothing for an event that %s', async (_, event, message) => {

@@ -9,7 +9,7 @@ export interface TokenQuestion {
   readonly credential: Credential;
   /** The parameters of the registry's challenge. */
   readonly parameters: ReadonlyMap<string, string>;
-  /** Such as `repository:team/worker:pull`. Undefined for a login without any right. */
+  /** Such as `repository:team/worker:pull`; undefined to prove the login only. */
   readonly scope: string | undefined;
   readonly deadlineMs: number;
 }
@@ -20,12 +20,12 @@ export type TokenAnswer = { readonly token: Secret } | { readonly because: strin
 /**
  * Exchanges a credential for a registry's token (distribution, token authentication specification).
  *
- * The scope is ours and not the one of the challenge, because some registries send a placeholder there
- * (ghcr.io: `repository:user/image:pull`).
+ * The scope of the challenge is not used, because some registries send a placeholder there (ghcr.io:
+ * `repository:user/image:pull`).
  *
- * @throws OperatorMustActError `credential-rejected` for 401 and 403; `configuration-wrong` where the realm is not an
- *   address to which the credential may be sent
- * @throws TransientError where the service gives no answer
+ * @throws OperatorMustActError `credential-rejected` for 401 and 403; `configuration-wrong` when the credential must
+ *   not be sent to the realm
+ * @throws TransientError when the service gives no answer
  */
 export async function fetchToken(http: SendHttp, question: TokenQuestion): Promise<TokenAnswer> {
   const { credential, parameters, scope, deadlineMs } = question;
@@ -52,26 +52,26 @@ export function rejected(asked: string, status: number, { origin }: Credential):
 }
 
 /**
- * The token service may be on another host, but only over https. Plain http is allowed only when the registry itself is
- * on the loopback interface. So no registry can direct a credential at a service beside the function.
+ * Checks the address of a token service. It may be on another host, but only over https. Plain http is allowed only
+ * between loopback addresses, so a remote registry cannot direct a credential to a plain service beside the function.
  */
 function tokenServiceUrl(realm: string | undefined, registryUrl: string): URL {
   const registry = new URL(registryUrl);
-  if (realm === undefined || !URL.canParse(realm)) throw untrusted(registry, 'no address');
+  if (realm === undefined || !URL.canParse(realm)) throw untrusted(registry, 'not a URL');
   const url = new URL(realm);
-  if (url.username !== '' || url.password !== '') throw untrusted(registry, 'an address with a user in it');
+  if (url.username !== '' || url.password !== '') throw untrusted(registry, 'a URL with a login in it');
   const bothLoopback =
     url.protocol === 'http:' && registry.protocol === 'http:' && isLoopback(url) && isLoopback(registry);
-  if (url.protocol !== 'https:' && !bothLoopback) throw untrusted(registry, 'an address that is not https');
+  if (url.protocol !== 'https:' && !bothLoopback) throw untrusted(registry, 'not https');
   url.hash = '';
   return url;
 }
 
-/** The realm is not quoted, because it is text of the registry. */
+/** Does not quote the realm, because the registry wrote it. */
 function untrusted(registry: URL, found: string): OperatorMustActError {
   return new OperatorMustActError(
     'configuration-wrong',
-    `${registry.host} sends whoever logs in to a token service, with ${found} as its realm; no credential was sent there, and nothing to Runpod; check the address of the registry`,
+    `${registry.host} names a token service whose address is ${found}; no credential was sent there and nothing was sent to Runpod; check the address of the registry`,
   );
 }
 

@@ -89,9 +89,7 @@ describe('establish', () => {
     const error = await failureOf(establish(properties, world.ports, NOON + HOUR_MS));
 
     expect(error.nothingLeft).toBe(false);
-    expect(error.message).toBe(
-      'Runpod said no; besides, the statement could not be taken out of the policy again: no answer',
-    );
+    expect(error.message).toBe('Runpod said no; besides, the policy could not be restored: no answer');
   });
 
   it.each([

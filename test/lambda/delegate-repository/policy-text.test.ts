@@ -105,7 +105,7 @@ describe('withStatement', () => {
     ],
     ['wrong: its Statement is null', '{"Statement": null}', 'its Statement is neither an object nor a list'],
   ])('refuses a policy that is %s without quoting it', (_, text, why) => {
-    const expected = `the policy of ${WHERE} is not understood: ${why}; nothing was changed, put the policy right first`;
+    const expected = `the policy of ${WHERE} is not understood: ${why}; nothing was changed, correct the policy first`;
 
     expect(() => withStatement(text, statement, WHERE)).toThrow(expected);
     expect(() => withoutStatement(text, WHERE)).toThrow(expected);

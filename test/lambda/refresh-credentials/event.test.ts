@@ -99,7 +99,7 @@ describe('chooseTargets', () => {
 
   it('names the unknown target and the known ones', () => {
     expect(() => chooseTargets(all, ['prod', 'stage'])).toThrow(
-      new InvalidEventError('no target is named "stage"; there are prod, test, dev'),
+      new InvalidEventError('no target is named "stage"; the targets are prod, test, dev'),
     );
   });
 

@@ -247,12 +247,12 @@ describe('createProof with a token service', () => {
       'with a user name in its address',
       REGISTRY,
       'https://auth.example.com@evil.example.com/',
-      'a user in it',
+      'a login in it',
     ],
-    ['with a password in its address', REGISTRY, 'https://a:b@auth.example.com/', 'a user in it'],
-    ['with a relative address', REGISTRY, '/token', 'no address'],
+    ['with a password in its address', REGISTRY, 'https://a:b@auth.example.com/', 'a login in it'],
+    ['with a relative address', REGISTRY, '/token', 'not a URL'],
     ['with a file address', REGISTRY, 'file:///etc/passwd', 'not https'],
-    ['without an address', REGISTRY, '', 'no address'],
+    ['without an address', REGISTRY, '', 'not a URL'],
   ])(
     'sends nothing to a token service %s and names only the registry',
     async (_, registryUrl, realm, found) => {
@@ -261,7 +261,9 @@ describe('createProof with a token service', () => {
       const failure = await rejectionOf(prove());
 
       expect(failure).toMatchObject({ reason: 'configuration-wrong' });
-      expect(String(failure)).toContain(`${new URL(registryUrl).host} sends whoever logs in`);
+      expect(String(failure)).toContain(
+        `${new URL(registryUrl).host} names a token service whose address is`,
+      );
       expect(String(failure)).toContain(found);
       expect(String(failure)).not.toMatch(/evil|auth\.example|passwd/);
       expect(sent).toHaveLength(1);
@@ -338,13 +340,13 @@ describe('createProof with a challenge of the registry', () => {
       'accepts a login without a credential',
       [anAnswer(200)],
       undefined,
-      'registry.example.com lets anybody in',
+      'registry.example.com accepts requests without a login',
     ],
     [
       'allows a pull without a credential',
       [anAnswer(200), anAnswer(200)],
       'worker:1',
-      'registry.example.com lets anybody in',
+      'registry.example.com accepts requests without a login',
     ],
     ['does not exist', [anAnswer(404)], undefined, '/v2/ answered 404 without asking for a login'],
     [

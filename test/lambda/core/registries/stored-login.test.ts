@@ -79,9 +79,9 @@ describe('SERVICE_ACCOUNT_KEY', () => {
   });
 
   it.each<[string, unknown, string]>([
-    ['a login', JSON.stringify({ username: 'robot', password: PASSWORD }), 'JSON that is none'],
-    ["a person's credential", JSON.stringify({ ...KEY, type: 'authorized_user' }), 'JSON that is none'],
-    ['a key file without its key', JSON.stringify({ ...KEY, private_key: '' }), 'JSON that is none'],
+    ['a login', JSON.stringify({ username: 'robot', password: PASSWORD }), 'other JSON'],
+    ["a person's credential", JSON.stringify({ ...KEY, type: 'authorized_user' }), 'other JSON'],
+    ['a key file without its key', JSON.stringify({ ...KEY, private_key: '' }), 'other JSON'],
     ['a key file in base64', Buffer.from(JSON.stringify(KEY)).toString('base64'), 'not a JSON object'],
     ['a binary key file', new TextEncoder().encode(JSON.stringify(KEY)), 'not a JSON object'],
     ['half a key file', JSON.stringify(KEY).slice(0, -1), 'not a JSON object'],
