@@ -64,7 +64,7 @@ describe('createRoutes', () => {
 });
 
 describe('RunpodAccount.update', () => {
-  it('writes over the first route only when it works', async () => {
+  it('writes over the first route that works and tries no other', async () => {
     const { account, calls } = anAccount({ 'rest-v2': {}, 'rest-v1': {}, graphql: {} });
 
     const written = await account.update(CALL, 'auth-prod', CREDENTIAL);
