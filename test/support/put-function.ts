@@ -4,7 +4,7 @@ import { SETTINGS_FILE } from '../../lambda/core/contract';
 import type { RefresherSettings } from '../../lambda/core/model';
 import { BUNDLE_VARIABLE } from '../integration/global-setup';
 
-/** Puts the function, as it is bundled for all kinds of registry, into a folder with these settings. */
+/** Copies the bundle that supports every registry type into a folder, and writes these settings beside it. */
 export function putFunction(directory: string, settings: RefresherSettings): void {
   const bundle = process.env[BUNDLE_VARIABLE] ?? '';
   for (const file of ['index.mjs', 'index.mjs.map']) copyFileSync(join(bundle, file), join(directory, file));

@@ -13,8 +13,8 @@ import {
   wireCredential,
 } from './api';
 
-/** What tells REST v1 from REST v2. Lists come wrapped in a field, or bare. */
-const GENERATIONS = {
+/** How REST v1 and REST v2 differ. `listField` is the field that holds the items of a list. */
+const VERSIONS = {
   // The current API (`https://api.runpod.io/v2`), and the only one with a documented update in place.
   'rest-v2': { collection: 'registries', listField: 'registries' },
   // `https://rest.runpod.io/v1`, announced to end on 2026-11-15. Runpod's ECR guide updates over it, though no
@@ -22,10 +22,10 @@ const GENERATIONS = {
   'rest-v1': { collection: 'containerregistryauth', listField: 'containerRegistryAuths' },
 } as const satisfies Partial<Record<RouteName, object>>;
 
-/** A generation of Runpod's REST API. */
-export type RestName = keyof typeof GENERATIONS;
+/** A version of Runpod's REST API. */
+export type RestName = keyof typeof VERSIONS;
 
-/** What goes with each request. */
+/** What every request needs. */
 export interface RestCall {
   readonly apiKey: Secret;
   /** A moment of `clock.steady()`, in milliseconds. */
@@ -37,11 +37,11 @@ export interface RestCall {
 /** One request, given by its path below the API's base address. */
 export type RestRequest = Pick<HttpRequest, 'method' | 'body'> & { readonly path: string };
 
-/** A list with more pages than this does not end. */
+/** A list with more pages than this counts as endless. */
 const MAX_PAGES = 200;
 
 /**
- * The one client of Runpod's REST APIs: address, key, retries, and what an answer means.
+ * The client of Runpod's REST APIs. It adds the address and the key, retries, and interprets the answer.
  *
  * @example
  * const rest = new RunpodRest(http, 'rest-v2', 'https://api.runpod.io/v2');
@@ -80,7 +80,7 @@ export class RunpodRest {
    * Reads a list to its last page (`pagination.nextCursor`).
    *
    * @param field - the field that holds the items; a bare list is understood as well
-   * @throws ApiUnsupportedError `unclear` where the answer holds no list, or where the list does not end
+   * @throws what `json` throws, or ApiUnsupportedError `unclear` when the answer holds no list or the list has no end
    */
   async list(call: RestCall, path: string, field: string): Promise<unknown[]> {
     const items: unknown[] = [];
@@ -109,10 +109,10 @@ function nextCursor(answer: unknown): string | undefined {
   return typeof cursor === 'string' && cursor !== '' ? cursor : undefined;
 }
 
-/** The registry auths of an account over one generation of the REST API. */
+/** Makes the route over one version of Runpod's REST API. */
 export function createRestRoute(rest: RunpodRest): RunpodRoute {
   const { name } = rest;
-  const { collection, listField } = GENERATIONS[name];
+  const { collection, listField } = VERSIONS[name];
   return {
     name,
     async list(call) {
