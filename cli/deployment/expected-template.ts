@@ -1,4 +1,4 @@
-/** What this configuration and this code would deploy, compared with what is deployed. */
+/** The template that this configuration and this code would deploy, to compare it with the deployed one. */
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -35,7 +35,7 @@ export function expectedTemplate(config: RefresherConfig, place: StackPlace): un
   }
 }
 
-/** Logical ids of the resources that differ, sorted. What the CDK CLI adds for itself does not count. */
+/** Returns the logical ids of the resources that differ, sorted. The CDK's own metadata is not compared. */
 export function differingResources(expected: unknown, deployed: unknown): string[] {
   const [wanted, there] = [resourcesOf(expected), resourcesOf(deployed)];
   const ids = new Set([...Object.keys(wanted), ...Object.keys(there)]);
