@@ -4,7 +4,7 @@ import { ApiKeyRefusedError, ApiUnsupportedError, OperatorMustActError } from '.
 import { type RouteName, type RunpodSettings, Secret } from '../../lambda/core/model';
 import { RateLimiter } from '../../lambda/core/rate-limit';
 import { createRoutes } from '../../lambda/core/runpod/account';
-import type { RegistryAuth, RouteCall, RunpodRoute } from '../../lambda/core/runpod/api';
+import type { RegistryAuth, RunpodCall, RunpodRoute } from '../../lambda/core/runpod/api';
 import type { Operator } from '../operator';
 
 /** What a key may do on one route. */
@@ -52,7 +52,7 @@ export function probeRoutes(
   );
 }
 
-async function probe(route: RunpodRoute, call: RouteCall): Promise<RouteAccess> {
+async function probe(route: RunpodRoute, call: RunpodCall): Promise<RouteAccess> {
   try {
     const auths = await route.list(call);
     const { state, why } = await checkWrite(route, call);
@@ -64,7 +64,7 @@ async function probe(route: RunpodRoute, call: RouteCall): Promise<RouteAccess> 
 
 async function checkWrite(
   route: RunpodRoute,
-  call: RouteCall,
+  call: RunpodCall,
 ): Promise<{ state: RouteAccess['state']; why: string }> {
   try {
     await route.update(call, UNKNOWN_AUTH_ID, {

@@ -1,7 +1,7 @@
 import type { SendHttp } from '../../lambda/core/http';
 import { Secret } from '../../lambda/core/model';
 import { RateLimiter } from '../../lambda/core/rate-limit';
-import type { RouteCall, RunpodRoute } from '../../lambda/core/runpod/api';
+import type { RunpodCall, RunpodRoute } from '../../lambda/core/runpod/api';
 import type { HttpRequest } from '../../lambda/core/transport';
 import { NOON } from './fake-clock';
 import { type Step, scriptedHttp } from './scripted-transport';
@@ -9,7 +9,7 @@ import { type Step, scriptedHttp } from './scripted-transport';
 /** A real route over scripted answers, with what a call needs. */
 export interface ScriptedRoute {
   readonly route: RunpodRoute;
-  readonly call: RouteCall;
+  readonly call: RunpodCall;
   readonly sent: readonly HttpRequest[];
   /** The bodies of the requests, parsed. */
   bodies(): unknown[];

@@ -13,7 +13,7 @@ import {
 import type { SendHttp } from '../http';
 import type { Credential, RouteName, RunpodSettings } from '../model';
 import { RateLimiter } from '../rate-limit';
-import { expectName, type RegistryAuth, type RouteCall, type RunpodCall, type RunpodRoute } from './api';
+import { expectName, type RegistryAuth, type RunpodCall, type RunpodRoute } from './api';
 import { createGraphqlRoute } from './graphql';
 import { createRestRoute, RunpodRest } from './rest';
 
@@ -73,7 +73,7 @@ export class RunpodAccount {
     // Only outages change the preferred API here. A key may be allowed to write over an API but not to list over it, and
     // the list must not move the writes to another API.
     const { value, route } = await this.#overRoutes(
-      (candidate) => candidate.list(this.#routeCall(call, candidate)),
+      (candidate) => candidate.list(this.#withQuota(call, candidate)),
       { prefer: 'after-outages' },
     );
     return { auths: value, route };
@@ -96,7 +96,7 @@ export class RunpodAccount {
     const refusals: RefresherError[] = [];
     try {
       const { route } = await this.#overRoutes(
-        (candidate) => candidate.update(this.#routeCall(call, candidate), id, credential),
+        (candidate) => candidate.update(this.#withQuota(call, candidate), id, credential),
         { refusals },
       );
       return { registryAuthId: id, route };
@@ -138,7 +138,7 @@ export class RunpodAccount {
   async #create(call: RunpodCall, name: string, credential: Credential): Promise<Written> {
     const { value, route } = await this.#overRoutes(async (candidate) => {
       try {
-        const created = await candidate.create(this.#routeCall(call, candidate), name, credential);
+        const created = await candidate.create(this.#withQuota(call, candidate), name, credential);
         expectName(candidate.name, created, name);
         return created;
       } catch (error) {
@@ -150,8 +150,8 @@ export class RunpodAccount {
     return { registryAuthId: value.id, route };
   }
 
-  #routeCall(call: RunpodCall, { name }: RunpodRoute): RouteCall {
-    return { ...call, rateLimiter: this.#rateLimiters.get(name) ?? new RateLimiter() };
+  #withQuota(call: RunpodCall, { name }: RunpodRoute): RunpodCall {
+    return { ...call, rateLimiter: this.#rateLimiters.get(name) };
   }
 
   /**

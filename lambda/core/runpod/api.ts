@@ -9,17 +9,13 @@ export interface RegistryAuth {
   readonly name: string;
 }
 
-/** What a caller gives with every call to Runpod. */
+/** What goes with every call to Runpod. */
 export interface RunpodCall {
   readonly apiKey: Secret;
   /** A moment of `clock.steady()`, in milliseconds. */
   readonly deadlineMs: number;
-}
-
-/** What one API needs with every call. */
-export interface RouteCall extends RunpodCall {
-  /** The quota of the account at this API. */
-  readonly rateLimiter: RateLimiter;
+  /** The quota of the account at the API that is called. @default - no quota is kept */
+  readonly rateLimiter?: RateLimiter;
 }
 
 /**
@@ -31,11 +27,11 @@ export interface RouteCall extends RunpodCall {
 export interface RunpodRoute {
   readonly name: RouteName;
   /** All registry auths of the account. */
-  list(call: RouteCall): Promise<RegistryAuth[]>;
+  list(call: RunpodCall): Promise<RegistryAuth[]>;
   /** Is sent once and never repeated, because a create whose answer is lost may have succeeded. */
-  create(call: RouteCall, name: string, credential: Credential): Promise<RegistryAuth>;
+  create(call: RunpodCall, name: string, credential: Credential): Promise<RegistryAuth>;
   /** Resolves only when the answer names the id that was asked for. */
-  update(call: RouteCall, id: string, credential: Credential): Promise<void>;
+  update(call: RunpodCall, id: string, credential: Credential): Promise<void>;
 }
 
 /** A credential in the form of every API: exactly these two fields, because REST v2 refuses unknown ones. */

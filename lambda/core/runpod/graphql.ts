@@ -8,7 +8,7 @@ import {
   keyRefused,
   parseJson,
   permissionMissing,
-  type RouteCall,
+  type RunpodCall,
   type RunpodRoute,
   readAnswer,
   readRegistryAuth,
@@ -27,7 +27,7 @@ const UPDATE =
 /** Runpod's GraphQL API, which ends in 2027. It answers failures with status 200 and `errors`. */
 export function createGraphqlRoute(http: SendHttp, url: string): RunpodRoute {
   async function call(
-    { apiKey, ...options }: RouteCall,
+    { apiKey, ...options }: RunpodCall,
     operation: { query: string; variables?: JsonObject; repeatable: boolean },
   ): Promise<JsonObject> {
     const { query, variables, repeatable } = operation;

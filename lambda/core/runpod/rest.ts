@@ -1,11 +1,11 @@
 import { ApiUnsupportedError } from '../errors';
 import type { SendHttp } from '../http';
-import type { RouteName, Secret } from '../model';
-import type { RateLimiter } from '../rate-limit';
+import type { RouteName } from '../model';
 import type { HttpAnswer, HttpRequest } from '../transport';
 import {
   expectId,
   isJsonObject,
+  type RunpodCall,
   type RunpodRoute,
   readAnswer,
   readRegistryAuth,
@@ -24,15 +24,6 @@ const VERSIONS = {
 
 /** A version of Runpod's REST API. */
 export type RestName = keyof typeof VERSIONS;
-
-/** What every request needs. */
-export interface RestCall {
-  readonly apiKey: Secret;
-  /** A moment of `clock.steady()`, in milliseconds. */
-  readonly deadlineMs: number;
-  /** @default - no quota is kept */
-  readonly rateLimiter?: RateLimiter;
-}
 
 /** One request, given by its path below the API's base address. */
 export type RestRequest = Pick<HttpRequest, 'method' | 'body'> & { readonly path: string };
@@ -59,7 +50,7 @@ export class RunpodRest {
   }
 
   /** Sends a request and returns the answer, whatever its status. A POST is never repeated. @throws TransientError */
-  send({ apiKey, ...options }: RestCall, { method, path, body }: RestRequest): Promise<HttpAnswer> {
+  send({ apiKey, ...options }: RunpodCall, { method, path, body }: RestRequest): Promise<HttpAnswer> {
     const headers = {
       accept: 'application/json, application/problem+json',
       authorization: `Bearer ${apiKey.reveal()}`,
@@ -72,7 +63,7 @@ export class RunpodRest {
   }
 
   /** Sends a request and returns the JSON of a successful answer. @throws what `readAnswer` throws, and TransientError */
-  async json(call: RestCall, request: RestRequest): Promise<unknown> {
+  async json(call: RunpodCall, request: RestRequest): Promise<unknown> {
     return readAnswer(this.name, await this.send(call, request));
   }
 
@@ -82,7 +73,7 @@ export class RunpodRest {
    * @param field - the field that holds the items; a bare list is understood as well
    * @throws what `json` throws, or ApiUnsupportedError `unclear` when the answer holds no list or the list has no end
    */
-  async list(call: RestCall, path: string, field: string): Promise<unknown[]> {
+  async list(call: RunpodCall, path: string, field: string): Promise<unknown[]> {
     const items: unknown[] = [];
     let query = '';
     for (let page = 0; page < MAX_PAGES; page += 1) {

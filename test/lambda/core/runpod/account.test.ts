@@ -11,7 +11,7 @@ import {
   keyRefused,
   permissionMissing,
   type RegistryAuth,
-  type RouteCall,
+  type RunpodCall,
 } from '../../../../lambda/core/runpod/api';
 import { aCredential, someSettings } from '../../../support/builders';
 import { FakeClock, NOON } from '../../../support/fake-clock';
@@ -238,13 +238,13 @@ describe('RunpodAccount.update', () => {
   });
 
   it('keeps the rate limit of each route apart', async () => {
-    const limited = ({ rateLimiter }: RouteCall) => {
-      rateLimiter.hold(NOON, 3_600_000);
+    const limited = ({ rateLimiter }: RunpodCall) => {
+      rateLimiter?.hold(NOON, 3_600_000);
       return Promise.reject(new TransientError('it answered 429'));
     };
     const waitsMs: number[] = [];
-    const free = async ({ rateLimiter }: RouteCall) => {
-      waitsMs.push(rateLimiter.tryBegin(NOON));
+    const free = async ({ rateLimiter }: RunpodCall) => {
+      waitsMs.push(rateLimiter?.tryBegin(NOON) ?? Number.NaN);
     };
     const { account } = anAccount({ 'rest-v2': { update: limited }, graphql: { update: free } });
 
