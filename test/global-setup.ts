@@ -1,28 +1,42 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readConfigFile } from '../../lib/config/load';
-import { toSettings } from '../../lib/config/settings';
-import { bundleFunction } from '../../lib/refresher-code';
-import { synthesise } from '../../local/synthesise';
+import { readConfigFile } from '../lib/config/load';
+import { parseConfig } from '../lib/config/parse';
+import { toSettings } from '../lib/config/settings';
+import { bundleFunction } from '../lib/refresher-code';
+import { delegationAsset, synthesise } from '../lib/synthesise';
+import { configJson } from './lib/config/builder';
+import { BUILT } from './support/built-once';
+import { bundlePrograms } from './support/bundled-programs';
 
-/** Where the tests find the asset that synth made for the example configuration. */
-export const ASSET_VARIABLE = 'REFRESHER_ASSET_UNDER_TEST';
+const ROOT = join(__dirname, '..');
 
-/** Where the integration tests find the function as it is bundled for all kinds of registry. */
-export const BUNDLE_VARIABLE = 'REFRESHER_BUNDLE_UNDER_TEST';
-
-/** Synthesises and bundles once, so that the integration tests run what would be deployed. */
-export default function globalSetup(): () => void {
-  // Read by the AWS SDK: its warning of Node 20 would stand between the tests.
+/** Builds once what many test files run, exactly as it would be deployed. */
+export default async function globalSetup(): Promise<() => void> {
+  // The AWS SDK reads it. Its notice about Node 20 would stand between the results.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
-  const outdir = mkdtempSync(join(tmpdir(), 'integration-'));
-  const root = join(__dirname, '../..');
-  const example = readConfigFile(join(root, 'refresher.config.example.json'));
-  process.env[ASSET_VARIABLE] = synthesise(example, outdir).assetDirectory;
-  const allRegistries = readConfigFile(join(root, 'refresher.config.all-registries.example.json'));
-  const bundle = join(outdir, 'all-registries');
-  bundleFunction(bundle, toSettings(allRegistries));
-  process.env[BUNDLE_VARIABLE] = bundle;
-  return () => rmSync(outdir, { recursive: true, force: true });
+  const directory = mkdtempSync(join(tmpdir(), 'built-once-'));
+  const put = (what: keyof typeof BUILT, path: string) => {
+    process.env[BUILT[what]] = path;
+    return path;
+  };
+  const programs = bundlePrograms(put('programs', join(directory, 'programs')));
+  const assembly = put('assembly', join(directory, 'cdk.out'));
+  put(
+    'asset',
+    synthesise(readConfigFile(join(ROOT, 'refresher.config.example.json')), assembly).assetDirectory,
+  );
+  const allRegistries = readConfigFile(join(ROOT, 'refresher.config.all-registries.example.json'));
+  bundleFunction(put('bundle', join(directory, 'all-registries')), toSettings(allRegistries));
+  put('delegationAsset', synthesiseDelegation(join(directory, 'delegation')));
+  await programs;
+  return () => rmSync(directory, { recursive: true, force: true });
+}
+
+function synthesiseDelegation(outdir: string): string {
+  const alarms = { emails: ['oncall@example.com'] };
+  const delegations = [{ repository: 'my-app' }];
+  const config = parseConfig(JSON.stringify(configJson({ alarms, delegations })), 'test');
+  return delegationAsset(synthesise(config, outdir, { region: 'eu-west-1' }).template, outdir);
 }
