@@ -24,6 +24,13 @@ export interface CloudFormationResource {
   readonly Properties: Readonly<Record<string, unknown>>;
 }
 
+/** Without the report on standard error, and without the stack trace of each construct, which takes time. */
+const QUIET = {
+  '@aws-cdk/core:failSynthOnValidationErrors': false,
+  'aws:cdk:disable-stack-trace': true,
+  'aws:cdk:disable-creation-stack-traces': true,
+};
+
 /**
  * Creates the stack of a configuration in an app of its own, with the feature flags of `cdk.json`.
  *
@@ -52,11 +59,9 @@ export function synthesise(config: RefresherConfig, outdir: string, env?: Enviro
 
 function createApp(outdir: string): App {
   return new App({
-    context: { ...context, '@aws-cdk/core:failSynthOnValidationErrors': false },
+    context: { ...context, ...QUIET },
     builtinCloudFormationValidation: false,
     autoSynth: false,
-    // Nothing reads the stack trace of each construct here.
-    stackTraces: false,
     outdir,
   });
 }
