@@ -131,6 +131,7 @@ describe('bundleFunction', () => {
 /** Bundles without what this process has bundled before. */
 function bundledAfresh(use: (bundle: typeof bundleFunction) => void): void {
   jest.isolateModules(() => {
+    jest.doMock('esbuild', () => jest.requireActual('../../node_modules/esbuild'));
     const fresh: typeof import('../../lib/refresher-code') = require('../../lib/refresher-code');
     use(fresh.bundleFunction);
   });
