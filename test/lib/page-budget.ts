@@ -189,9 +189,13 @@ function earliestAlarm(
   untilMin: number,
 ): number | undefined {
   const own = points.filter(({ metric }) => metric === alarm.metric);
+  let known = -1;
   for (let nowMin = 0; nowMin <= untilMin; nowMin++) {
     const soFar = own.filter(({ atMin }) => atMin <= nowMin);
-    for (let ahead = 0; ahead < alarm.periodMin; ahead++) {
+    // Without new data, the minute before has looked at all windows but the last.
+    const first = soFar.length === known ? alarm.periodMin - 1 : 0;
+    known = soFar.length;
+    for (let ahead = first; ahead < alarm.periodMin; ahead++) {
       if (goesOff(alarm, soFar, nowMin + ahead)) return nowMin;
     }
   }
