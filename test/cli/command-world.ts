@@ -5,16 +5,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AlarmName, OutputName } from '../../lambda/core/contract';
 import { readConfigFile } from '../../lib/config/load';
+import type { RefresherConfig } from '../../lib/config/schema';
+import type { Synthesised } from '../../lib/synthesise';
 import type { ObservedAlarm } from '../../local/operator/observations';
 import { OPERATOR_PLACE, type OperatorCloud, startOperatorCloud } from '../../local/operator/operator-cloud';
 import type { RunpodUser } from '../../local/runpod/accounts';
-import { synthesise } from '../../local/synthesise';
+import { built } from '../support/built-once';
+import { programIn } from '../support/bundled-programs';
 import { findLeaks, type Leak } from '../support/find-leaks';
 
-// Validation takes most of the synthesis time, and the tests of the stack validate the template.
-process.env.CDK_VALIDATION = 'false';
-
+/** What a person starts. */
 const LAUNCHER = join(__dirname, '../../bin/runpod-ecr.mjs');
+
+/** The same command line in one file: it starts in a third of the time. */
+const BUNDLED_LAUNCHER = programIn(built('programs'), 'runpod-ecr');
 
 /** The host of the ECR registry in image names at Runpod. */
 export const ECR_HOST = '123456789012.dkr.ecr.us-east-1.amazonaws.com';
@@ -31,6 +35,8 @@ export interface CommandOptions {
   readonly stdin?: string;
   /** Variables to add to the environment. `undefined` removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Starts `bin/runpod-ecr.mjs`, as a person does. By default the same sources in one file are started. */
+  readonly launcher?: boolean;
   /** Called with the process when it has started. */
   readonly onStart?: (child: ChildProcess) => void;
 }
@@ -45,7 +51,7 @@ export class CommandWorld {
   readonly keys: string[] = [];
   authId = '';
   #output = '';
-  #deployments = 0;
+  readonly #assemblies = new Map<string, Synthesised>();
 
   private constructor(cloud: OperatorCloud) {
     this.cloud = cloud;
@@ -113,9 +119,7 @@ export class CommandWorld {
   /** Does what `npx cdk deploy` does, without the first refresh. @returns the stack's outputs */
   async deploy(): Promise<Readonly<Partial<Record<OutputName, string>>>> {
     const config = readConfigFile(this.configPath);
-    this.#deployments += 1;
-    const outdir = join(this.directory, `cdk-${this.#deployments}`);
-    return this.cloud.deploy(config.stackName, synthesise(config, outdir, OPERATOR_PLACE));
+    return this.cloud.deploy(config.stackName, await this.#synthesised(config));
   }
 
   /** Returns an alarm of the deployed stack, to change its state. */
@@ -135,15 +139,26 @@ export class CommandWorld {
     };
   }
 
+  /** Synthesises each configuration once. Most worlds deploy nothing, so the CDK is loaded when one does. */
+  async #synthesised(config: RefresherConfig): Promise<Synthesised> {
+    const { synthesise } = await import('../../lib/synthesise');
+    const key = JSON.stringify(config);
+    const outdir = join(this.directory, `cdk-${this.#assemblies.size}`);
+    const assembly = this.#assemblies.get(key) ?? synthesise(config, outdir, OPERATOR_PLACE);
+    this.#assemblies.set(key, assembly);
+    return assembly;
+  }
+
   /** Returns the words of a command line that uses this world's configuration. */
-  commandLine(args: readonly string[]): string[] {
-    return [process.execPath, LAUNCHER, ...args, '--config', this.configPath];
+  commandLine(args: readonly string[], launcher = false): string[] {
+    const program = launcher ? LAUNCHER : BUNDLED_LAUNCHER;
+    return [process.execPath, program, ...args, '--config', this.configPath];
   }
 
   /** Runs the command line as a separate process. */
-  run(args: readonly string[], { stdin = '', env = {}, onStart }: CommandOptions = {}): Promise<CommandRun> {
-    const [node = '', ...rest] = this.commandLine(args);
-    return this.start(node, rest, { env, stdin, ...(onStart && { onStart }) });
+  run(args: readonly string[], { launcher, ...options }: CommandOptions = {}): Promise<CommandRun> {
+    const [node = '', ...rest] = this.commandLine(args, launcher);
+    return this.start(node, rest, { stdin: '', ...options });
   }
 
   /** Runs any process in this world. `leaks` searches its output too. */

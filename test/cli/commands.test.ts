@@ -28,7 +28,11 @@ describe('runpod-ecr', () => {
   );
 
   it('prints its version', async () => {
-    expect(await world.run(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+    expect(await world.run(['--version'], { launcher: true })).toEqual({
+      code: 0,
+      stdout: `${version}\n`,
+      stderr: '',
+    });
   });
 
   it.each([
@@ -52,7 +56,7 @@ describe('runpod-ecr', () => {
 
     const [plain, debug, mistyped] = await Promise.all([
       world.run(['status'], { env }),
-      world.run(['status', '--debug'], { env }),
+      world.run(['status', '--debug'], { env, launcher: true }),
       world.run(['status', '--profile', 'stagingg'], { env }),
     ]);
 
@@ -79,7 +83,7 @@ describe('runpod-ecr', () => {
   });
 
   it('runs one refresh on the embedded cloud with local', async () => {
-    const { code, stdout } = await world.run(['local']);
+    const { code, stdout } = await world.run(['local'], { launcher: true });
 
     expect(code).toBe(0);
     expect(stdout).toContain('Every worker pulls again.');
@@ -90,7 +94,7 @@ describe('refresh', () => {
   it('prints a line for each target', async () => {
     const before = world.user.auths[0]?.updates ?? 0;
 
-    const { code, stdout, stderr } = await world.run(['refresh']);
+    const { code, stdout, stderr } = await world.run(['refresh'], { launcher: true });
 
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(
@@ -167,7 +171,7 @@ describe('status', () => {
     const { observations } = world.cloud.operatorAws;
     for (const rule of observations.rules.keys()) observations.fired.set(rule, [fired]);
 
-    const { code, stdout } = await world.run(['status']);
+    const { code, stdout } = await world.run(['status'], { launcher: true });
 
     expect(code).toBe(0);
     expect(stdout).toMatch(
@@ -219,7 +223,7 @@ describe('usage', () => {
     const others = ['a', 'b', 'c'].map((id) => ({ id, name: id, image: 'public/x:1', registry: null }));
     world.user.workloads.templates.push(...others, { id: 't', name: 'base', image, registry: world.authId });
 
-    const { code, stdout } = await world.run(['usage']);
+    const { code, stdout } = await world.run(['usage'], { launcher: true });
 
     expect(code).toBe(0);
     expect(stdout).toBe(`Target  Used by   Name    Image

@@ -362,7 +362,7 @@ const PROBLEMS: readonly Problem[] = [
 
 describe('doctor', () => {
   it('prints a line for each check, and exits with 0', async () => {
-    const { code, stdout, stderr } = await world.run(['doctor']);
+    const { code, stdout, stderr } = await world.run(['doctor'], { launcher: true });
 
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toBe(`✓ AWS identity           ${await caller()} in us-east-1

@@ -40,7 +40,11 @@ const CTRL_D = '\u0004';
 async function atTerminal(
   args: readonly string[],
   steps: readonly Step[],
-  { redirect = '', env = {} }: { redirect?: string; env?: Record<string, string> } = {},
+  {
+    redirect = '',
+    env = {},
+    launcher,
+  }: { redirect?: string; env?: Record<string, string>; launcher?: boolean } = {},
 ): Promise<CommandRun & { readonly raw: string }> {
   const left = [...steps];
   let seen = '';
@@ -55,20 +59,24 @@ async function atTerminal(
       if (type !== '') setTimeout(() => child.stdin?.write(type), 120);
     }
   };
-  const run = await world.start('python3', ['-c', PTY, 'sh', '-c', `${inTerminal(args)} ${redirect}`], {
-    env: { TERM: 'xterm-256color', ...env },
-    onStart: (child) => {
-      child.stdout?.on('data', answer(child));
+  const run = await world.start(
+    'python3',
+    ['-c', PTY, 'sh', '-c', `${inTerminal(args, launcher)} ${redirect}`],
+    {
+      env: { TERM: 'xterm-256color', ...env },
+      onStart: (child) => {
+        child.stdout?.on('data', answer(child));
+      },
     },
-  });
+  );
   expect(left).toEqual([]);
   return { ...run, raw: run.stdout, stdout: screenAfter(run.stdout) };
 }
 
 /** The shell's command. It sets the size of the pseudo-terminal first. */
-function inTerminal(args: readonly string[]): string {
+function inTerminal(args: readonly string[], launcher?: boolean): string {
   const command = world
-    .commandLine(args[0] === 'init' ? [...args, ...urls()] : args)
+    .commandLine(args[0] === 'init' ? [...args, ...urls()] : args, launcher)
     .map((word) => `'${word}'`);
   return `stty cols 100 rows 40; exec ${command.join(' ')}`;
 }
@@ -115,6 +123,7 @@ describe('init at a terminal', () => {
         ['Which registry auth', ENTER],
         ['Who is paged', `oncall@example.com${ENTER}`],
       ],
+      { launcher: true },
     );
     clearInterval(watch);
 
@@ -237,7 +246,8 @@ describe('init at a terminal', () => {
 
 describe('init in a script', () => {
   it('takes every answer from a flag and the key from standard input', async () => {
-    const run = await world.run(['init', ...FLAGS, ...urls()], { stdin: `${world.key}\n` });
+    const stdin = `${world.key}\n`;
+    const run = await world.run(['init', ...FLAGS, ...urls()], { stdin, launcher: true });
 
     expect(run).toMatchObject({ code: 0, stderr: '' });
     expect(storedKey()).toBe(world.key);

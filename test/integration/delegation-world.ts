@@ -1,20 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import {
   DELEGATION_RESOURCE_TYPE,
   type DelegationProperties,
   RUNPOD_PRINCIPAL_ARNS,
 } from '../../lambda/delegate-repository/model';
-import { parseConfig } from '../../lib/config/parse';
 import { type EmbeddedCloud, startEmbeddedCloud } from '../../local/cloud';
 import type { ReceivedRequest, StandInAnswer } from '../../local/exchange';
 import { type Invocation, LambdaRuntime } from '../../local/lambda-runtime';
 import type { RunpodUser } from '../../local/runpod/accounts';
 import { StandInServer } from '../../local/stand-in-server';
-import { delegationAsset, synthesise } from '../../local/synthesise';
-import { configJson } from '../lib/config/builder';
+import { built } from '../support/built-once';
 import { findLeaks, type Leak } from '../support/find-leaks';
 
 /** Name of the secret that holds the API key of the Runpod user. */
@@ -57,15 +52,18 @@ export class DelegationWorld {
   readonly #signature = randomBytes(20).toString('hex');
   readonly #invocations: Invocation<null>[] = [];
 
-  private constructor(cloud: EmbeddedCloud, assetDirectory: string) {
+  private constructor(cloud: EmbeddedCloud) {
     this.cloud = cloud;
     this.user = cloud.runpod.addUser(this.apiKey);
     cloud.aws.secrets.put(KEY_SECRET, this.apiKey);
-    this.#lambda = new LambdaRuntime({ assetDirectory, environment: cloud.environment() });
+    this.#lambda = new LambdaRuntime({
+      assetDirectory: built('delegationAsset'),
+      environment: cloud.environment(),
+    });
   }
 
-  static async start(assetDirectory: string): Promise<DelegationWorld> {
-    const world = new DelegationWorld(await startEmbeddedCloud(), assetDirectory);
+  static async start(): Promise<DelegationWorld> {
+    const world = new DelegationWorld(await startEmbeddedCloud());
     await world.bucket.listen();
     return world;
   }
@@ -135,17 +133,4 @@ export class DelegationWorld {
     await this.#lambda.stop();
     await Promise.all([this.cloud.close(), this.bucket.close()]);
   }
-}
-
-/** Synthesises a stack with a delegation, as the CLI does. @returns the folder of the function, and its removal */
-export function synthesiseDelegation(): { assetDirectory: string; remove: () => void } {
-  const outdir = mkdtempSync(join(tmpdir(), 'delegation-'));
-  const delegations = [{ repository: 'my-app' }];
-  const alarms = { emails: ['oncall@example.com'] };
-  const config = parseConfig(JSON.stringify(configJson({ alarms, delegations })), 'test');
-  const { template } = synthesise(config, outdir, { region: 'eu-west-1' });
-  return {
-    assetDirectory: delegationAsset(template, outdir),
-    remove: () => rmSync(outdir, { recursive: true, force: true }),
-  };
 }

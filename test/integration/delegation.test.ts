@@ -1,7 +1,8 @@
 import { RUNPOD_PRINCIPAL_ARNS } from '../../lambda/delegate-repository/model';
 import { pullStatement } from '../../lambda/delegate-repository/policy-text';
 import { LambdaRuntime } from '../../local/lambda-runtime';
-import { DelegationWorld, KEY_SECRET, repositoryArn, synthesiseDelegation } from './delegation-world';
+import { built } from '../support/built-once';
+import { DelegationWorld, KEY_SECRET, repositoryArn } from './delegation-world';
 
 const ARN = repositoryArn('my-app');
 const THEIRS = { Sid: 'Theirs', Effect: 'Deny', Principal: '*', Action: ['ecr:PutImage'] };
@@ -9,13 +10,10 @@ const statement = pullStatement(RUNPOD_PRINCIPAL_ARNS);
 const DELEGATIONS = '/v2/registries/delegations';
 
 describe('the delegation function', () => {
-  const { assetDirectory, remove } = synthesiseDelegation();
   let world: DelegationWorld;
 
-  afterAll(remove);
-
   beforeEach(async () => {
-    world = await DelegationWorld.start(assetDirectory);
+    world = await DelegationWorld.start();
     world.cloud.aws.policies.put(ARN);
   });
 
@@ -104,7 +102,10 @@ describe('the delegation function', () => {
     });
 
     it('succeeds for two deliveries at the same time', async () => {
-      const secondProcess = new LambdaRuntime({ assetDirectory, environment: world.cloud.environment() });
+      const secondProcess = new LambdaRuntime({
+        assetDirectory: built('delegationAsset'),
+        environment: world.cloud.environment(),
+      });
       world.cloud.runpod.latencyMs = 100;
 
       await Promise.all([

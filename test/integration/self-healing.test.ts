@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { createSimulation, type Simulation } from '../simulation/simulation';
-import { ASSET_VARIABLE } from './global-setup';
+import { built } from '../support/built-once';
 import { eachTestIn, type World } from './world';
 
 const MINUTE = 60_000;
@@ -91,6 +91,5 @@ function retriesWaiting(): number {
 }
 
 function synthesisedTemplate() {
-  const outdir = dirname(process.env[ASSET_VARIABLE] ?? '');
-  return JSON.parse(readFileSync(join(outdir, 'EcrCredentialRefresher.template.json'), 'utf8'));
+  return JSON.parse(readFileSync(join(built('assembly'), 'EcrCredentialRefresher.template.json'), 'utf8'));
 }

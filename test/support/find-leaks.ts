@@ -20,9 +20,10 @@ const ENCODED_LEAK_CHARACTERS = 12;
  * @param secrets - the values by the names under which they are reported
  */
 export function findLeaks(output: string, secrets: Readonly<Record<string, string>>): Leak[] {
+  const pieces = new Pieces(output);
   return Object.entries(secrets).flatMap(([secret, value]) =>
     formsOf(value)
-      .filter(({ text, minCharacters }) => holdsPieceOf(output, text, minCharacters))
+      .filter(({ text, minCharacters }) => pieces.includePieceOf(text, minCharacters))
       .map(({ form }) => ({ secret, form })),
   );
 }
@@ -65,11 +66,25 @@ function distinct(forms: readonly Form[]): Form[] {
   return forms.filter(({ text }, index) => forms.findIndex((other) => other.text === text) === index);
 }
 
-function holdsPieceOf(output: string, text: string, minCharacters: number): boolean {
-  const size = Math.min(minCharacters, text.length);
-  if (size === 0) return false;
-  for (let start = 0; start + size <= text.length; start += 1) {
-    if (output.includes(text.slice(start, start + size))) return true;
+/** All pieces of a text, by their length. A search for thousands of pieces in megabytes would take seconds. */
+class Pieces {
+  readonly #text: string;
+  readonly #bySize = new Map<number, ReadonlySet<string>>();
+
+  constructor(text: string) {
+    this.#text = text;
   }
-  return false;
+
+  /** Whether as many consecutive characters of `other`, or all of a shorter one, occur in the text. */
+  includePieceOf(other: string, minCharacters: number): boolean {
+    const size = Math.min(minCharacters, other.length);
+    if (size === 0) return false;
+    const pieces = this.#bySize.get(size) ?? new Set(piecesOf(this.#text, size));
+    this.#bySize.set(size, pieces);
+    return piecesOf(other, size).some((piece) => pieces.has(piece));
+  }
+}
+
+function piecesOf(text: string, size: number): string[] {
+  return Array.from({ length: Math.max(0, text.length - size + 1) }, (_, at) => text.slice(at, at + size));
 }
