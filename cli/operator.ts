@@ -127,9 +127,9 @@ export class Operator {
     return key;
   }
 
-  /** When one question has taken too long, in milliseconds since the epoch. */
+  /** When one question has taken too long: a moment of the steady clock, in milliseconds. */
   deadlineMs(): number {
-    return systemClock.now() + PATIENCE_MS;
+    return systemClock.steady() + PATIENCE_MS;
   }
 }
 

@@ -26,7 +26,7 @@ export interface AwsCall {
 
 /** Runs an AWS call within the deadline. @throws OperatorMustActError or TransientError, never the SDK's own error */
 export async function callAws<T>(call: AwsCall, clock: Clock, send: () => Promise<T>): Promise<T> {
-  const limitMs = Math.min(CALL_LIMIT_MS, call.deadlineMs - clock.now());
+  const limitMs = Math.min(CALL_LIMIT_MS, call.deadlineMs - clock.steady());
   if (limitMs <= 0) throw new TransientError(`${call.name}: this run was out of time before it was asked`);
   let timer: NodeJS.Timeout | undefined;
   const timeUp = new Promise<never>((_, reject) => {

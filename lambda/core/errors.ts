@@ -34,7 +34,9 @@ export type OperatorReason =
   | 'secret-unusable'
   | 'registry-auth-missing'
   | 'no-route-left'
+  | 'value-refused'
   | 'credential-rejected'
+  | 'certificate-untrusted'
   | 'image-unproved'
   | 'configuration-wrong';
 
@@ -46,6 +48,15 @@ export class OperatorMustActError extends RefresherError {
   constructor(reason: OperatorReason, message: string) {
     super(message);
     this.reason = reason;
+  }
+}
+
+/** The certificate of the other side is not trusted. Another attempt would meet the same certificate. */
+export class UntrustedCertificateError extends OperatorMustActError {
+  override readonly name = 'UntrustedCertificateError';
+
+  constructor(message: string) {
+    super('certificate-untrusted', message);
   }
 }
 
@@ -78,6 +89,17 @@ export class ApiUnsupportedError extends RefresherError {
   }
 }
 
+/** One of Runpod's APIs refused what was sent (400, 409, 422 …), so that nothing was done. */
+export class ValueRefusedError extends ApiUnsupportedError {
+  /** The field that the API named, where it is one of ours. */
+  readonly field: string | undefined;
+
+  constructor(message: string, field?: string) {
+    super(message, 'final');
+    this.field = field;
+  }
+}
+
 /** The event is not one that the function understands. Nothing was done; the caller must correct the event. */
 export class InvalidEventError extends Error {
   override readonly name = 'InvalidEventError';
@@ -89,24 +111,83 @@ export interface FailedTarget {
   readonly error: RefresherError;
 }
 
-/** Thrown when any target failed, after the other targets were finished. Names each failed target with its reason. */
+/**
+ * Thrown when any target failed, after the other targets were finished. Names the failed targets with their reasons, in
+ * at most 1,500 bytes: CloudFormation drops the reason of a failed deployment whose answer is larger than 4,096 bytes,
+ * and the CDK's trigger sends the message and the stack trace.
+ */
 export class RefreshFailedError extends Error {
   override readonly name = 'RefreshFailedError';
 
   constructor(failed: readonly FailedTarget[], total: number) {
-    super(`${failed.length} of ${total} targets failed. ${describeFailures(failed)}`);
+    const summary = `${failed.length} of ${total} targets failed. `;
+    super(`${summary}${describeFailures(failed, MAX_MESSAGE_BYTES - summary.length)}`);
     // Lambda sends the stack beside the message. Without this line the message would be sent twice.
     this.stack = `${this.name}${stackFrames(this)}`;
   }
 }
 
-/** One clause for each distinct reason, so that a thousand targets with one cause stay readable. */
-function describeFailures(failed: readonly FailedTarget[]): string {
-  const targetsByReason = new Map<string, string[]>();
+const MAX_MESSAGE_BYTES = 1_500;
+
+/** One reason may take this much, so that several fit. */
+const MAX_REASON_BYTES = 600;
+
+/**
+ * One clause for each distinct reason, so that a thousand targets with one cause stay readable. Reasons for which a
+ * person must act come first, then those of most targets. What does not fit is counted.
+ */
+function describeFailures(failed: readonly FailedTarget[], maxBytes: number): string {
+  const groups = new Map<string, { readonly mustAct: boolean; readonly targets: string[] }>();
   for (const { target, error } of failed) {
-    targetsByReason.set(error.message, [...(targetsByReason.get(error.message) ?? []), target]);
+    const group = groups.get(error.message) ?? {
+      mustAct: error instanceof OperatorMustActError,
+      targets: [],
+    };
+    group.targets.push(target);
+    groups.set(error.message, group);
   }
-  return [...targetsByReason].map(([reason, targets]) => `${targets.join(', ')}: ${reason}`).join(' | ');
+  const sorted = [...groups].sort(
+    ([, a], [, b]) => Number(b.mustAct) - Number(a.mustAct) || b.targets.length - a.targets.length,
+  );
+  const rest = (count: number) => `and ${count} more, see the log`;
+  const reserve = rest(failed.length).length + 3;
+  const clauses: string[] = [];
+  let left = maxBytes - reserve;
+  let unnamed = failed.length;
+  for (const [reason, { targets }] of sorted) {
+    const clause = clauseOf(reason, targets, Math.min(left, MAX_REASON_BYTES));
+    if (clause === undefined) break;
+    clauses.push(clause.text);
+    left -= Buffer.byteLength(clause.text) + 3;
+    unnamed -= clause.named;
+  }
+  return [...clauses, ...(unnamed > 0 ? [rest(unnamed)] : [])].join(' | ');
+}
+
+/** `a, b: reason` with as many names as fit, or undefined where not even one does. */
+function clauseOf(reason: string, targets: readonly string[], maxBytes: number) {
+  const [first = '', ...others] = targets;
+  const text = cutBytes(reason, maxBytes - first.length - 2);
+  if (text === '') return undefined;
+  let names = first;
+  let named = 1;
+  for (const name of others) {
+    if (Buffer.byteLength(`${names}, ${name}: ${text}`) > maxBytes) break;
+    names += `, ${name}`;
+    named += 1;
+  }
+  return { text: `${names}: ${text}`, named };
+}
+
+/** The text, cut to this many bytes of UTF-8; empty where no useful part of it would be left. */
+function cutBytes(text: string, maxBytes: number): string {
+  if (Buffer.byteLength(text) <= maxBytes) return text;
+  if (maxBytes < 40) return '';
+  // A cut inside a character leaves replacement characters at the end.
+  return `${Buffer.from(text)
+    .subarray(0, maxBytes - 3)
+    .toString('utf8')
+    .replace(/\uFFFD+$/, '')}…`;
 }
 
 /**

@@ -33,10 +33,12 @@ export const DEFAULT_RETRY_POLICY: RetryPolicy = {
 
 /** How one request may be sent. */
 export interface SendOptions {
-  /** No attempt starts and no wait ends after this moment (milliseconds since the epoch). */
+  /** No attempt starts and no wait ends after this moment of `clock.steady()` (milliseconds). */
   readonly deadlineMs: number;
   /** False for a request that must not be sent twice, such as a create. @default true */
   readonly repeatable?: boolean;
+  /** Only status and headers are wanted; the body is not read. @default false */
+  readonly ignoreBody?: boolean;
   /** The quota that the request counts against. @default - none */
   readonly rateLimiter?: RateLimiter;
 }
@@ -66,20 +68,24 @@ export function createHttp({ transport, clock, policy }: HttpDependencies): Send
       const outcome = await tryOnce(request, options);
       if ('answer' in outcome) return outcome.answer;
       const delayMs = Math.max(outcome.retryAfterMs, jitteredDelayMs(attempt, policy, clock.random));
-      const noRoom = clock.now() + delayMs >= options.deadlineMs;
+      const noRoom = clock.steady() + delayMs >= options.deadlineMs;
       if (attempt >= maxAttempts || noRoom) throw outcome.failure;
       await clock.sleep(delayMs);
     }
   };
 
-  async function tryOnce(request: HttpRequest, { deadlineMs, rateLimiter }: SendOptions): Promise<Attempt> {
-    const timeoutMs = Math.min(policy.attemptTimeoutMs, deadlineMs - clock.now());
+  async function tryOnce(
+    request: HttpRequest,
+    { deadlineMs, rateLimiter, ignoreBody = false }: SendOptions,
+  ): Promise<Attempt> {
+    const timeoutMs = Math.min(policy.attemptTimeoutMs, deadlineMs - clock.steady());
     try {
-      const answer = await transport(withUserAgent(request), { timeoutMs, maxBytes: MAX_ANSWER_BYTES });
-      rateLimiter?.end(clock.now(), answer.headers);
+      const limits = { timeoutMs, maxBytes: MAX_ANSWER_BYTES, ignoreBody };
+      const answer = await transport(withUserAgent(request), limits);
+      rateLimiter?.end(clock.steady(), answer.headers);
       return isRetryableStatus(answer.status) ? notNow(request, answer, rateLimiter) : { answer };
     } catch (error) {
-      rateLimiter?.end(clock.now());
+      rateLimiter?.end(clock.steady());
       if (error instanceof TransientError) return { failure: error, retryAfterMs: 0 };
       throw error;
     }
@@ -91,8 +97,9 @@ export function createHttp({ transport, clock, policy }: HttpDependencies): Send
     rateLimiter: RateLimiter | undefined,
   ): Attempt {
     const waitMs = retryAfterMs(headers['retry-after'], clock.now()) ?? 0;
-    if (status === 429) rateLimiter?.hold(clock.now() + waitMs);
-    const failure = new TransientError(`${request.method} ${new URL(request.url).host} answered ${status}`);
+    if (status === 429) rateLimiter?.hold(clock.steady(), waitMs);
+    const peer = request.peer ?? new URL(request.url).host;
+    const failure = new TransientError(`${request.method} ${peer} answered ${status}`);
     return { failure, retryAfterMs: waitMs };
   }
 }
@@ -104,10 +111,10 @@ type Attempt =
 /** Waits until the account's quota allows a request, and takes the place. Another request may take it first. */
 async function waitForQuota({ deadlineMs, rateLimiter }: SendOptions, clock: Clock): Promise<void> {
   for (;;) {
-    if (clock.now() >= deadlineMs) throw new OutOfTimeError(outOfTime(0));
-    const waitMs = rateLimiter?.tryBegin(clock.now()) ?? 0;
+    if (clock.steady() >= deadlineMs) throw new OutOfTimeError(outOfTime(0));
+    const waitMs = rateLimiter?.tryBegin(clock.steady()) ?? 0;
     if (waitMs === 0) return;
-    if (clock.now() + waitMs >= deadlineMs) {
+    if (clock.steady() + waitMs >= deadlineMs) {
       throw new (waitMs > LONG_WAIT_MS ? TransientError : OutOfTimeError)(outOfTime(waitMs));
     }
     await clock.sleep(waitMs);

@@ -42,6 +42,11 @@ export interface Credential {
    * @default false - it is asked, and gets the password only after its answer
    */
   readonly basicAtOnce?: boolean;
+  /**
+   * The registry also says no with 400, as ECR and ECR Public do.
+   * @default false - 400 says nothing about the credential
+   */
+  readonly rejectedBy400?: boolean;
   /** What a person must check when the registry rejects it. @default - the repository's policy and the role's permissions */
   readonly origin?: string;
 }
@@ -148,7 +153,15 @@ export interface RefresherSettings {
   readonly service: string;
   readonly targets: readonly Target[];
   readonly runpod: RunpodSettings;
+  /** The least life that a written credential should have: until the next run, and until a person has reacted to its failure. */
+  readonly minCredentialMinutes: number;
 }
+
+/**
+ * How long a page must come before the credential at Runpod expires, in minutes: what the person on call has to act.
+ * Alarms and the life that is asked of a credential are computed from it.
+ */
+export const PAGE_BUDGET_MINUTES = 240;
 
 /** How long an ECR authorization token lives, in hours (Amazon ECR API reference, GetAuthorizationToken; ECR Public alike). */
 export const ECR_TOKEN_LIFE_HOURS = 12;

@@ -32,7 +32,8 @@ export function parseRateLimitPolicy(header: string | undefined): QuotaPolicy[] 
   return members(header).flatMap(({ name, parameters }) => {
     const quota = wholeNumber(parameters.get('q'));
     const windowSeconds = wholeNumber(parameters.get('w'));
-    return quota === undefined || windowSeconds === undefined ? [] : [{ name, quota, windowSeconds }];
+    // A quota that allows nothing, ever, is a mistake of the server.
+    return !quota || !windowSeconds ? [] : [{ name, quota, windowSeconds }];
   });
 }
 
@@ -55,10 +56,18 @@ const ROUNDING_MS = 1_000;
 /** Wait while requests in flight use up the rest of a quota: one of their answers will soon tell more. */
 const IN_FLIGHT_WAIT_MS = 20;
 
+/**
+ * A limit is remembered for this long at most, and then tested by a request. A server that names years, or one that is
+ * wrong, must not silence a process for as long as it lives.
+ */
+const MAX_MEMORY_MS = 10 * 60_000;
+
 /** What is known about a window: the lowest count that the server gave, and when the window ends. */
 interface KnownWindow {
   remaining: number;
   resetAtMs: number;
+  /** The server named a later end than is remembered. */
+  capped: boolean;
 }
 
 /**
@@ -94,16 +103,18 @@ export class RateLimiter {
     }
     const reported = new Set<string>();
     for (const { name, remaining, resetSeconds } of parseRateLimit(single(headers?.ratelimit))) {
-      this.#learn(name, { remaining, resetAtMs: nowMs + resetSeconds * 1_000 + ROUNDING_MS });
+      const resetMs = resetSeconds * 1_000 + ROUNDING_MS;
+      const capped = resetMs > MAX_MEMORY_MS;
+      this.#learn(name, { remaining, resetAtMs: nowMs + Math.min(resetMs, MAX_MEMORY_MS), capped });
       reported.add(name);
     }
     // A lost answer, or one without the header. The server may still have counted the request.
     for (const [name, window] of this.#windows) if (!reported.has(name)) window.remaining -= 1;
   }
 
-  /** Holds back every further request until then, as a 429 with `Retry-After` asks. */
-  hold(untilMs: number): void {
-    this.#heldUntilMs = Math.max(this.#heldUntilMs, untilMs);
+  /** Holds back every further request for a time, as a 429 with `Retry-After` asks. */
+  hold(nowMs: number, forMs: number): void {
+    this.#heldUntilMs = Math.max(this.#heldUntilMs, nowMs + Math.min(forMs, MAX_MEMORY_MS));
   }
 
   /** The server may not have counted the requests in flight yet, so as many are held back until their answers arrive. */
@@ -125,19 +136,22 @@ export class RateLimiter {
     if (windowMs > 0 && apartMs < -marginMs) return;
     const sameWindow = known !== undefined && apartMs <= marginMs;
     const remaining = sameWindow ? Math.min(known.remaining, seen.remaining) : seen.remaining;
-    this.#windows.set(name, { remaining, resetAtMs: seen.resetAtMs });
+    this.#windows.set(name, { ...seen, remaining });
   }
 
   /** A renewed window counts as full until the next answer. */
   #renewWindows(nowMs: number): void {
-    for (const [name, { resetAtMs }] of this.#windows) {
+    for (const [name, { resetAtMs, capped }] of this.#windows) {
       if (nowMs < resetAtMs) continue;
       const policy = this.#policies.get(name);
-      if (policy === undefined) this.#windows.delete(name);
+      // The window is not over: one request tests whether the limit still stands.
+      if (capped) this.#windows.set(name, { remaining: 1, resetAtMs: nowMs + MAX_MEMORY_MS, capped });
+      else if (policy === undefined) this.#windows.delete(name);
       else {
         const windowMs = Math.max(1, policy.windowSeconds) * 1_000;
         const renewals = Math.floor((nowMs - resetAtMs) / windowMs) + 1;
-        this.#windows.set(name, { remaining: policy.quota, resetAtMs: resetAtMs + renewals * windowMs });
+        const nextResetMs = resetAtMs + renewals * windowMs;
+        this.#windows.set(name, { remaining: policy.quota, resetAtMs: nextResetMs, capped: false });
       }
     }
   }

@@ -15,7 +15,7 @@ export interface SecretVersion {
 
 /** How to read one secret. */
 export interface ReadOptions {
-  /** Milliseconds since the epoch. */
+  /** A moment of `clock.steady()`, in milliseconds. */
   readonly deadlineMs: number;
   /** What the secret must hold, as a person would paste it: `the key`. Used in the message about a missing secret. */
   readonly expected: string;

@@ -1,6 +1,7 @@
 import type { Agent, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
-import { OperatorMustActError, TransientError } from './errors';
+import type { Socket } from 'node:net';
+import { OperatorMustActError, TransientError, UntrustedCertificateError } from './errors';
 
 /** One HTTP request. */
 export interface HttpRequest {
@@ -8,20 +9,28 @@ export interface HttpRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** How messages name the other side. For an address that a server chose. @default - the host of the URL */
+  readonly peer?: string;
 }
 
 /** An answer that was read to its end. */
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
+  /** Empty where the body was to be ignored. */
   readonly body: string;
 }
 
+/** Limits of one attempt. */
+export interface TransportLimits {
+  readonly timeoutMs: number;
+  readonly maxBytes: number;
+  /** Resolve at the headers and close the connection. @default false */
+  readonly ignoreBody?: boolean;
+}
+
 /** Sends one request once. Injected, so that the code above it is tested without sockets. */
-export type Transport = (
-  request: HttpRequest,
-  limits: { timeoutMs: number; maxBytes: number },
-) => Promise<HttpAnswer>;
+export type Transport = (request: HttpRequest, limits: TransportLimits) => Promise<HttpAnswer>;
 
 /** Sends the requests of one protocol over a pool of connections. */
 interface Sender {
@@ -29,7 +38,10 @@ interface Sender {
   readonly agent: Agent;
 }
 
-const overHttps: Sender = { request: requestHttps, agent: new HttpsAgent({ keepAlive: true }) };
+/** `NODE_TLS_REJECT_UNAUTHORIZED` would switch verification off; this option goes before it. */
+const VERIFY = { rejectUnauthorized: true } as const;
+
+const overHttps: Sender = { request: requestHttps, agent: new HttpsAgent({ keepAlive: true, ...VERIFY }) };
 let overHttp: Promise<Sender> | undefined;
 
 /** node:http is loaded on first use: on Node 24 its import takes a third of a cold start, and only tests need it. */
@@ -47,34 +59,82 @@ function senderOf({ protocol }: URL): Sender | Promise<Sender> {
  * the credential to another address. fetch is not used: loading it costs a cold start more than the request itself
  * (docs/decisions/0003).
  *
+ * Connections are reused. One that rested for a minute may be dead, because Lambda froze the process meanwhile. It is
+ * closed before the request. When a reused connection fails, all resting ones are closed, so that the next attempt
+ * opens a new one.
+ *
  * @throws TransientError on a network failure, a timeout, or an answer larger than `maxBytes`
+ * @throws UntrustedCertificateError when the certificate of the other side is not trusted
  * @throws OperatorMustActError when the address is neither https nor loopback
  */
-export const sendOverNetwork: Transport = async (request, { timeoutMs, maxBytes }) => {
+export const sendOverNetwork: Transport = async (request, { timeoutMs, maxBytes, ignoreBody = false }) => {
   const url = assertConfidential(request.url);
   const sender = await senderOf(url);
+  closeRestingConnections(sender.agent, MAX_REST_MS);
   return new Promise((resolve, reject) => {
     const outgoing = sender.request(url, {
       method: request.method,
-      headers: { ...bodyHeaders(request.body), ...request.headers },
+      headers: { 'accept-encoding': 'identity', ...bodyHeaders(request.body), ...request.headers },
       agent: sender.agent,
     });
     const fail = (what: string) => {
       clearTimeout(timer);
-      reject(new TransientError(`${request.method} ${url.host}: ${what}`));
+      const message = `${request.method} ${request.peer ?? url.host}: ${what}`;
+      const untrusted = CERTIFICATE_ERRORS.test(what);
+      reject(untrusted ? new UntrustedCertificateError(notTrusted(message)) : new TransientError(message));
       outgoing.destroy();
+      if (outgoing.reusedSocket) closeRestingConnections(sender.agent, 0);
     };
     const timer = setTimeout(() => fail(`no complete answer within ${timeoutMs} ms`), timeoutMs);
+    const succeed = (incoming: IncomingMessage, body: string) => {
+      clearTimeout(timer);
+      noteRest(outgoing.socket);
+      resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body });
+    };
     outgoing.once('error', (error: NodeJS.ErrnoException) => fail(error.code ?? 'network error'));
+    // Without this listener a 101 would be waited for until the timeout.
+    outgoing.once('upgrade', (_, socket) => {
+      socket.destroy();
+      fail('the answer switches protocols (101)');
+    });
     outgoing.once('response', (incoming) => {
-      readBody(incoming, maxBytes, fail, (body) => {
-        clearTimeout(timer);
-        resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body });
-      });
+      if (!ignoreBody) return readBody(incoming, maxBytes, fail, (body) => succeed(incoming, body));
+      succeed(incoming, '');
+      incoming.destroy();
     });
     outgoing.end(request.body);
   });
 };
+
+/** What Node and OpenSSL call a certificate that cannot be trusted (Node.js documentation, "X509 certificate error codes"). */
+const CERTIFICATE_ERRORS =
+  /^(ERR_TLS_CERT_\w+|CERT_\w+|ERROR_IN_CERT_\w+|HOSTNAME_MISMATCH|\w*SELF_SIGNED_CERT\w*|UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF_SIGNATURE|DECODE_ISSUER_PUBLIC_KEY)\w*|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED)$/;
+
+function notTrusted(message: string): string {
+  return `${message}: its certificate is not trusted; use a certificate of a public authority for this host name`;
+}
+
+/** A connection that rested longer is not reused. Load balancers close idle connections after about a minute. */
+const MAX_REST_MS = 55_000;
+
+/** When each connection was used last, by two clocks: a frozen process may see time pass by only one of them. */
+const lastUse = new WeakMap<Socket, { readonly wallMs: number; readonly monotonicMs: number }>();
+
+function noteRest(socket: Socket | null): void {
+  if (socket) lastUse.set(socket, { wallMs: Date.now(), monotonicMs: performance.now() });
+}
+
+function restedMsOf(socket: Socket): number {
+  const used = lastUse.get(socket);
+  return used ? Math.max(Date.now() - used.wallMs, performance.now() - used.monotonicMs) : 0;
+}
+
+/** Closes the pooled connections that are not in use and rested for at least this long. */
+function closeRestingConnections(agent: Agent, leastRestMs: number): void {
+  for (const socket of Object.values(agent.freeSockets).flatMap((sockets) => sockets ?? [])) {
+    if (restedMsOf(socket) >= leastRestMs) socket.destroy();
+  }
+}
 
 function readBody(
   incoming: IncomingMessage,

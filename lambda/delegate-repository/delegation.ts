@@ -89,7 +89,7 @@ async function untilPermitted<T>(
       return await action();
     } catch (error) {
       const mayPass = error instanceof OperatorMustActError && error.reason === 'permission-missing';
-      const noTime = clock.now() + PERMISSION_PAUSE_MS >= deadlineMs;
+      const noTime = clock.steady() + PERMISSION_PAUSE_MS >= deadlineMs;
       if (!mayPass || noTime || tries === PERMISSION_TRIES) throw error;
     }
     await clock.sleep(PERMISSION_PAUSE_MS);

@@ -43,7 +43,7 @@ export function createDelegationHandler(dependencies: DelegationHandlerDependenc
   const { ports, http, logger } = dependencies;
   return async (event, context) => {
     const request = parseRequest(event);
-    const endMs = ports.clock.now() + context.getRemainingTimeInMillis();
+    const endMs = ports.clock.steady() + context.getRemainingTimeInMillis();
     const about = { request: request.type, resource: request.logicalResourceId, stackId: request.stackId };
     const warn = (why: string) => logger.warn('left undone', { ...about, why });
     const outcome = await carryOut(request, ports, endMs - ANSWER_RESERVE_MS - RESTORE_RESERVE_MS, warn);

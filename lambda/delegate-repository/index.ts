@@ -9,6 +9,9 @@ import { createDelegationHandler } from './handler';
 import { createRepositoryPolicies } from './repository-policy';
 import { createRunpodDelegations } from './runpod-delegations';
 
+// It would switch off the verification of certificates in the AWS SDK.
+delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
+
 const http = createHttp({ transport: sendOverNetwork, clock, policy: DEFAULT_RETRY_POLICY });
 const secretsManager = new SecretsManagerClient(AWS_CLIENT_DEFAULTS);
 

@@ -17,7 +17,7 @@ import { describeRepository, type Repository } from './repository';
 export interface RunpodAccess {
   readonly apiKey: Secret;
   readonly restV2Url: string;
-  /** Milliseconds since the epoch. */
+  /** A moment of `clock.steady()`, in milliseconds. */
   readonly deadlineMs: number;
 }
 
@@ -115,7 +115,7 @@ export function createRunpodDelegations(http: SendHttp, clock: Clock): RunpodDel
     async ensure(access, repository, name) {
       let failure: RefusedError | UnconfirmedError | undefined;
       for (const pauseMs of PAUSES_MS) {
-        if (clock.now() + pauseMs >= access.deadlineMs) break;
+        if (clock.steady() + pauseMs >= access.deadlineMs) break;
         await clock.sleep(pauseMs);
         const outcome = await lookThenRegister(access, repository, name, failure);
         if (typeof outcome === 'string') return outcome;

@@ -1,10 +1,18 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { Context } from 'aws-lambda';
 import type { Clock } from '../core/clock';
-import { type FailedTarget, OutOfTimeError, RefreshFailedError } from '../core/errors';
+import { type FailedTarget, OperatorMustActError, OutOfTimeError, RefreshFailedError } from '../core/errors';
 import type { RefreshedTarget, RefresherSettings, RefreshReport, Target } from '../core/model';
 import { chooseTargets, parseEvent } from './event';
-import { isSuccess, Refresher, type RefreshServices, type TargetSuccess } from './refresh';
+import {
+  isSuccess,
+  Refresher,
+  type RefreshRequest,
+  type RefreshServices,
+  type RunOutcome,
+  type TargetOutcome,
+  type TargetSuccess,
+} from './refresh';
 import { logRun, metricsOf, type PublishMetrics } from './telemetry';
 
 /** Time kept back to report when the work must stop, in milliseconds. */
@@ -33,13 +41,15 @@ export function createHandler({ settings, services, logger, publishMetrics }: Ha
   const progress = new RetryProgress(clock);
 
   return async (event, context) => {
-    const startedMs = clock.now();
+    const startedMs = clock.steady();
     logger.addContext(context);
     const { targets: names, dryRun, runId = context.awsRequestId } = parseEvent(event);
     const targets = chooseTargets(settings.targets, names);
     const done = progress.refreshedBefore(runId);
 
-    const { outcomes, apiKeyAgeDays } = await refresher.run({
+    const deployment = isDeployment(context);
+    const run = deployment ? untilPermitted(refresher, clock) : refresher.run.bind(refresher);
+    const { outcomes, apiKeyAgeDays } = await run({
       targets: progress.leastRecentlyTriedFirst(targets.filter(({ name }) => !done.has(name))),
       dryRun,
       deadlineMs: startedMs + context.getRemainingTimeInMillis() - REPORT_RESERVE_MS,
@@ -55,11 +65,14 @@ export function createHandler({ settings, services, logger, publishMetrics }: Ha
       resumed: done.size,
       fullRun,
       dryRun,
-      durationMs: clock.now() - startedMs,
+      deployment,
+      durationMs: clock.steady() - startedMs,
       apiKeyAgeDays,
     };
     logRun(logger, summary);
-    if (!dryRun) publishMetrics(metricsOf(summary, clock.now()), clock.now());
+    // A failed deployment reports its failure itself. The alarms are about what runs in production.
+    const silent = dryRun || (deployment && failures.length > 0);
+    if (!silent) publishMetrics(metricsOf(summary, clock.now()), clock.now());
     if (failures.length > 0) throw new RefreshFailedError(failures, targets.length);
     return {
       refreshed: [...done.values(), ...successes].map(toReport),
@@ -67,6 +80,42 @@ export function createHandler({ settings, services, logger, publishMetrics }: Ha
       ...(dryRun && { dryRun }),
     };
   };
+}
+
+/** A deployment invokes the version that it has just published; the schedule, the queues and people invoke `$LATEST`. */
+function isDeployment({ functionVersion }: Context): boolean {
+  return functionVersion !== '$LATEST';
+}
+
+/** How long a deployment waits for its new permissions, and how often it asks, in milliseconds. */
+const PERMISSION_WAIT_MS = 30_000;
+const PERMISSION_PAUSE_MS = 5_000;
+
+/**
+ * Refreshes again the targets that were denied something. A deployment creates permissions just before, and AWS may
+ * need some seconds to apply them: Secrets Manager and ECR deny the call, or the registry rejects the credential.
+ */
+function untilPermitted(refresher: Refresher, clock: Clock) {
+  return async (request: RefreshRequest): Promise<RunOutcome> => {
+    const endMs = Math.min(clock.steady() + PERMISSION_WAIT_MS, request.deadlineMs);
+    const outcomes = new Map<string, TargetOutcome>();
+    let { targets } = request;
+    for (;;) {
+      const result = await refresher.run({ ...request, targets });
+      for (const outcome of result.outcomes) outcomes.set(outcome.target, outcome);
+      const denied = new Set(result.outcomes.filter(mayBeTooEarly).map(({ target }) => target));
+      if (denied.size === 0 || clock.steady() + PERMISSION_PAUSE_MS >= endMs) {
+        return { ...result, outcomes: [...outcomes.values()] };
+      }
+      targets = targets.filter(({ name }) => denied.has(name));
+      await clock.sleep(PERMISSION_PAUSE_MS);
+    }
+  };
+}
+
+function mayBeTooEarly(outcome: TargetOutcome): boolean {
+  if (isSuccess(outcome) || !(outcome.error instanceof OperatorMustActError)) return false;
+  return outcome.error.reason === 'permission-missing' || outcome.error.reason === 'credential-rejected';
 }
 
 /** Keeps the fields that the interface promises and drops the others. */
@@ -91,7 +140,7 @@ export class RetryProgress {
   readonly #clock: Clock;
   /** The last few runs by their id, the latest at the end. */
   readonly #runs = new Map<string, Done>();
-  /** When each target was last tried, whatever the outcome; milliseconds since the epoch. */
+  /** When each target was last tried, whatever the outcome; moments of `clock.steady()`, in milliseconds. */
   readonly #triedMs = new Map<string, number>();
 
   constructor(clock: Clock) {
@@ -100,7 +149,7 @@ export class RetryProgress {
 
   /** The targets that an earlier attempt of this run refreshed, by name. */
   refreshedBefore(runId: string): ReadonlyMap<string, TargetSuccess> {
-    const sinceMs = this.#clock.now() - MEMORY_MS;
+    const sinceMs = this.#clock.steady() - MEMORY_MS;
     const recent = [...(this.#runs.get(runId) ?? [])].filter(([, { atMs }]) => atMs >= sinceMs);
     return new Map(recent.map(([name, { success }]) => [name, success]));
   }
@@ -113,7 +162,7 @@ export class RetryProgress {
 
   /** Records the outcomes of one attempt. A target for which there was no time counts as not tried. */
   record(runId: string, successes: readonly TargetSuccess[], failures: readonly FailedTarget[] = []): void {
-    const atMs = this.#clock.now();
+    const atMs = this.#clock.steady();
     const done: Done = this.#runs.get(runId) ?? new Map();
     for (const success of successes) {
       done.set(success.target, { success, atMs });

@@ -17,6 +17,8 @@ import { sendOverNetwork } from '../core/transport';
 import { createHandler } from './handler';
 import { embeddedMetricLine } from './telemetry';
 
+// It would switch off the verification of certificates in the AWS SDK.
+delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
 nameSourcesInStackTraces(new URL('index.mjs.map', import.meta.url));
 
 const settings = JSON.parse(
@@ -36,7 +38,7 @@ export const handler = createHandler({
   services: {
     clock,
     createSecretReader: () => createSecretReader(secretsManager, clock),
-    issueCredential: createCredentialIssuer(clock),
+    issueCredential: createCredentialIssuer(clock, settings.minCredentialMinutes * 60_000),
     prove: createProof(http),
     createAccount: () => new RunpodAccount(createRoutes(http, settings.runpod), clock),
   },

@@ -31,7 +31,7 @@ export interface RefreshRequest {
   readonly targets: readonly Target[];
   /** Do everything but write. */
   readonly dryRun: boolean;
-  /** When the run must have ended, in milliseconds since the epoch. */
+  /** When the run must have ended: a moment of `clock.steady()`, in milliseconds. */
   readonly deadlineMs: number;
 }
 
@@ -122,8 +122,8 @@ class Run {
   }
 
   async attempt(target: Target): Promise<TargetOutcome> {
-    const startedMs = this.#services.clock.now();
-    const elapsedMs = () => this.#services.clock.now() - startedMs;
+    const startedMs = this.#services.clock.steady();
+    const elapsedMs = () => this.#services.clock.steady() - startedMs;
     try {
       return { ...(await this.#refreshTarget(target)), durationMs: elapsedMs() };
     } catch (error) {
@@ -182,7 +182,7 @@ class Run {
       verify === 'best-effort' && !this.#proofs.has(proofKey)
         ? this.#unreachable.get(registryKey)
         : undefined;
-    const deadlineMs = Math.min(this.#request.deadlineMs, clock.now() + PROOF_LIMIT_MS);
+    const deadlineMs = Math.min(this.#request.deadlineMs, clock.steady() + PROOF_LIMIT_MS);
     const proof =
       unreachable ?? (await once(this.#proofs, proofKey, () => prove(credential, verifyImage, deadlineMs)));
     if (proof.accepted) return { verified: true };

@@ -12,6 +12,8 @@ export interface RunSummary {
   /** All targets were asked for. */
   readonly fullRun: boolean;
   readonly dryRun: boolean;
+  /** The run was part of a deployment. */
+  readonly deployment: boolean;
   readonly durationMs: number;
   /** Age of the oldest Runpod API key that was read, in days. @default - unknown */
   readonly apiKeyAgeDays?: number | undefined;

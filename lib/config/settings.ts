@@ -1,4 +1,4 @@
-import type { RefresherSettings, Target } from '../../lambda/core/model';
+import { PAGE_BUDGET_MINUTES, type RefresherSettings, type Target } from '../../lambda/core/model';
 import { imageWithin, toRegistry } from './registries';
 import type { RefresherConfig } from './schema';
 
@@ -18,5 +18,6 @@ export function toSettings(config: RefresherConfig): RefresherSettings {
       ...(verifyImage !== undefined && { verifyImage: imageWithin(registry.type, verifyImage) }),
     }),
   );
-  return { service, targets, runpod };
+  const minCredentialMinutes = config.refreshIntervalHours * 60 + PAGE_BUDGET_MINUTES;
+  return { service, targets, runpod, minCredentialMinutes };
 }

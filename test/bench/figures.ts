@@ -71,6 +71,7 @@ class Bench {
         verify: 'best-effort',
       })),
       runpod: this.cloud.runpod.settings(),
+      minCredentialMinutes: 600,
     };
   }
 

@@ -20,6 +20,7 @@ export async function runInSecondProcess(world: World, targets: readonly TargetS
     service: 'Test',
     targets: targets.map((target) => world.target(target)),
     runpod: world.cloud.runpod.settings(),
+    minCredentialMinutes: 600,
   });
   const lambda = new LambdaRuntime({ assetDirectory: directory, environment: world.cloud.environment() });
   try {

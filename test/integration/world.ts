@@ -84,6 +84,7 @@ export class World {
       service: 'Test',
       targets: sketches.map((sketch) => this.target(sketch)),
       runpod: { ...this.cloud.runpod.settings(), ...runpod },
+      minCredentialMinutes: 600,
     });
     this.#lambda = new LambdaRuntime({
       assetDirectory: this.#directory,

@@ -100,6 +100,7 @@ function fullRun(): RunSummary {
     resumed: 0,
     fullRun: true,
     dryRun: false,
+    deployment: false,
     durationMs: 1,
     apiKeyAgeDays: 1,
   };

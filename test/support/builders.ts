@@ -50,6 +50,7 @@ export function someSettings(differences: Partial<RefresherSettings> = {}): Refr
       restV1Url: 'https://rest.runpod.io/v1',
       graphqlUrl: 'https://api.runpod.io/graphql',
     },
+    minCredentialMinutes: 600,
     ...differences,
   };
 }

@@ -13,13 +13,16 @@ export class FakeClock implements Clock {
   /** What `random` draws. */
   draw = 0.5;
   #nowMs: number;
+  #correctionMs = 0;
   readonly #sleepers: { readonly dueMs: number; readonly wake: () => void }[] = [];
 
   constructor(startMs = NOON) {
     this.#nowMs = startMs;
   }
 
-  readonly now = (): number => this.#nowMs;
+  readonly now = (): number => this.#nowMs + this.#correctionMs;
+
+  readonly steady = (): number => this.#nowMs;
 
   readonly random = (): number => this.draw;
 
@@ -39,6 +42,11 @@ export class FakeClock implements Clock {
   /** Moves time on at once, waking nobody. */
   advance(ms: number): void {
     this.#nowMs += ms;
+  }
+
+  /** Corrects the time of day, as a time server does. Waits and deadlines must not notice. */
+  correctTimeOfDay(ms: number): void {
+    this.#correctionMs += ms;
   }
 
   #wakeNextWhenIdle(): void {

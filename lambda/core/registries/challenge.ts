@@ -7,8 +7,8 @@ export interface Challenge {
 }
 
 const SEPARATORS = /[ \t,]*/y;
-const PARAMETER =
-  /([\w!#$%&'*+.^`|~-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([\w!#$%&'*+.^`|~-]+))(?=[ \t]*(?:,|$))/sy;
+/** The value may be unquoted although it is no token (`realm=/`, `scope=repository:a:pull`): registries send that. */
+const PARAMETER = /([\w!#$%&'*+.^`|~-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))(?=[ \t]*(?:,|$))/sy;
 const SCHEME = /([\w!#$%&'*+.^`|~-]+)(?=[ \t,]|$)/y;
 /** What some schemes have instead of parameters. */
 const TOKEN68 = /[ \t]+[\w.~+/-]+=*(?=[ \t]*(?:,|$))/y;
@@ -26,9 +26,9 @@ export function parseChallenges(header: string): readonly Challenge[] {
     const parameter = current && match(PARAMETER, header, at);
     const scheme = parameter ? undefined : match(SCHEME, header, at);
     if (parameter) {
-      const [text, name = '', quoted, token = ''] = parameter;
+      const [text, name = '', quoted, bare = ''] = parameter;
       if (current.parameters.has(name.toLowerCase())) return [];
-      current.parameters.set(name.toLowerCase(), quoted?.replace(/\\(.)/gs, '$1') ?? token);
+      current.parameters.set(name.toLowerCase(), quoted?.replace(/\\(.)/gs, '$1') ?? bare);
       at += text.length;
     } else if (scheme) {
       challenges.push({ scheme: scheme[0].toLowerCase(), parameters: new Map() });

@@ -15,14 +15,23 @@ const ROLE_SESSION_NAME = 'runpod-ecr-refresher';
 /** The only region that issues tokens of ECR Public, whatever region the function runs in (ECR Public API reference). */
 const ECR_PUBLIC_REGION = 'us-east-1';
 
+/** How often ECR is asked for a credential that lives long enough. */
+const MAX_ISSUES = 3;
+
+/** Pause before ECR is asked again, in milliseconds. */
+const ISSUE_PAUSE_MS = 1_000;
+
 /** Issues credentials of Amazon ECR. Its clients live as long as the process. */
 export class EcrCredentials {
   readonly #clock: Clock;
+  readonly #minLifeMs: number;
   readonly #clients = new Map<string, ECRClient>();
   #publicClient: ECRPUBLICClient | undefined;
 
-  constructor(clock: Clock) {
+  /** @param minLifeMs - a credential with less left is asked for again. The last answer counts, however short. */
+  constructor(clock: Clock, minLifeMs: number) {
     this.#clock = clock;
+    this.#minLifeMs = minLifeMs;
   }
 
   /**
@@ -34,11 +43,23 @@ export class EcrCredentials {
   async issue(registry: EcrRegistry, deadlineMs: number): Promise<Credential> {
     const client = this.#clientFor(registry);
     const name = `ecr:GetAuthorizationToken${registry.roleArn ? ` as ${registry.roleArn}` : ''}`;
-    const answer = await callAws({ name, deadlineMs, reason: 'configuration-wrong' }, this.#clock, () =>
-      client.send(new GetAuthorizationTokenCommand({})),
-    );
-    const credential = decodeAuthorizationToken(answer.authorizationData?.[0], this.#clock.now());
-    return { ...credential, basicAtOnce: true };
+    const credential = await this.#longLived(deadlineMs, async () => {
+      const answer = await callAws({ name, deadlineMs, reason: 'configuration-wrong' }, this.#clock, () =>
+        client.send(new GetAuthorizationTokenCommand({})),
+      );
+      return decodeAuthorizationToken(answer.authorizationData?.[0], this.#clock.now());
+    });
+    return { ...credential, basicAtOnce: true, rejectedBy400: true };
+  }
+
+  async #longLived(deadlineMs: number, issue: () => Promise<Credential>): Promise<Credential> {
+    for (let issues = 1; ; issues += 1) {
+      const credential = await issue();
+      const lifeMs = (credential.expiresAt?.getTime() ?? 0) - this.#clock.now();
+      const noTime = this.#clock.steady() + ISSUE_PAUSE_MS >= deadlineMs;
+      if (lifeMs >= this.#minLifeMs || issues === MAX_ISSUES || noTime) return credential;
+      await this.#clock.sleep(ISSUE_PAUSE_MS);
+    }
   }
 
   /** Issues a credential for ECR Public. Unlike ECR's, its answer does not name the registry. @throws like `issue` */
@@ -46,11 +67,14 @@ export class EcrCredentials {
     this.#publicClient ??= new ECRPUBLICClient({ ...AWS_CLIENT_DEFAULTS, region: ECR_PUBLIC_REGION });
     const client = this.#publicClient;
     const name = 'ecr-public:GetAuthorizationToken';
-    const answer = await callAws({ name, deadlineMs, reason: 'configuration-wrong' }, this.#clock, () =>
-      client.send(new GetPublicAuthorizationTokenCommand({})),
-    );
-    const data = { ...answer.authorizationData, proxyEndpoint: url };
-    return decodeAuthorizationToken(data, this.#clock.now(), name);
+    const credential = await this.#longLived(deadlineMs, async () => {
+      const answer = await callAws({ name, deadlineMs, reason: 'configuration-wrong' }, this.#clock, () =>
+        client.send(new GetPublicAuthorizationTokenCommand({})),
+      );
+      const data = { ...answer.authorizationData, proxyEndpoint: url };
+      return decodeAuthorizationToken(data, this.#clock.now(), name);
+    });
+    return { ...credential, rejectedBy400: true };
   }
 
   #clientFor(registry: EcrRegistry): ECRClient {

@@ -1,4 +1,4 @@
-import { TransientError } from '../errors';
+import { type OperatorMustActError, TransientError, UntrustedCertificateError } from '../errors';
 import type { SendHttp } from '../http';
 import type { Credential } from '../model';
 import type { HttpAnswer } from '../transport';
@@ -23,8 +23,12 @@ const MANIFEST_TYPES = [
 ].join(', ');
 
 /**
- * Proves credentials by the OCI distribution API: `GET /v2/` for the login, `HEAD` on the manifest for the right to
- * pull. A proof throws OperatorMustActError `credential-rejected` when the registry rejects the credential (401, 403).
+ * Proves credentials by the OCI distribution API: `GET /v2/` for the login, then `HEAD` on the manifest for the right
+ * to pull. A proof throws OperatorMustActError `credential-rejected` when the registry rejects the credential: 401, 403,
+ * and at ECR and ECR Public also 400.
+ *
+ * The login is asked about even when an image is named: Harbor gives an anonymous token to a wrong password, and a
+ * public image can be pulled with that token. Only `/v2/` answers 401 to it.
  *
  * A registry is first asked without the credential, as its clients do. GHCR and ECR Public reject a password that they
  * did not ask for. A registry that lets anybody in proves nothing when it lets the credential in.
@@ -39,6 +43,8 @@ export function createProof(http: SendHttp): Prove {
         : await conversation.askAsChallenged(questions);
     } catch (error) {
       if (error instanceof TransientError) return { accepted: false, because: error.message, lasting: false };
+      // A registry whose certificate is not trusted cannot be asked, and no retry changes that.
+      if (error instanceof UntrustedCertificateError) return unproved(error.message);
       throw error;
     }
   };
@@ -79,8 +85,11 @@ class Conversation {
   /** Asks the questions in order and stops at the first answer that is not 200. */
   async ask(questions: readonly Question[], authorization: string): Promise<Proof> {
     for (const question of questions) {
-      const { status } = await this.#send(question, authorization);
-      if (status === 401 || status === 403) throw rejected(this.#name(question), status, this.#credential);
+      const { status } = await this.#sendOrGet(question, authorization);
+      if (status === 401 || status === 403) throw this.#rejected(question, status);
+      if (status === 400 && question === LOGIN && this.#credential.rejectedBy400) {
+        throw this.#rejected(question, status);
+      }
       if (status !== 200) return unproved(`${this.#name(question)} answered ${status}`);
     }
     return { accepted: true };
@@ -92,38 +101,57 @@ class Conversation {
     if ('accepted' in challenged) return challenged;
     const { scheme, parameters } = challenged;
     if (scheme === 'basic') return this.ask(questions, basicAuth(this.#credential));
-    // A token is valid for one scope. The last question needs the widest one.
-    const last = questions.slice(-1);
-    const [credential, deadlineMs] = [this.#credential, this.#deadlineMs];
+    // One token answers all questions. The last question needs the widest scope.
     const answer = await fetchToken(this.#http, {
-      credential,
+      credential: this.#credential,
       parameters,
-      scope: last[0]?.scope,
-      deadlineMs,
+      scope: questions.at(-1)?.scope,
+      deadlineMs: this.#deadlineMs,
     });
-    return 'token' in answer ? this.ask(last, `Bearer ${answer.token.reveal()}`) : unproved(answer.because);
+    return 'token' in answer
+      ? this.ask(questions, `Bearer ${answer.token.reveal()}`)
+      : unproved(answer.because);
   }
 
   /** The login that the registry asks for, at `/v2/` or at the image. */
   async #challenge(questions: readonly Question[]): Promise<Challenge | Proof> {
     for (const question of questions) {
       const { status, headers } = await this.#send(question);
-      if (status === 401)
-        return (
-          preferred(headers) ??
-          unproved(`${this.#name(question)} asks for a login that is neither Basic nor a token`)
-        );
+      if (status === 401) return this.#chooseLogin(question, headers['www-authenticate']);
       if (status !== 200)
         return unproved(`${this.#name(question)} answered ${status} without asking for a login`);
     }
     return unproved(`${this.#host} lets anybody in, so it says nothing of the credential`);
   }
 
-  #send({ method, path }: Question, authorization?: string): Promise<HttpAnswer> {
-    const accept = method === 'HEAD' ? MANIFEST_TYPES : '*/*';
+  /** Prefers a token service over Basic where a registry offers both, as its clients do. */
+  #chooseLogin(question: Question, header = ''): Challenge | Proof {
+    const challenges = parseChallenges(header);
+    const offered = (scheme: string) => challenges.find((challenge) => challenge.scheme === scheme);
+    const asks = `${this.#name(question)} asks for a login`;
+    const otherwise =
+      challenges.length === 0 ? 'in a form that cannot be read' : 'that is neither Basic nor a token';
+    return offered('bearer') ?? offered('basic') ?? unproved(`${asks} ${otherwise}`);
+  }
+
+  /** Some registries (Nexus, old ones) do not answer `HEAD` on a manifest. They are asked once more, by `GET`. */
+  async #sendOrGet(question: Question, authorization: string): Promise<HttpAnswer> {
+    const answer = await this.#send(question, authorization);
+    const mayNotKnowHead = question.method === 'HEAD' && (answer.status === 404 || answer.status === 405);
+    return mayNotKnowHead ? this.#send({ ...question, method: 'GET' }, authorization) : answer;
+  }
+
+  #send({ method, path, scope }: Question, authorization?: string): Promise<HttpAnswer> {
+    const accept = scope === undefined ? '*/*' : MANIFEST_TYPES;
+    // A manifest can be large, and only the status of the answer is wanted.
+    const ignoreBody = method === 'GET' && scope !== undefined;
     const headers = { accept, ...(authorization !== undefined && { authorization }) };
     const url = `${this.#credential.registryUrl}${path}`;
-    return this.#http({ method, url, headers }, { deadlineMs: this.#deadlineMs });
+    return this.#http({ method, url, headers }, { deadlineMs: this.#deadlineMs, ignoreBody });
+  }
+
+  #rejected(question: Question, status: number): OperatorMustActError {
+    return rejected(this.#name(question), status, this.#credential, { image: question !== LOGIN });
   }
 
   #name({ path }: Question): string {
@@ -137,11 +165,4 @@ class Conversation {
 
 function unproved(because: string): Proof {
   return { accepted: false, because, lasting: true };
-}
-
-/** Prefers a token service over Basic where a registry offers both, as its clients do. */
-function preferred(headers: HttpAnswer['headers']): Challenge | undefined {
-  const challenges = parseChallenges(headers['www-authenticate'] ?? '');
-  const offered = (scheme: string) => challenges.find((challenge) => challenge.scheme === scheme);
-  return offered('bearer') ?? offered('basic');
 }

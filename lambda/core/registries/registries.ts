@@ -9,7 +9,7 @@ import { readStoredLogin } from './stored-login';
 export interface IssueOptions {
   /** The secret reader of the run. */
   readonly readSecret: ReadSecret;
-  /** Milliseconds since the epoch. */
+  /** A moment of `clock.steady()`, in milliseconds. */
   readonly deadlineMs: number;
 }
 
@@ -21,9 +21,13 @@ export interface IssueOptions {
  */
 export type IssueCredential = (registry: Registry, options: IssueOptions) => Promise<Credential>;
 
-/** Makes the function that issues credentials of every kind of registry. It may be kept from run to run. */
-export function createCredentialIssuer(clock: Clock): IssueCredential {
-  const ecr = new EcrCredentials(clock);
+/**
+ * Makes the function that issues credentials of every kind of registry. It may be kept from run to run.
+ *
+ * @param minLifeMs - ECR is asked again for a credential with less left. @default 0
+ */
+export function createCredentialIssuer(clock: Clock, minLifeMs = 0): IssueCredential {
+  const ecr = new EcrCredentials(clock, minLifeMs);
   const issue = (registry: Registry, options: IssueOptions): Promise<Credential> => {
     switch (registry.type) {
       case 'ecr':

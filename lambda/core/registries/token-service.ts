@@ -23,7 +23,7 @@ export type TokenAnswer = { readonly token: Secret } | { readonly because: strin
  * The scope is ours and not the one of the challenge, because some registries send a placeholder there
  * (ghcr.io: `repository:user/image:pull`).
  *
- * @throws OperatorMustActError `credential-rejected` for 401 and 403; `configuration-wrong` where the realm is not an
+ * @throws OperatorMustActError `credential-rejected` for 401 and 403, and 400 of ECR Public; `configuration-wrong` where the realm is not an
  *   address to which the credential may be sent
  * @throws TransientError where the service gives no answer
  */
@@ -34,8 +34,9 @@ export async function fetchToken(http: SendHttp, question: TokenQuestion): Promi
   if (service !== undefined) url.searchParams.set('service', service);
   if (scope !== undefined) url.searchParams.set('scope', scope);
   const headers = { accept: 'application/json', authorization: basicAuth(credential) };
-  const answer = await http({ method: 'GET', url: url.href, headers }, { deadlineMs });
-  return meaningOf(answer, url.host, credential);
+  const peer = nameOf(url, credential);
+  const answer = await http({ method: 'GET', url: url.href, headers, peer }, { deadlineMs });
+  return meaningOf(answer, peer, credential);
 }
 
 /** The value of the `Authorization` header for user name and password (RFC 7617). */
@@ -43,11 +44,22 @@ export function basicAuth({ username, password }: Credential): string {
   return `Basic ${Buffer.from(`${username}:${password.reveal()}`).toString('base64')}`;
 }
 
-/** The error for a credential that a registry or its token service rejects. */
-export function rejected(asked: string, status: number, { origin }: Credential): OperatorMustActError {
+/**
+ * The error for a credential that a registry or its token service rejects.
+ *
+ * @param about - `image` when the question was about an image, so that the login may be good
+ */
+export function rejected(
+  asked: string,
+  status: number,
+  { origin }: Credential,
+  about: { readonly image: boolean } = { image: false },
+): OperatorMustActError {
+  const cause = about.image ? ': either the login is wrong, or it may not pull this image' : '';
+  const check = origin ?? "the repository's policy and the role's permissions";
   return new OperatorMustActError(
     'credential-rejected',
-    `${asked} rejected the new credential (${status}); nothing was sent to Runpod; check ${origin ?? "the repository's policy and the role's permissions"}`,
+    `${asked} rejected the new credential (${status})${cause}; nothing was sent to Runpod; check ${check}${about.image && origin ? ', and what its user may pull' : ''}`,
   );
 }
 
@@ -57,31 +69,48 @@ export function rejected(asked: string, status: number, { origin }: Credential):
  */
 function tokenServiceUrl(realm: string | undefined, registryUrl: string): URL {
   const registry = new URL(registryUrl);
-  if (realm === undefined || !URL.canParse(realm)) throw untrusted(registry, 'no address');
+  if (realm === undefined || !URL.canParse(realm)) throw untrusted(registry, 'is not an address');
   const url = new URL(realm);
-  if (url.username !== '' || url.password !== '') throw untrusted(registry, 'an address with a user in it');
+  if (url.username !== '' || url.password !== '') throw untrusted(registry, 'has a user in it');
+  if (isOwnAddressBehindTls(url, registry)) {
+    url.protocol = 'https:';
+    url.port = registry.port;
+  }
   const bothLoopback =
     url.protocol === 'http:' && registry.protocol === 'http:' && isLoopback(url) && isLoopback(registry);
-  if (url.protocol !== 'https:' && !bothLoopback) throw untrusted(registry, 'an address that is not https');
+  if (url.protocol !== 'https:' && !bothLoopback) throw untrusted(registry, 'is not an https address');
   url.hash = '';
   return url;
 }
 
+/** A registry behind a TLS proxy may name itself with `http:`. The same host over https is the same service. */
+function isOwnAddressBehindTls(realm: URL, registry: URL): boolean {
+  const sameHost =
+    realm.hostname === registry.hostname && (realm.port === '' || realm.port === registry.port);
+  return sameHost && realm.protocol === 'http:' && registry.protocol === 'https:';
+}
+
 /** The realm is not quoted, because it is text of the registry. */
-function untrusted(registry: URL, found: string): OperatorMustActError {
+function untrusted(registry: URL, problem: string): OperatorMustActError {
   return new OperatorMustActError(
     'configuration-wrong',
-    `${registry.host} sends whoever logs in to a token service, with ${found} as its realm; no credential was sent there, and nothing to Runpod; check the address of the registry`,
+    `${registry.host} names a token service for its login, and that realm ${problem}; the credential was not sent there, and nothing was sent to Runpod; check the address of the registry, and let it name its token service by https`,
   );
 }
 
-function meaningOf({ status, body }: HttpAnswer, host: string, credential: Credential): TokenAnswer {
-  const asked = `${host}, the token service of ${new URL(credential.registryUrl).host},`;
-  if (status === 401 || status === 403) throw rejected(asked, status, credential);
-  if (status !== 200) return { because: `${asked} answered ${status}` };
+/** How messages name the token service. Its host is text of the registry, unless it is the registry's own. */
+function nameOf({ host }: URL, { registryUrl }: Credential): string {
+  const registry = new URL(registryUrl).host;
+  return host === registry ? `${registry}, as its own token service,` : `the token service of ${registry}`;
+}
+
+function meaningOf({ status, body }: HttpAnswer, peer: string, credential: Credential): TokenAnswer {
+  const rejects = status === 401 || status === 403 || (status === 400 && credential.rejectedBy400);
+  if (rejects) throw rejected(peer, status, credential);
+  if (status !== 200) return { because: `${peer} answered ${status}` };
   const { token, access_token: accessToken } = parseObject(body) ?? {};
   const value = token || accessToken;
   // What an HTTP header can hold.
   const usable = typeof value === 'string' && /^[\x21-\x7e]+$/.test(value);
-  return usable ? { token: new Secret(value) } : { because: `${asked} answered without a token` };
+  return usable ? { token: new Secret(value) } : { because: `${peer} answered without a token` };
 }

@@ -8,6 +8,7 @@ import {
   type RefresherError,
   TransientError,
   UnconfirmedError,
+  ValueRefusedError,
 } from '../errors';
 import type { SendHttp } from '../http';
 import type { Credential, RouteName, RunpodSettings } from '../model';
@@ -35,7 +36,7 @@ export interface Written {
 /** Lists the registry auths of the account. The targets of a run share it, so that they are listed once. */
 export type Lookup = () => Promise<readonly RegistryAuth[]>;
 
-/** How often a name is looked up and created before the target fails. */
+/** How often a name is looked up before the target fails. */
 const MAX_CREATE_ATTEMPTS = 3;
 
 /** After a transient failure the preferred API is tried again once this much time has passed. */
@@ -118,12 +119,14 @@ export class RunpodAccount {
     let auths = await known();
     for (let attempt = 1; ; attempt += 1) {
       const auth = findByName(auths, name);
-      if (auth) return this.update(call, auth.id, credential);
       try {
-        return await this.#create(call, name, credential);
+        return auth
+          ? await this.update(call, auth.id, credential)
+          : await this.#create(call, name, credential);
       } catch (error) {
-        const mayExist = error instanceof TransientError || error instanceof NoRouteWorkedError;
-        if (attempt === MAX_CREATE_ATTEMPTS || !mayExist) throw error;
+        // Somebody may have deleted and created it again since the list was read.
+        const outdated = auth ? isMissing(error) : mayExistNow(error);
+        if (attempt === MAX_CREATE_ATTEMPTS || !outdated) throw error;
         await this.#clock.sleep(this.#clock.random() * 1_000 * attempt);
         auths = (await this.list(call)).auths;
       }
@@ -178,12 +181,12 @@ export class RunpodAccount {
         refusals.push(error);
       }
     }
-    throw mostActionable(refusals) ?? new NoRouteWorkedError(refusals);
+    throw mostActionable(refusals) ?? valueRefused(refusals) ?? new NoRouteWorkedError(refusals);
   }
 
   #inOrder(): readonly RunpodRoute[] {
     const first = this.#preferred;
-    if (!first || this.#clock.now() >= first.untilMs) return this.#routes;
+    if (!first || this.#clock.steady() >= first.untilMs) return this.#routes;
     const preferred = this.#routes.filter(({ name }) => name === first.route);
     return [...preferred, ...this.#routes.filter(({ name }) => name !== first.route)];
   }
@@ -195,7 +198,7 @@ export class RunpodAccount {
     );
     this.#preferred = {
       route,
-      untilMs: lasting ? Number.POSITIVE_INFINITY : this.#clock.now() + PREFERENCE_LIFE_MS,
+      untilMs: lasting ? Number.POSITIVE_INFINITY : this.#clock.steady() + PREFERENCE_LIFE_MS,
     };
   }
 }
@@ -213,6 +216,29 @@ export function registryAuthMissing(id: string): OperatorMustActError {
  * or there is no time left.
  */
 const FINAL_FOR_EVERY_ROUTE = [ApiKeyRefusedError, UnconfirmedError, OutOfTimeError];
+
+/** Whether a create may have been carried out, or lost against another one, so that the name is looked up again. */
+function mayExistNow(error: unknown): boolean {
+  const refused = error instanceof OperatorMustActError && error.reason === 'value-refused';
+  return error instanceof TransientError || error instanceof NoRouteWorkedError || refused;
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof OperatorMustActError && error.reason === 'registry-auth-missing';
+}
+
+/** The error where an API that is alive refuses what was sent, and the others cannot do it. */
+function valueRefused(refusals: readonly RefresherError[]): OperatorMustActError | undefined {
+  const refused = refusals.filter((refusal) => refusal instanceof ValueRefusedError);
+  if (refused.length === 0) return undefined;
+  const answers = refusals.map(({ message }) => message).join(', ');
+  const field = refused.find((refusal) => refusal.field !== undefined)?.field;
+  const what = field === undefined ? 'the id, the name, the user name or the password' : `the ${field}`;
+  return new OperatorMustActError(
+    'value-refused',
+    `Runpod refuses ${what} of this target (${answers}); check the target in the configuration and the login of its registry`,
+  );
+}
 
 /** Every API said that it cannot. */
 class NoRouteWorkedError extends OperatorMustActError {

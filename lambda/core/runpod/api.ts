@@ -1,4 +1,4 @@
-import { ApiKeyRefusedError, ApiUnsupportedError, OperatorMustActError } from '../errors';
+import { ApiKeyRefusedError, ApiUnsupportedError, OperatorMustActError, ValueRefusedError } from '../errors';
 import type { Credential, RouteName, Secret } from '../model';
 import type { RateLimiter } from '../rate-limit';
 import type { HttpAnswer } from '../transport';
@@ -12,7 +12,7 @@ export interface RegistryAuth {
 /** What a caller gives with every call to Runpod. */
 export interface RunpodCall {
   readonly apiKey: Secret;
-  /** Milliseconds since the epoch. */
+  /** A moment of `clock.steady()`, in milliseconds. */
   readonly deadlineMs: number;
 }
 
@@ -82,6 +82,7 @@ export function readAnswer(route: RouteName, answer: HttpAnswer): unknown {
   }
   if (status === 401) throw keyRefused(route);
   if (status === 403) throw permissionMissing(route);
+  if (status >= 400) throw new ValueRefusedError(`${route} answered ${status}`, refusedField(answer));
   if (status < 200 || status >= 300) {
     throw new ApiUnsupportedError(`${route} refused the request (${status})`, 'final');
   }
@@ -89,6 +90,18 @@ export function readAnswer(route: RouteName, answer: HttpAnswer): unknown {
   if (json === undefined)
     throw new ApiUnsupportedError(`${route} answered ${status} without JSON`, 'unclear');
   return json;
+}
+
+/** Fields that we send. A refusal may name one of them, and nothing else of it is quoted. */
+const SENT_FIELDS = ['name', 'username', 'password', 'resource'];
+
+/** The field that an RFC 9457 problem names, in whatever form: `errors: [{ path: "password" }]`, `{ loc: [...] }` … */
+function refusedField(answer: HttpAnswer): string | undefined {
+  const json = parseJson(answer);
+  const errors = isJsonObject(json) ? json.errors : undefined;
+  const text = JSON.stringify(errors ?? '');
+  const named = SENT_FIELDS.filter((field) => new RegExp(`["./]${field}["./]`).test(text));
+  return named.length === 1 ? named[0] : undefined;
 }
 
 function isHtml({ headers, body }: HttpAnswer): boolean {
@@ -110,24 +123,36 @@ export function permissionMissing(route: RouteName): OperatorMustActError {
   );
 }
 
+const ID = /^[A-Za-z0-9_-]{1,128}$/;
+
+/** An API key of Runpod, in its two forms. A server that answered with the key instead of an id would put it in the log. */
+const API_KEY = /^rpa_|^[A-Z0-9]{40,}$/i;
+
+/** Whether a value of an answer can be the id of something at Runpod. Only such a value is used, shown or sent. */
+export function isId(value: unknown): value is string {
+  return typeof value === 'string' && ID.test(value) && !API_KEY.test(value);
+}
+
 /**
  * Reads one registry auth out of an answer.
  *
  * @throws ApiUnsupportedError `unclear` when the answer names none: the request may have been carried out
  */
 export function readRegistryAuth(route: RouteName, value: unknown): RegistryAuth {
-  if (isJsonObject(value) && typeof value.id === 'string' && value.id !== '') {
+  if (isJsonObject(value) && isId(value.id)) {
     return { id: value.id, name: typeof value.name === 'string' ? value.name : '' };
   }
   throw new ApiUnsupportedError(`${route} answered without naming the registry auth`, 'unclear');
 }
 
-/** Reads a list of registry auths. @throws ApiUnsupportedError `unclear` when the value is not a list of them */
+/** Reads a list of registry auths. Entries that are none are skipped. @throws ApiUnsupportedError `unclear` when the value is no list */
 export function readRegistryAuths(route: RouteName, value: unknown): RegistryAuth[] {
   if (!Array.isArray(value)) {
     throw new ApiUnsupportedError(`${route} answered without a list of registry auths`, 'unclear');
   }
-  return value.map((item) => readRegistryAuth(route, item));
+  return value.flatMap((item) =>
+    isJsonObject(item) && isId(item.id) ? [readRegistryAuth(route, item)] : [],
+  );
 }
 
 /** Checks the answer to an update. @throws ApiUnsupportedError `unclear` when it names another id */

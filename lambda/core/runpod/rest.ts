@@ -28,7 +28,7 @@ export type RestName = keyof typeof GENERATIONS;
 /** What goes with each request. */
 export interface RestCall {
   readonly apiKey: Secret;
-  /** Milliseconds since the epoch. */
+  /** A moment of `clock.steady()`, in milliseconds. */
   readonly deadlineMs: number;
   /** @default - no quota is kept */
   readonly rateLimiter?: RateLimiter;

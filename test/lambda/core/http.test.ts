@@ -194,7 +194,7 @@ describe('createHttp', () => {
 
   it('says how long the quota asks to wait when that is longer than the run may take', async () => {
     const rateLimiter = new RateLimiter();
-    rateLimiter.hold(NOON + 2_400_000);
+    rateLimiter.hold(NOON, 2_400_000);
     const { send, sent, clock } = aSender();
 
     await expect(send({ rateLimiter })).rejects.toThrow('another 2400 s');
@@ -208,7 +208,7 @@ describe('createHttp', () => {
     ['counts as an outage for a limit of hours, so that another route may step in', 36_000_000, false],
   ])('%s', async (_, waitMs, endsTheTry) => {
     const rateLimiter = new RateLimiter();
-    rateLimiter.hold(NOON + waitMs);
+    rateLimiter.hold(NOON, waitMs);
     const { send } = aSender();
 
     const failure = await rejectionOf(send({ rateLimiter, deadlineMs: NOON + 60_000 }));

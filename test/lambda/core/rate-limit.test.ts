@@ -217,8 +217,8 @@ describe('RateLimiter', () => {
   it('lets nothing through while it is held, and the longest hold counts', () => {
     const rateLimiter = new RateLimiter();
 
-    rateLimiter.hold(NOON + 5_000);
-    rateLimiter.hold(NOON + 2_000);
+    rateLimiter.hold(NOON, 5_000);
+    rateLimiter.hold(NOON, 2_000);
 
     expect(rateLimiter.tryBegin(NOON)).toBe(5_000);
     expect(rateLimiter.tryBegin(NOON + 5_000)).toBe(0);

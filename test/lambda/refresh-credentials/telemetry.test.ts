@@ -25,6 +25,7 @@ function aSummary(differences: Partial<RunSummary> = {}): RunSummary {
     resumed: 0,
     fullRun: true,
     dryRun: false,
+    deployment: false,
     durationMs: 1_234,
     ...differences,
   };

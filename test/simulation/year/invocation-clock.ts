@@ -22,6 +22,8 @@ export class InvocationClock implements Clock {
 
   readonly now = (): number => this.#nowMs;
 
+  readonly steady = (): number => this.#nowMs;
+
   readonly sleep = (ms: number): Promise<void> =>
     new Promise((wake) => {
       this.#sleepers.push({ dueMs: this.#nowMs + Math.max(0, ms), wake });

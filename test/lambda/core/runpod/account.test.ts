@@ -227,7 +227,7 @@ describe('RunpodAccount.update', () => {
 
   it('does not let the rate limit of one route hold the next', async () => {
     const limited = ({ rateLimiter }: RouteCall) => {
-      rateLimiter.hold(NOON + 3_600_000);
+      rateLimiter.hold(NOON, 3_600_000);
       return Promise.reject(new TransientError('it answered 429'));
     };
     const waitsMs: number[] = [];
