@@ -9,8 +9,17 @@ export function textMatching(pattern: RegExp, expected: string) {
   return z.string(expected).regex(pattern, expected);
 }
 
+/** What a text must look like. */
+interface Format {
+  readonly pattern: RegExp;
+  /** What is expected, as a noun phrase. */
+  readonly expected: string;
+}
+
+const textOf = ({ pattern, expected }: Format) => textMatching(pattern, expected);
+
 const SECRET_ID =
-  /^(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}|[A-Za-z0-9/_+=.@-]{1,512})$/;
+  /^(arn:aws[a-z-]*:secretsmanager:[a-z]{2,4}(-[a-z]+)+-\d{1,2}:\d{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}|[A-Za-z0-9/_+=.@-]{1,512})$/;
 
 /** The name or ARN of a secret (Secrets Manager API reference, CreateSecret: the characters of a name). */
 export const secretId = () =>
@@ -19,26 +28,35 @@ export const secretId = () =>
     'the name of a Secrets Manager secret, such as runpod/api-key, or its full ARN with the six characters at the end',
   );
 
-/** An AWS region of any partition. */
-export const region = () =>
-  textMatching(/^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/, 'an AWS region, such as us-east-1');
+/** An AWS region of any partition. `unknown-regions.ts` checks whether it exists. */
+export const REGION: Format = {
+  pattern: /^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/,
+  expected: 'an AWS region, such as us-east-1',
+};
+
+/** The zod type of `REGION`. */
+export const region = () => textOf(REGION);
 
 /** The name of an ECR repository (ECR API reference, CreateRepository: 2 to 256 characters). */
-export const repositoryName = () =>
-  textMatching(
-    /^(?=.{2,256}$)([a-z0-9]+([._-][a-z0-9]+)*\/)*[a-z0-9]+([._-][a-z0-9]+)*$/,
-    'the name of an ECR repository, such as team/worker, without registry host, tag or ARN',
-  );
+export const REPOSITORY_NAME: Format = {
+  pattern: /^(?=.{2,256}$)([a-z0-9]+([._-][a-z0-9]+)*\/)*[a-z0-9]+([._-][a-z0-9]+)*$/,
+  expected: 'the name of an ECR repository, such as team/worker, without registry host, tag or ARN',
+};
+
+/** The zod type of `REPOSITORY_NAME`. */
+export const repositoryName = () => textOf(REPOSITORY_NAME);
 
 /**
- * An image as `repository:tag` or `repository@sha256:digest` (OCI distribution specification). `rules.ts` checks
- * whether the repository fits the registry.
+ * An image as `repository:tag` or `repository@sha256:digest` (OCI distribution specification). `image-addresses.ts`
+ * checks whether the repository fits the registry.
  */
-export const imageReference = () =>
-  textMatching(
-    /^[a-z0-9][a-z0-9._/-]*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[a-f0-9]{64})$/,
-    'an image as repository:tag or repository@sha256:digest, without registry host',
-  );
+export const IMAGE: Format = {
+  pattern: /^[a-z0-9][a-z0-9._/-]*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[a-f0-9]{64})$/,
+  expected: 'an image as repository:tag or repository@sha256:digest, without registry host',
+};
+
+/** The zod type of `IMAGE`. */
+export const imageReference = () => textOf(IMAGE);
 
 /** The ARN of an IAM role (IAM API reference: path and name). */
 export const roleArn = () =>
@@ -54,7 +72,7 @@ export const externalId = () =>
 /** The ARN of a standard SNS topic. CloudWatch alarms cannot publish to a FIFO topic. */
 export const topicArn = () =>
   textMatching(
-    /^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$/,
+    /^arn:aws[a-z-]*:sns:[a-z]{2,4}(-[a-z]+)+-\d{1,2}:\d{12}:[A-Za-z0-9_-]{1,256}$/,
     'the ARN of a standard SNS topic, such as arn:aws:sns:us-east-1:123456789012:oncall',
   );
 

@@ -1,8 +1,8 @@
 import { Token } from 'aws-cdk-lib';
+import { type Path, text } from './json-values';
 import { type Mistake, mistakesError } from './mistakes';
+import { placesOfArns } from './places';
 import type { RefresherConfig } from './schema';
-
-type Path = readonly PropertyKey[];
 
 /**
  * Checks what depends on the region of the stack. AWS would refuse these mistakes only late in a deployment, or they
@@ -21,25 +21,11 @@ export function checkRegions(config: RefresherConfig, stackRegion: string): void
 }
 
 /** Returns the ARNs of topics and secrets: an alarm and the function can use only those of their own region. */
-function arnsOf({ alarms, runpodApiKeySecretName, targets, delegations }: RefresherConfig) {
-  const texts: { readonly path: Path; readonly arn: string | undefined }[] = [
-    ...(['topicArns', 'warningTopicArns'] as const).flatMap((key) =>
-      alarms[key].map((arn, index) => ({ path: ['alarms', key, index], arn })),
-    ),
-    { path: ['runpodApiKeySecretName'], arn: runpodApiKeySecretName },
-    ...targets.flatMap((target, index) => [
-      { path: ['targets', index, 'runpodApiKeySecretName'], arn: target.runpodApiKeySecretName },
-      {
-        path: ['targets', index, 'registry', 'credentialSecretName'],
-        arn: 'credentialSecretName' in target.registry ? target.registry.credentialSecretName : undefined,
-      },
-    ]),
-    ...delegations.map((delegation, index) => ({
-      path: ['delegations', index, 'runpodApiKeySecretName'],
-      arn: delegation.runpodApiKeySecretName,
-    })),
-  ];
-  return texts.flatMap(({ path, arn }) => (arn?.startsWith('arn:') ? [{ path, arn }] : []));
+function arnsOf(config: RefresherConfig): { readonly path: Path; readonly arn: string }[] {
+  return placesOfArns(config).flatMap(({ path, value }) => {
+    const arn = text(value);
+    return arn?.startsWith('arn:') ? [{ path, arn }] : [];
+  });
 }
 
 function otherRegion(path: Path, arn: string, region: string | undefined): Mistake[] {

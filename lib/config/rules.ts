@@ -1,8 +1,7 @@
+import { type Entry, entry, isEntry, list, type Path, text } from './json-values';
 import { describeFound, looksLikeRunpodKey, type Mistake } from './mistakes';
 import { IMAGE_FORMATS } from './registries';
-
-type Path = readonly PropertyKey[];
-type Entry = Readonly<Record<string, unknown>>;
+import { unknownRegions } from './unknown-regions';
 
 /**
  * Returns every violation of the rules between values, which the schema of a single value cannot express.
@@ -14,6 +13,7 @@ export function brokenRules(config: unknown): Mistake[] {
   const targets = listed.map(entry);
   return [
     ...pastedKeys(config, []),
+    ...unknownRegions(entry(config)),
     ...targets.flatMap((target, index) => [
       ...(isEntry(listed[index]) ? exactlyOneAuth(target, ['targets', index]) : []),
       ...externalIdNeedsRole(entry(target.registry), ['targets', index, 'registry']),
@@ -112,20 +112,4 @@ function duplicates(
     const path = [listName, index, key];
     return [{ path, expected, found: `${describeFound(target[key], path)}, as in ${listName}[${first}]` }];
   });
-}
-
-function entry(value: unknown): Entry {
-  return isEntry(value) ? value : {};
-}
-
-function isEntry(value: unknown): value is Entry {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function list(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
 }

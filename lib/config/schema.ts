@@ -196,6 +196,10 @@ export const configSchema = z.strictObject(
       .max(MAX_DELEGATIONS, `at most ${MAX_DELEGATIONS} delegations`)
       .default([])
       .describe('ECR repositories that Runpod may pull without a password. So far this works for Pods only.'),
+    additionalRegions: z
+      .array(region(), 'a list of AWS regions')
+      .default([])
+      .describe('AWS regions that the installed CDK does not know yet. Other unknown regions are refused.'),
     alarms,
     runpod,
   },

@@ -31,6 +31,7 @@ describe('parseConfig', () => {
         },
       ],
       delegations: [],
+      additionalRegions: [],
       alarms: {
         emails: [],
         httpsEndpoints: [],
@@ -187,7 +188,7 @@ describe('parseConfig', () => {
         '  stackNme: expected a known key, perhaps "stackName"; found an unknown key',
         '  targets[0].registry.externalId: expected externalId only together with roleArn, the role that requires it; found no roleArn',
         '  targets[1].name: expected a name that no other target has; found "prod", as in targets[0]',
-        '  targets[1].registry.region: expected an AWS region, such as us-east-1; found "useast1"',
+        '  targets[1].registry.region: expected an AWS region, such as us-east-1; found "useast1". Write "us-east-1".',
         '  targets[1].registryAuthId: expected a registry auth that no other target with the same API key writes; found "clzdaifot0001l90809257ynb", as in targets[0]',
         'Every key is described in refresher.schema.json.',
       ].join('\n'),
@@ -253,7 +254,7 @@ describe('parseConfig', () => {
     [
       'an unknown key that resembles no known one',
       configJson({ zzz: 1 }),
-      'zzz: expected one of the keys $schema, stackName, runpodApiKeySecretName, refreshIntervalHours, firstRefresh, targets, delegations, alarms, runpod; found an unknown key',
+      'zzz: expected one of the keys $schema, stackName, runpodApiKeySecretName, refreshIntervalHours, firstRefresh, targets, delegations, additionalRegions, alarms, runpod; found an unknown key',
     ],
     [
       'an unknown type of registry',
