@@ -1,6 +1,6 @@
+import { delegationAddressMistakes, targetAddressMistakes } from './image-addresses';
 import { type Entry, entry, isEntry, list, type Path, text } from './json-values';
 import { describeFound, looksLikeRunpodKey, type Mistake } from './mistakes';
-import { IMAGE_FORMATS } from './registries';
 import { unknownRegions } from './unknown-regions';
 
 /**
@@ -11,18 +11,20 @@ import { unknownRegions } from './unknown-regions';
 export function brokenRules(config: unknown): Mistake[] {
   const listed = list(entry(config).targets);
   const targets = listed.map(entry);
+  const delegations = list(entry(config).delegations).map(entry);
   return [
     ...pastedKeys(config, []),
     ...unknownRegions(entry(config)),
     ...targets.flatMap((target, index) => [
       ...(isEntry(listed[index]) ? exactlyOneAuth(target, ['targets', index]) : []),
       ...externalIdNeedsRole(entry(target.registry), ['targets', index, 'registry']),
-      ...imageFitsRegistry(target, ['targets', index, 'verifyImage']),
+      ...targetAddressMistakes(target, ['targets', index]),
     ]),
     ...duplicates(targets, 'name', (target) => text(target.name), 'a name that no other target has'),
     ...sameAuth(targets, 'registryAuthId', entry(config).runpodApiKeySecretName),
     ...sameAuth(targets, 'registryAuthName', entry(config).runpodApiKeySecretName),
-    ...sameRepository(list(entry(config).delegations).map(entry)),
+    ...delegationAddressMistakes(delegations),
+    ...sameRepository(delegations),
   ];
 }
 
@@ -48,27 +50,6 @@ function externalIdNeedsRole(registry: Entry, path: Path): Mistake[] {
   if (registry.externalId === undefined || registry.roleArn !== undefined) return [];
   const expected = 'externalId only together with roleArn, the role that requires it';
   return [{ path: [...path, 'externalId'], expected, found: 'no roleArn' }];
-}
-
-/** Checks what the kind of registry requires of an image. The schema checks the format that all images share. */
-function imageFitsRegistry(target: Entry, path: Path): Mistake[] {
-  const image = text(target.verifyImage);
-  const { type, repositories } = entry(target.registry);
-  const expected =
-    type === 'ecr' ? unlessInRepositories(image, list(repositories)) : unlessInFormat(image, text(type));
-  return image === undefined || expected === undefined
-    ? []
-    : [{ path, expected, found: describeFound(image, path) }];
-}
-
-function unlessInRepositories(image = '', repositories: readonly unknown[]): string | undefined {
-  if (repositories.includes(image.replace(/[:@].*$/s, ''))) return undefined;
-  return 'an image of one of the repositories of this target, as repository:tag or repository@digest';
-}
-
-function unlessInFormat(image = '', type: string | undefined): string | undefined {
-  const format = Object.entries(IMAGE_FORMATS).find(([name]) => name === type)?.[1];
-  return format?.pattern.test(image) === false ? format.expected : undefined;
 }
 
 function sameAuth(targets: readonly Entry[], key: string, defaultSecret: unknown): Mistake[] {

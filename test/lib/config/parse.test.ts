@@ -279,7 +279,7 @@ describe('parseConfig', () => {
     [
       'an image where a repository is expected',
       withRegistry({ repositories: ['worker:1'] }),
-      'targets[0].registry.repositories[0]: expected the name of an ECR repository, such as team/worker, without registry host, tag or ARN; found "worker:1"',
+      'targets[0].registry.repositories[0]: expected the name of an ECR repository, such as team/worker, without registry host, tag or ARN; found "worker:1". Write "worker".',
     ],
     [
       'a wildcard repository',
@@ -346,37 +346,47 @@ describe('parseConfig', () => {
           'docker-hub',
           'docker.io/acme/worker:1',
           'an image as namespace/repository:tag, or repository:tag for an official one, without docker.io/',
+          '. Write "acme/worker:1".',
         ],
         [
           'docker-hub',
           'docker.io/worker:1',
           'an image as namespace/repository:tag, or repository:tag for an official one, without docker.io/',
+          '. Write "worker:1".',
         ],
-        ['ghcr', 'ghcr.io/acme/worker:1', 'an image as owner/name:tag, without ghcr.io/'],
-        ['ghcr', 'worker:1', 'an image as owner/name:tag, without ghcr.io/'],
+        [
+          'ghcr',
+          'ghcr.io/acme/worker:1',
+          'an image as owner/name:tag, without ghcr.io/',
+          '. Write "acme/worker:1".',
+        ],
+        ['ghcr', 'worker:1', 'an image as owner/name:tag, without ghcr.io/', ''],
         [
           'ecr-public',
           'public.ecr.aws/acme/worker:1',
           'an image as alias/repository:tag, without public.ecr.aws/',
+          '. Write "acme/worker:1".',
         ],
         [
           'google-artifact-registry',
           'us-docker.pkg.dev/p/r/worker:1',
           'an image as project/repository/name:tag, without LOCATION-docker.pkg.dev/',
+          '. Write "p/r/worker:1".',
         ],
         [
           'google-artifact-registry',
           'eu.gcr.io/p/worker:1',
           'an image as project/repository/name:tag, without LOCATION-docker.pkg.dev/',
+          '. Write "p/worker:1" and set "url": "https://eu.gcr.io".',
         ],
       ] as const
-    ).map(([type, verifyImage, expected]): [string, Json, string] => {
+    ).map(([type, verifyImage, expected, fix]): [string, Json, string] => {
       const secret = type === 'ecr-public' ? {} : { credentialSecretName: 's' };
       const location = type === 'google-artifact-registry' ? { location: 'us' } : {};
       return [
         `the image ${verifyImage} at a registry of type ${type}`,
         withTarget({ registry: { type, ...secret, ...location }, verifyImage }),
-        `targets[0].verifyImage: expected ${expected}; found "${verifyImage}"`,
+        `targets[0].verifyImage: expected ${expected}; found "${verifyImage}"${fix}`,
       ];
     }),
     [
