@@ -80,29 +80,49 @@ export const topicArn = () =>
 export const email = () =>
   textMatching(/^[^\s@]+@[^\s@]+\.[^\s@.]+$/, 'an e-mail address, such as oncall@example.com');
 
-const HTTPS_URL = /^https:\/\/[^\s/@?#]+(\/[^\s?#]*)?$/;
+/**
+ * Returns the zod type of a URL that matches a pattern and that the functions can use: a pattern alone cannot tell
+ * which hosts and ports exist.
+ */
+function urlMatching(pattern: RegExp, expected: string) {
+  return textMatching(pattern, expected).refine(isUsableUrl, expected);
+}
+
+function isUsableUrl(text: string): boolean {
+  return URL.canParse(text) && new URL(text).port !== '0';
+}
+
+const HTTPS_URL = /^https:\/\/[^\s/\\@?#]+(\/[^\s?#]*)?$/;
 const LOOPBACK_URL = /^http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?(\/[^\s?#]*)?$/;
 
 /** The base address of an API. Nothing follows its path, so that the client can append a path to it. */
 export const apiUrl = () =>
-  textMatching(
+  urlMatching(
     new RegExp(`${HTTPS_URL.source}|${LOOPBACK_URL.source}`),
     'an https: address without user, query or fragment (http: only for a loopback host)',
   );
 
 /** The base address of a registry. It has no path, because the distribution API always begins at `/v2/`. */
 export const registryUrl = () =>
-  textMatching(
+  urlMatching(
     /^(https:\/\/([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])|http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\]))(:\d{1,5})?\/?$/,
     'an https: address of host and port only, such as https://registry.example.com (http: only for a loopback host)',
   );
 
-/** The address of a page for people. Its length is limited, because it is part of an alarm's 1,024 characters. */
+/** Where the alarms' links lead unless an address is configured: a path in this project. */
+export const DEFAULT_RUNBOOK = 'docs/runbook.md';
+
+/**
+ * The address of a page for people, or `DEFAULT_RUNBOOK`. Its length is limited, because it is part of an alarm's 1,024
+ * characters.
+ */
 export const pageUrl = () =>
   textMatching(
-    /^(?=.{1,500}$)(https:\/\/[^\s/@]+|http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?)(\/\S*)?$/,
-    'an https: address of at most 500 characters (http: only for a loopback host)',
-  );
+    /^docs\/runbook\.md$|^(?=.{1,500}$)(https:\/\/[^\s/\\@]+|http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?)(\/\S*)?$/,
+    PAGE_URL,
+  ).refine((text) => text === DEFAULT_RUNBOOK || isUsableUrl(text), PAGE_URL);
+
+const PAGE_URL = 'an https: address of at most 500 characters (http: only for a loopback host)';
 
 /** An address to which SNS delivers notifications. */
-export const httpsEndpoint = () => textMatching(/^https:\/\/[^\s/@]+(\/\S*)?$/, 'an https: address');
+export const httpsEndpoint = () => urlMatching(/^https:\/\/[^\s/\\@]+(\/\S*)?$/, 'an https: address');

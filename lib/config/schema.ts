@@ -3,6 +3,7 @@ import { ECR_TOKEN_LIFE_HOURS } from '../../lambda/core/model';
 import { RUNPOD_PRINCIPAL_ARNS } from '../../lambda/delegate-repository/model';
 import {
   apiUrl,
+  DEFAULT_RUNBOOK,
   email,
   httpsEndpoint,
   imageReference,
@@ -93,7 +94,7 @@ const alarms = z
         'ARNs of existing SNS topics that receive warnings. At most 4, in the region of the stack.',
       ),
       runbookUrl: pageUrl()
-        .default('docs/runbook.md')
+        .default(DEFAULT_RUNBOOK)
         .describe(
           'Address of the runbook that alarms link to. Each alarm adds its heading, such as #refreshsilent. Default: the file in this project.',
         ),
