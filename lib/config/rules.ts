@@ -1,4 +1,5 @@
 import { delegationAddressMistakes, targetAddressMistakes } from './image-addresses';
+import { MAX_DEPTH } from './json-text';
 import { type Entry, entry, isEntry, list, type Path, text } from './json-values';
 import { describeFound, looksLikeRunpodKey, type Mistake } from './mistakes';
 import { unknownRegions } from './unknown-regions';
@@ -30,6 +31,7 @@ export function brokenRules(config: unknown): Mistake[] {
 
 /** Finds Runpod API keys in any value. A key in this file would end in the repository and in the function's code. */
 function pastedKeys(value: unknown, path: Path): Mistake[] {
+  if (path.length > MAX_DEPTH) return [];
   if (typeof value === 'string' && looksLikeRunpodKey(value)) {
     const expected =
       'no API key in this file: keep it in Secrets Manager and write the name of the secret here';

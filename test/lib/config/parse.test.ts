@@ -504,6 +504,29 @@ describe('parseConfig', () => {
   ])('names the line and column of invalid JSON: %s', (_, text, problem) => {
     expect(messageOf(text)).toBe(`test.json is not valid JSON: ${problem}.`);
   });
+
+  it.each<[string, (nested: string) => string, number]>([
+    ['the whole file', (nested) => nested, 5_000],
+    ['an unknown key', (nested) => `{"x": ${nested}}`, 5_000],
+    ['a known key', (nested) => `{"targets": ${nested}}`, 5_000],
+    ['the whole file', (nested) => nested, 1_000_000],
+  ])('refuses deeply nested values in the place of %s with one message', (_, place, depth) => {
+    const lists = place(`${'['.repeat(depth)}${']'.repeat(depth)}`);
+    const objects = place(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`);
+
+    for (const text of [lists, objects]) {
+      expect(messageOf(text)).toMatch(
+        /^test\.json is nested too deeply: line 1, column \d+: expected at most 32 objects and lists within each other\.$/,
+      );
+    }
+  });
+
+  it('names the line of a value that is nested too deeply, and takes brackets within texts for text', () => {
+    const text = `{"stackName": "\\"[[[[\\\\",\n "x": ${'['.repeat(40)}`;
+
+    expect(messageOf(text)).toContain('line 2, column 38: expected at most 32');
+    expect(messageOf(`{"x": "${'['.repeat(100)}"}`)).toContain('x: expected one of the keys');
+  });
 });
 
 function withTarget(overrides: Json): Json {
