@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { CustomResource, Stack, Token } from 'aws-cdk-lib';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import {
   DELEGATION_RESOURCE_TYPE,
@@ -35,6 +36,11 @@ export interface RunpodEcrDelegationProps {
    * @default 'https://api.runpod.io/v2'
    */
   readonly restV2Url?: string;
+  /**
+   * Processor of the function that changes repository policies. All delegations of a stack share it.
+   * @default Architecture.ARM_64
+   */
+  readonly architecture?: Architecture;
 }
 
 /**
@@ -81,7 +87,7 @@ export class RunpodEcrDelegation extends Construct {
     // The ids follow the repository and the key. A change of either creates new resources, and the old delegation
     // keeps its permissions until CloudFormation has deleted it.
     const repositoryHash = hashOf(region, repository);
-    const handler = DelegationFunction.of(this);
+    const handler = DelegationFunction.of(this, { architecture: props.architecture ?? Architecture.ARM_64 });
     const permissions = [
       handler.allowRepository(this, `Permissions${repositoryHash}`, this.repositoryArn),
       handler.allowKey(`Key${hashOf(runpodApiKeySecretName)}`, runpodApiKeySecretName),

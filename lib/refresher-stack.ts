@@ -1,4 +1,5 @@
 import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import type { OutputName } from '../lambda/core/contract';
 import type { RefresherSettings } from '../lambda/core/model';
@@ -15,6 +16,8 @@ import { RefreshRetries } from './refresh-retries';
 import { RefreshSchedule } from './refresh-schedule';
 import { RefresherFunction } from './refresher-function';
 import { SecretRotation, secretsOf } from './secret-rotation';
+
+const ARCHITECTURES = { arm64: Architecture.ARM_64, x86_64: Architecture.X86_64 } as const;
 
 /** Properties of `RefresherStack`. `stackName` comes from the configuration. */
 export interface RefresherStackProps extends StackProps {
@@ -43,9 +46,10 @@ export class RefresherStack extends Stack {
     });
     checkRegions(config, this.region);
     const settings = toSettings(config);
+    const architecture = ARCHITECTURES[config.architecture];
     const interval = Duration.hours(config.refreshIntervalHours);
 
-    const refresher = new RefresherFunction(this, 'Refresher', { settings });
+    const refresher = new RefresherFunction(this, 'Refresher', { settings, architecture });
     const { function: fn, role, timeout } = refresher;
     const schedule = new RefreshSchedule(this, 'Schedule', { function: fn, interval });
     new SecretRotation(this, 'SecretRotation', {
@@ -85,7 +89,7 @@ export class RefresherStack extends Stack {
       interval,
     });
     new LogQueries(this, 'LogQueries', { logGroup: refresher.logGroup });
-    delegateRepositories(this, config);
+    delegateRepositories(this, config, architecture);
     waitForFirstRefresh({ firstRefresh, retries, alarms });
     declareOutputs(this, {
       FunctionName: [fn.functionName, 'The function; invoke it to refresh by hand'],
@@ -125,15 +129,16 @@ function waitForFirstRefresh(parts: {
   parts.alarms.refreshSilent.node.addDependency(parts.retries.eventSource);
 }
 
-function delegateRepositories(stack: Stack, config: RefresherConfig): void {
+function delegateRepositories(stack: Stack, config: RefresherConfig, architecture: Architecture): void {
   const { restV2Url, delegationPrincipalArns: principalArns } = config.runpod;
+  const shared = { principalArns, restV2Url, architecture };
   for (const {
     runpodApiKeySecretName = config.runpodApiKeySecretName,
     ...delegation
   } of config.delegations) {
     const { region = stack.region, repository } = delegation;
     const id = `Delegation:${region}:${repository}`;
-    new RunpodEcrDelegation(stack, id, { ...delegation, runpodApiKeySecretName, principalArns, restV2Url });
+    new RunpodEcrDelegation(stack, id, { ...delegation, ...shared, runpodApiKeySecretName });
   }
 }
 

@@ -201,6 +201,9 @@ export const configSchema = z.strictObject(
       .array(region(), 'a list of AWS regions')
       .default([])
       .describe('AWS regions that the installed CDK does not know yet. Other unknown regions are refused.'),
+    architecture: oneOf(['arm64', 'x86_64'])
+      .default('arm64')
+      .describe('Processor of the functions. Some partitions of AWS lack arm64 for Lambda.'),
     alarms,
     runpod,
   },

@@ -1,5 +1,6 @@
 import { App, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { RunpodEcrDelegation } from '../../lib/ecr-delegation';
 import { config, type Json } from './config/builder';
 import { permissionsOf } from './permissions';
@@ -148,6 +149,19 @@ describe('RunpodEcrDelegation', () => {
       });
 
     expect(make).toThrow('The delegation of my-app needs a region');
+  });
+
+  it('throws when two delegations of a stack ask for different architectures', () => {
+    const stack = new Stack(new App(), 'Stack', { env: ENV });
+    const key = { runpodApiKeySecretName: 'runpod/api-key' };
+    new RunpodEcrDelegation(stack, 'A', { ...key, repository: 'app-a' });
+
+    const second = () =>
+      new RunpodEcrDelegation(stack, 'B', { ...key, repository: 'app-b', architecture: Architecture.X86_64 });
+
+    expect(second).toThrow(
+      'All delegations of a stack share one function. Stack/B asks for x86_64, and an earlier one for arm64.',
+    );
   });
 
   it('exposes the repository’s ARN and the id at Runpod', () => {

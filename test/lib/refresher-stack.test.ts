@@ -112,6 +112,19 @@ describe('RefresherStack', () => {
     });
   });
 
+  it('runs both functions on x86_64 when the configuration asks for it', () => {
+    const delegations = [{ repository: 'my-app', region: 'us-east-1' }];
+    const functions = templateOf({ architecture: 'x86_64', delegations, firstRefresh: 'off' }).findResources(
+      'AWS::Lambda::Function',
+      { Properties: { Runtime: 'nodejs24.x' } },
+    );
+
+    expect(Object.values(functions).map(({ Properties }) => Properties.Architectures)).toEqual([
+      ['x86_64'],
+      ['x86_64'],
+    ]);
+  });
+
   it('keeps the log for a month, and deletes it with the stack', () => {
     template.hasResource('AWS::Logs::LogGroup', {
       Properties: { RetentionInDays: 30 },

@@ -32,6 +32,7 @@ describe('parseConfig', () => {
       ],
       delegations: [],
       additionalRegions: [],
+      architecture: 'arm64',
       alarms: {
         emails: [],
         httpsEndpoints: [],
@@ -232,6 +233,11 @@ describe('parseConfig', () => {
       'firstRefresh: expected one of "require", "attempt", "off"; found "yes"',
     ],
     [
+      'an unknown architecture',
+      configJson({ architecture: 'amd64' }),
+      'architecture: expected one of "arm64", "x86_64"; found "amd64"',
+    ],
+    [
       'a bad target name',
       withTarget({ name: 'a b' }),
       'targets[0].name: expected 1 to 64 letters, digits, _ and -; found "a b"',
@@ -254,7 +260,7 @@ describe('parseConfig', () => {
     [
       'an unknown key that resembles no known one',
       configJson({ zzz: 1 }),
-      'zzz: expected one of the keys $schema, stackName, runpodApiKeySecretName, refreshIntervalHours, firstRefresh, targets, delegations, additionalRegions, alarms, runpod; found an unknown key',
+      'zzz: expected one of the keys $schema, stackName, runpodApiKeySecretName, refreshIntervalHours, firstRefresh, targets, delegations, additionalRegions, architecture, alarms, runpod; found an unknown key',
     ],
     [
       'an unknown type of registry',
