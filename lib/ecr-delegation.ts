@@ -7,6 +7,7 @@ import {
   type DelegationProperties,
   RUNPOD_PRINCIPAL_ARNS,
 } from '../lambda/delegate-repository/model';
+import { checkDelegationProps } from './config/delegation-props';
 import { ConfigError } from './config/mistakes';
 import { DelegationFunction } from './delegation-function';
 
@@ -19,6 +20,11 @@ export interface RunpodEcrDelegationProps {
    * @default - the region of the stack
    */
   readonly region?: string | undefined;
+  /**
+   * Regions that the installed CDK does not know yet.
+   * @default - other unknown regions than the stack's are refused
+   */
+  readonly additionalRegions?: readonly string[];
   /**
    * Name that the delegation gets at Runpod when it is registered.
    * @default - no name
@@ -61,11 +67,25 @@ export class RunpodEcrDelegation extends Construct {
   /** Id of the delegation at Runpod: a token that is resolved when the stack is deployed. */
   readonly delegationId: string;
 
-  /** @throws ConfigError when neither `region` nor the region of the stack is known at synth */
+  /** @throws ConfigError when a property has a mistake, and when neither `region` nor the region of the stack is known at synth */
   constructor(scope: Construct, id: string, props: RunpodEcrDelegationProps) {
     super(scope, id);
     const stack = Stack.of(this);
     const { repository, region = stack.region, runpodApiKeySecretName, name } = props;
+    const { principalArns = RUNPOD_PRINCIPAL_ARNS, restV2Url = 'https://api.runpod.io/v2' } = props;
+    checkDelegationProps(
+      `RunpodEcrDelegation ${this.node.path}`,
+      {
+        repository,
+        region: props.region,
+        additionalRegions: props.additionalRegions,
+        name,
+        runpodApiKeySecretName,
+        principalArns,
+        restV2Url,
+      },
+      stack,
+    );
     this.repositoryArn = stack.formatArn({
       service: 'ecr',
       region,
@@ -74,9 +94,9 @@ export class RunpodEcrDelegation extends Construct {
     });
     const properties: DelegationProperties = {
       repositoryArn: this.repositoryArn,
-      principalArns: props.principalArns ?? RUNPOD_PRINCIPAL_ARNS,
+      principalArns,
       runpodApiKeySecretName,
-      restV2Url: props.restV2Url ?? 'https://api.runpod.io/v2',
+      restV2Url,
       ...(name !== undefined && { name }),
     };
     if (Token.isUnresolved(region)) {

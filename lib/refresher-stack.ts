@@ -4,6 +4,7 @@ import type { Construct } from 'constructs';
 import type { OutputName } from '../lambda/core/contract';
 import type { RefresherSettings } from '../lambda/core/model';
 import { Alarms } from './alarms';
+import { checkConfig } from './config/parse';
 import { checkRegions } from './config/regions';
 import type { RefresherConfig } from './config/schema';
 import { toSettings } from './config/settings';
@@ -34,7 +35,7 @@ export interface RefresherStackProps extends StackProps {
  */
 export class RefresherStack extends Stack {
   /**
-   * @throws ConfigError when one IAM role cannot hold the permissions for all targets, when an ARN is of another
+   * @throws ConfigError when the configuration has mistakes, when one IAM role cannot hold the permissions for all targets, when an ARN is of another
    * region than the stack, or when the region of a delegation is unknown
    */
   constructor(scope: Construct, id: string, { config, ...props }: RefresherStackProps) {
@@ -44,6 +45,7 @@ export class RefresherStack extends Stack {
       tags: { application: 'runpod-ecr-credential-refresher' },
       ...props,
     });
+    checkConfig(config, 'The configuration');
     checkRegions(config, this.region);
     const settings = toSettings(config);
     const architecture = ARCHITECTURES[config.architecture];
@@ -131,7 +133,8 @@ function waitForFirstRefresh(parts: {
 
 function delegateRepositories(stack: Stack, config: RefresherConfig, architecture: Architecture): void {
   const { restV2Url, delegationPrincipalArns: principalArns } = config.runpod;
-  const shared = { principalArns, restV2Url, architecture };
+  const { additionalRegions } = config;
+  const shared = { principalArns, restV2Url, architecture, additionalRegions };
   for (const {
     runpodApiKeySecretName = config.runpodApiKeySecretName,
     ...delegation

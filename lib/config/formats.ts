@@ -58,6 +58,12 @@ export const IMAGE: Format = {
 /** The zod type of `IMAGE`. */
 export const imageReference = () => textOf(IMAGE);
 
+/** The name of a delegation at Runpod, and of a registry auth. */
+export const NAME_AT_RUNPOD = /^\S(.{0,189}\S)?$/;
+
+/** The name of a delegation at Runpod. */
+export const delegationName = () => textMatching(NAME_AT_RUNPOD, 'a name: 1 to 191 characters');
+
 /** The ARN of an IAM role (IAM API reference: path and name). */
 export const roleArn = () =>
   textMatching(

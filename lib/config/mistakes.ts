@@ -23,6 +23,7 @@ const SEE_SCHEMA = 'Every key is described in refresher.schema.json.';
 /**
  * Returns one error for all mistakes of a file, with one line for each of the first 20 in the order of their paths.
  *
+ * @param mistakes - of several at one path, the first counts
  * @param subject - what has the mistakes: in most cases the name of the file
  * @param help - the last line of the message
  */
@@ -31,7 +32,7 @@ export function mistakesError(
   mistakes: readonly Mistake[],
   help: string | undefined = SEE_SCHEMA,
 ): ConfigError {
-  const sorted = [...mistakes].sort((a, b) =>
+  const sorted = onePerPath(mistakes).sort((a, b) =>
     pathText(a.path).localeCompare(pathText(b.path), 'en', { numeric: true }),
   );
   const lines = sorted
@@ -45,6 +46,15 @@ export function mistakesError(
   return new ConfigError(
     [`${subject} has ${count}:`, ...lines, ...(rest > 0 ? [`  and ${rest} more`] : []), help].join('\n'),
   );
+}
+
+function onePerPath(mistakes: readonly Mistake[]): Mistake[] {
+  const first = new Map<string, Mistake>();
+  for (const mistake of mistakes) {
+    const key = pathText(mistake.path);
+    if (!first.has(key)) first.set(key, mistake);
+  }
+  return [...first.values()];
 }
 
 /** Returns a path as people write it: `targets[1].registry.region`. A key that looks like a secret is not shown. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseJson } from './json-text';
-import { describeFound, type Mistake, mistakesError, pathText } from './mistakes';
+import { describeFound, type Mistake, mistakesError } from './mistakes';
 import { nearest } from './nearest';
 import { brokenRules } from './rules';
 import { configSchema, type RefresherConfig } from './schema';
@@ -14,13 +14,24 @@ type UnknownKeysIssue = Extract<z.core.$ZodIssue, { code: 'unrecognized_keys' }>
  * @throws ConfigError that names every mistake: its path, what was expected, and what was found
  */
 export function parseConfig(text: string, file: string): RefresherConfig {
-  const input = parseJson(text, file);
+  return checkConfig(parseJson(text, file), file);
+}
+
+/**
+ * Checks a configuration, whoever has made it, and fills in the defaults. A checked one passes again, unchanged.
+ *
+ * @param input - parsed JSON of any shape
+ * @param subject - name of the configuration in messages
+ * @throws ConfigError that names every mistake: its path, what was expected, and what was found
+ */
+export function checkConfig(input: unknown, subject: string): RefresherConfig {
   const result = configSchema.safeParse(input);
-  const mistakes = onePerPath([
+  // Rules come first, because their messages are more specific.
+  const mistakes = [
     ...brokenRules(input),
     ...(result.error?.issues ?? []).flatMap((issue) => mistakesOf(issue, input)),
-  ]);
-  if (!result.success || mistakes.length > 0) throw mistakesError(file, mistakes);
+  ];
+  if (!result.success || mistakes.length > 0) throw mistakesError(subject, mistakes);
   return result.data;
 }
 
@@ -30,16 +41,6 @@ function mistakesOf(issue: z.core.$ZodIssue, input: unknown): Mistake[] {
   }
   const { path, message } = issue;
   return [{ path, expected: message, found: describeFound(valueAt(input, path), path) }];
-}
-
-/** Keeps the first mistake of each path. Rules come before the schema, because their messages are more specific. */
-function onePerPath(mistakes: readonly Mistake[]): Mistake[] {
-  const first = new Map<string, Mistake>();
-  for (const mistake of mistakes) {
-    const key = pathText(mistake.path);
-    if (!first.has(key)) first.set(key, mistake);
-  }
-  return [...first.values()];
 }
 
 function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {

@@ -4,9 +4,11 @@ import { RUNPOD_PRINCIPAL_ARNS } from '../../lambda/delegate-repository/model';
 import {
   apiUrl,
   DEFAULT_RUNBOOK,
+  delegationName,
   email,
   httpsEndpoint,
   imageReference,
+  NAME_AT_RUNPOD,
   pageUrl,
   region,
   repositoryName,
@@ -48,7 +50,7 @@ const target = z
         .optional()
         .describe('Id of the Runpod registry auth to update in place. Give either this or registryAuthName.'),
       registryAuthName: textMatching(
-        /^\S(.{0,189}\S)?$/,
+        NAME_AT_RUNPOD,
         'the name of a Runpod registry auth: 1 to 191 characters',
       )
         .optional()
@@ -118,7 +120,7 @@ const delegation = z
     {
       repository: repositoryName().describe('Name of the ECR repository that Runpod may pull.'),
       region: region().optional().describe("The repository's region. Default: the stack's region."),
-      name: textMatching(/^\S(.{0,189}\S)?$/, 'a name: 1 to 191 characters')
+      name: delegationName()
         .optional()
         .describe('Name that the delegation gets at Runpod when it is registered. Default: no name.'),
       runpodApiKeySecretName: secretId()

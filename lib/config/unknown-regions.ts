@@ -21,14 +21,8 @@ export function unknownRegions(config: Entry): Mistake[] {
  * Returns the mistake of a text that is not a region of AWS.
  *
  * @param allowed - regions that are accepted although the CDK does not know them
- * @param allowIn - where a region that is new is listed
  */
-export function unknownRegion(
-  value: unknown,
-  path: Path,
-  allowed: readonly unknown[],
-  allowIn = '"additionalRegions"',
-): Mistake[] {
+export function unknownRegion(value: unknown, path: Path, allowed: readonly unknown[]): Mistake[] {
   const region = text(value);
   if (region === undefined || allowed.includes(region)) return [];
   const isWellFormed = REGION.pattern.test(region);
@@ -36,9 +30,10 @@ export function unknownRegion(
   const meant = nearestRegion(region);
   // The schema reports a text that resembles no region.
   if (!isWellFormed && meant === undefined) return [];
-  const allow =
-    isWellFormed && (meant ? `or list a new region in ${allowIn}` : `If it is new, list it in ${allowIn}`);
-  const fix = [meant && `Write "${meant}"`, allow].filter(Boolean).join(', ');
+  const allow = meant
+    ? 'or list a new region in "additionalRegions"'
+    : 'If it is new, list it in "additionalRegions"';
+  const fix = [meant && `Write "${meant}"`, isWellFormed && allow].filter(Boolean).join(', ');
   return [{ path, expected: REGION.expected, found: describeFound(region, []), fix: `${fix}.` }];
 }
 

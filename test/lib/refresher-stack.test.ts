@@ -257,6 +257,18 @@ describe('RefresherStack', () => {
   });
 });
 
+describe('a configuration that was made by a program', () => {
+  it('is refused as one from a file is', () => {
+    const [target] = config().targets;
+    if (!target) throw new Error('the configuration has no target');
+    const wildcard = { ...target, registry: { type: 'ecr' as const, repositories: ['team/*'] } };
+
+    expect(() => stackOf({ ...config(), targets: [wildcard] })).toThrow(
+      /^The configuration has 1 mistake:\n {2}targets\[0\]\.registry\.repositories\[0\]: expected the name/,
+    );
+  });
+});
+
 describe('the outputs of the stack', () => {
   it('are exactly those of the contract', () => {
     const outputs = templateOf().findOutputs('*');
