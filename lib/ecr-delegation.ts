@@ -10,6 +10,7 @@ import {
 import { checkDelegationProps } from './config/delegation-props';
 import { ConfigError } from './config/mistakes';
 import { DelegationFunction } from './delegation-function';
+import { warnOfHostsInNames, warnOfPartialArns } from './warnings';
 
 /** Properties of `RunpodEcrDelegation`. */
 export interface RunpodEcrDelegationProps {
@@ -86,6 +87,8 @@ export class RunpodEcrDelegation extends Construct {
       },
       stack,
     );
+    warnOfPartialArns(this, [runpodApiKeySecretName]);
+    warnOfHostsInNames(this, [repository]);
     this.repositoryArn = stack.formatArn({
       service: 'ecr',
       region,

@@ -17,6 +17,7 @@ import { RefreshRetries } from './refresh-retries';
 import { RefreshSchedule } from './refresh-schedule';
 import { RefresherFunction } from './refresher-function';
 import { SecretRotation, secretsOf } from './secret-rotation';
+import { warnOfHostsInNames, warnOfPartialArns } from './warnings';
 
 const ARCHITECTURES = { arm64: Architecture.ARM_64, x86_64: Architecture.X86_64 } as const;
 
@@ -48,6 +49,11 @@ export class RefresherStack extends Stack {
     checkConfig(config, 'The configuration');
     checkRegions(config, this.region);
     const settings = toSettings(config);
+    warnOfPartialArns(this, secretsOf(settings));
+    warnOfHostsInNames(
+      this,
+      settings.targets.flatMap(({ registry }) => (registry.type === 'ecr' ? registry.repositories : [])),
+    );
     const architecture = ARCHITECTURES[config.architecture];
     const interval = Duration.hours(config.refreshIntervalHours);
 

@@ -72,6 +72,15 @@ function typeOfPublicHost(host: string): Registry['type'] | undefined {
   return (Object.keys(PUBLIC_HOSTS) as Registry['type'][]).find((type) => PUBLIC_HOSTS[type]?.test(host));
 }
 
+/** Returns the host of another public registry with which the name of an ECR repository begins, and its type. */
+export function hostAtStart(
+  repository: string,
+): { readonly host: string; readonly type: Registry['type'] } | undefined {
+  const host = repository.split('/')[0] ?? '';
+  const type = typeOfPublicHost(host);
+  return type && { host, type };
+}
+
 /** Takes a tag and a digest off a name. Of both, the digest counts. */
 function nameOf(path: string): Pick<ImageAddress, 'repository' | 'reference'> {
   const [, name = '', tag = '', digest] =
@@ -100,7 +109,7 @@ export function repositoryMistakes(value: unknown, path: Path, place: Repository
   const { type, repository } = address;
   const mistake = { path, expected: REPOSITORY_NAME.expected, found: describeFound(written, path) };
   if (type === 'ecr-public') return [{ ...mistake, fix: needsOwnTarget(type) }];
-  const elsewhere = address.reference === '' ? undefined : typeOfPublicHost(repository.split('/')[0] ?? '');
+  const elsewhere = address.reference === '' ? undefined : hostAtStart(repository)?.type;
   if (elsewhere) return [{ ...mistake, fix: needsOwnTarget(elsewhere) }];
   const isName = written === repository && type === undefined;
   // The schema reports what no name can be made of.

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { App, type Environment } from 'aws-cdk-lib';
+import { App, type Environment, type Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import type { RefresherConfig } from '../../lib/config/schema';
 import { RefresherStack } from '../../lib/refresher-stack';
@@ -34,7 +34,7 @@ export function templateOf(overrides: Json = {}): Template {
 }
 
 /** What synth says to the person in front of it. */
-export function warningsOf(stack: RefresherStack): string[] {
+export function warningsOf(stack: Stack): string[] {
   return stack.node
     .findAll()
     .flatMap(({ node }) => node.metadata)
