@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Lets Node run TypeScript, then starts the command line. The AWS SDK's notice about Node 20 is for developers.
+// Starts the command line; tsx lets Node run TypeScript. The AWS SDK's warning about Node 20 is for developers, so it is off.
 import { createRequire } from 'node:module';
 import { register } from 'tsx/cjs/api';
 import { register as registerDynamicImports } from 'tsx/esm/api';

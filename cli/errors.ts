@@ -1,48 +1,49 @@
-/** What ends a command early, in one sentence with the next step. */
+/** Errors that end a command. Each is one sentence with the next step. */
 
-/** What a command's exit code says. */
-export const EXIT = { well: 0, broken: 1, wrongUse: 2 } as const;
+/** Exit codes of every command. */
+export const EXIT = { ok: 0, broken: 1, usageError: 2, interrupted: 130 } as const;
 
-/** Something that a person can mend. Its message is all that is shown; `--debug` shows where it came from. */
+/** An error that a person can fix. The command line prints its message only; `--debug` adds the stack trace. */
 export class CliError extends Error {
   override readonly name = 'CliError';
   readonly exitCode: number;
 
+  /** @param options - `exitCode` is `EXIT.broken` by default */
   constructor(message: string, options: { exitCode?: number; cause?: unknown } = {}) {
     super(message, { cause: options.cause });
     this.exitCode = options.exitCode ?? EXIT.broken;
   }
 }
 
-/** The command was called in a way that it does not understand. */
-export function wrongUse(message: string): CliError {
-  return new CliError(message, { exitCode: EXIT.wrongUse });
+/** Makes the error for a command line that is not understood. */
+export function usageError(message: string): CliError {
+  return new CliError(message, { exitCode: EXIT.usageError });
 }
 
-/** The error's name where it has one: AWS's own code, for errors of its clients. */
-export function nameOf(error: unknown): string {
+/** Returns the error's name. For an error of an AWS client this is the service's error code. */
+export function errorName(error: unknown): string {
   return error instanceof Error ? error.name : typeof error;
 }
 
-/** Whether AWS refused a call for want of a permission. */
+/** Whether AWS refused a call because a permission is missing. */
 export function isAccessDenied(error: unknown): boolean {
-  return /^(AccessDenied|UnauthorizedOperation)/.test(nameOf(error));
+  return /^(AccessDenied|UnauthorizedOperation)/.test(errorName(error));
 }
 
-/** Whether a secret is on its way out. Secrets Manager has no error of its own for it, so its words must do. */
+/** Whether a secret is marked for deletion. Secrets Manager has no error code for this, so the message decides. */
 export function isMarkedForDeletion(error: unknown): boolean {
   return error instanceof Error && /marked for deletion|scheduled for deletion/.test(error.message);
 }
 
 /**
- * Says a failed call to AWS in one sentence with the next step.
+ * Describes a failed call to AWS in one sentence with the next step.
  *
- * Only a service's own refusal is quoted, since it names principal, action and resource. Any other message is
- * dropped: a parser that fails on an answer quotes the answer.
+ * Only a service's own refusal is quoted: it names principal, action and resource. Other messages are dropped,
+ * because a parser that fails on an answer may quote the answer.
  */
 export function describeAwsError(error: unknown): string {
   if (error instanceof CliError) return error.message;
-  const name = nameOf(error);
+  const name = errorName(error);
   const message = error instanceof Error ? error.message : '';
   if (/^(CredentialsProviderError|TokenProviderError)$/.test(name)) {
     const profile = process.env.AWS_PROFILE;

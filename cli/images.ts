@@ -1,14 +1,14 @@
-/** Images in ECR, as the operator may see them. */
+/** Images in ECR, read with the operator's own AWS credentials. */
 
 import { BatchGetImageCommand, type ECRClient, GetDownloadUrlForLayerCommand } from '@aws-sdk/client-ecr';
 import { isJsonObject, type JsonObject } from '../lambda/core/runpod/api';
-import { CliError, nameOf } from './errors';
+import { CliError, errorName } from './errors';
 import type { Operator } from './operator';
 
-/** What Runpod's workers run on. */
+/** The platform of Runpod's workers. */
 export const WORKER_PLATFORM = 'linux/amd64';
 
-/** An image's name, taken apart. */
+/** The parts of an image's name. */
 export interface ImageName {
   /** Registry host; absent where the name has none. */
   readonly host?: string;
@@ -17,7 +17,7 @@ export interface ImageName {
   readonly reference: string;
 }
 
-/** What a repository says about an image. */
+/** Whether an image exists, and for which platforms. */
 export type ImageState =
   | { readonly found: 'image'; readonly digest: string; readonly platforms: readonly string[] }
   | { readonly found: 'no-image' }
@@ -30,7 +30,7 @@ const MEDIA_TYPES = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ];
 
-/** Takes `host/repository:tag` apart; the tag is `latest` where none is named. */
+/** Parses `host/repository:tag` or `host/repository@digest`. Without a tag or digest the reference is `latest`. */
 export function parseImageName(name: string): ImageName {
   const [first = '', ...rest] = name.split('/');
   const hasHost = rest.length > 0 && /[.:]|^localhost$/.test(first);
@@ -40,12 +40,19 @@ export function parseImageName(name: string): ImageName {
   return { ...(hasHost && { host: first }), repository: bare, reference: digest ?? tag };
 }
 
-/** The region of a private ECR registry, by its host (all partitions, FIPS and dual-stack); undefined for another. */
+/** Returns the region in the host of a private ECR registry (all partitions, FIPS and dual-stack); undefined for other hosts. */
 export function ecrRegionOf(host: string | undefined): string | undefined {
   return /^\d{12}\.dkr[.-]ecr(?:-fips)?\.([a-z]{2,4}(?:-[a-z]+)+-\d{1,2})\./.exec(host ?? '')?.[1];
 }
 
-/** Looks an image up. @throws AWS's own error, for anything but "not found" */
+/**
+ * Looks up an image in ECR.
+ *
+ * @param region - region of the repository. @default - the stack's region
+ * @param reference - tag or digest
+ * @throws the AWS client's error, except where the image or the repository does not exist
+ * @throws CliError when ECR does not return the image's configuration
+ */
 export async function inspectImage(
   operator: Operator,
   region: string | undefined,
@@ -68,12 +75,12 @@ export async function inspectImage(
     const platforms = isJsonObject(manifest) ? await platformsOf(operator, ecr, repository, manifest) : [];
     return { found: 'image', digest: image.imageId?.imageDigest ?? '', platforms };
   } catch (error) {
-    if (nameOf(error) === 'RepositoryNotFoundException') return { found: 'no-repository' };
+    if (errorName(error) === 'RepositoryNotFoundException') return { found: 'no-repository' };
     throw error;
   }
 }
 
-/** An index lists its platforms; of a single image the configuration tells. */
+/** An image index lists its platforms. A single image has its platform in its configuration. */
 async function platformsOf(
   operator: Operator,
   ecr: ECRClient,
@@ -88,7 +95,7 @@ async function platformsOf(
   const { downloadUrl } = await ecr.send(
     new GetDownloadUrlForLayerCommand({ repositoryName: repository, layerDigest: config }),
   );
-  // The address is signed, so no credential goes with it.
+  // The URL is signed, so the request needs no credential.
   const answer = await operator.http(
     { method: 'GET', url: downloadUrl ?? '', headers: {} },
     { deadlineMs: operator.deadlineMs() },
@@ -99,7 +106,7 @@ async function platformsOf(
   return platformOf(JSON.parse(answer.body));
 }
 
-/** Attestations stand in an index as platform `unknown/unknown`. */
+/** Leaves out attestations, which an index lists with the platform `unknown/unknown`. */
 function platformOf(value: unknown): string[] {
   if (!isJsonObject(value) || typeof value.os !== 'string' || value.os === 'unknown') return [];
   return [`${value.os}/${String(value.architecture)}`];

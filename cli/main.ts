@@ -1,18 +1,18 @@
-/** The operator's command line: commands, options, exit codes. */
+/** The operator's command line: commands, options and exit codes. `cli/README.md` describes the folders. */
 
 import { Command, CommanderError } from 'commander';
 import { RefresherError } from '../lambda/core/errors';
 import { ConfigError } from '../lib/config/mistakes';
 import { version } from '../package.json';
 import { endWithClosedPipe } from './closed-pipe';
-import { CliError, describeAwsError, EXIT, wrongUse } from './errors';
-import { addInitOptions, type InitFlags } from './init-options';
+import { CliError, describeAwsError, EXIT, usageError } from './errors';
+import { addInitOptions, type InitFlags } from './init/options';
 import { adoptAwsOptions, Operator } from './operator';
 import { commandLine, DEFAULT_CONFIG, type GlobalOptions } from './options';
 import { Output } from './output';
 
-/** A command's work. @returns the exit code; nothing where the work decides it itself */
-type Action = (operator: Operator, output: Output) => Promise<number | undefined>;
+/** Runs a command. @returns the exit code */
+type Action = (operator: Operator, output: Output) => Promise<number>;
 
 const EXIT_CODES = `
 Exit codes:
@@ -21,7 +21,11 @@ Exit codes:
   2  the command was not understood
   130  interrupted`;
 
-/** Runs a command line (without node and script), and sets the process's exit code. */
+/**
+ * Runs a command line and sets the process's exit code. It prints errors and never throws.
+ *
+ * @param args - arguments after `node` and the script
+ */
 export async function main(args: readonly string[]): Promise<void> {
   process.on('SIGINT', interrupted);
   endWithClosedPipe();
@@ -33,19 +37,17 @@ export async function main(args: readonly string[]): Promise<void> {
   }
 }
 
-/** The terminal's own convention: 128 and the signal's number. */
+/** Ends the process on Ctrl-C. The exit code is the shell's convention: 128 plus the signal's number. */
 function interrupted(): void {
   process.stderr.write(
-    '\nInterrupted. Nothing was left half done here; a run that has begun in AWS goes on to its end.\n',
+    '\nInterrupted. No file and no secret was left half written. A run that has started in AWS continues.\n',
   );
-  process.exit(130);
+  process.exit(EXIT.interrupted);
 }
 
 function createProgram(): Command {
   const program = new Command('runpod-ecr')
-    .description(
-      "Keeps Runpod's registry auths fresh with Amazon ECR credentials: set up, look after, repair.",
-    )
+    .description("Keeps Runpod's registry auths fresh with Amazon ECR credentials: set up, watch, repair.")
     .version(version, '-V, --version', 'show the version')
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help for a command')
@@ -60,26 +62,26 @@ function createProgram(): Command {
     .addHelpText('after', `${examples(['init', 'doctor', 'refresh --target prod'])}\n${EXIT_CODES}`);
 
   addInit(program);
-  command(program, 'doctor', 'find the broken link between AWS and your workers, and what mends it', [
+  command(program, 'doctor', 'check everything from AWS to your workers, and say how to fix what is broken', [
     'doctor',
     'doctor --json',
     'doctor --profile production --region eu-west-1',
-  ]).action(run(program, async (...with_) => (await import('./commands/doctor')).doctor(...with_)));
+  ]).action(run(program, async (...context) => (await import('./commands/doctor')).doctor(...context)));
   addRefresh(program);
-  command(program, 'status', 'show the targets, their life left, alarms and retries', [
+  command(program, 'status', 'show the targets, their remaining life, alarms and retries', [
     'status',
     'status --json',
-  ]).action(run(program, async (...with_) => (await import('./commands/status')).status(...with_)));
+  ]).action(run(program, async (...context) => (await import('./commands/status')).status(...context)));
   command(program, 'usage', 'show where each registry auth is used, with the digests to pin', [
     'usage',
     'usage --json',
-  ]).action(run(program, async (...with_) => (await import('./commands/usage')).usage(...with_)));
-  command(program, 'local', 'show one refresh on the embedded cloud: no account needed', [
+  ]).action(run(program, async (...context) => (await import('./commands/usage')).usage(...context)));
+  command(program, 'local', 'show one refresh on the embedded cloud; no account is needed', [
     'local',
     'local --config refresher.config.json',
   ]).action(async () => {
     const { config, json } = program.opts<GlobalOptions>();
-    if (json) throw wrongUse('local tells its story to people only: leave --json out.');
+    if (json) throw usageError('local has no JSON output: leave --json out.');
     const { start } = await import('../local/start');
     process.exitCode = await start(config === undefined ? [] : ['--config', config]);
   });
@@ -98,12 +100,12 @@ function addInit(program: Command): void {
     ],
   );
   addInitOptions(init).action((flags: InitFlags) =>
-    run(program, async (...with_) => (await import('./commands/init')).init(...with_, flags))(),
+    run(program, async (...context) => (await import('./commands/init')).init(...context, flags))(),
   );
 }
 
 function addRefresh(program: Command): void {
-  command(program, 'refresh', 'run the deployed function now and tell its story', [
+  command(program, 'refresh', 'run the deployed function now and show what it did', [
     'refresh',
     'refresh --target prod --target staging',
     'refresh --dry-run',
@@ -111,7 +113,7 @@ function addRefresh(program: Command): void {
     .option('--target <name>', 'refresh this target only (repeat it for more)', collect)
     .option('--dry-run', 'do everything but write')
     .action((flags: { target?: string[]; dryRun?: boolean }) =>
-      run(program, async (...with_) => (await import('./commands/refresh')).refresh(...with_, flags))(),
+      run(program, async (...context) => (await import('./commands/refresh')).refresh(...context, flags))(),
     );
 }
 
@@ -137,17 +139,16 @@ function run(program: Command, action: Action): () => Promise<void> {
     adoptAwsOptions(options, process.env);
     const { stdout, stderr, env } = process;
     const output = new Output({ stdout, stderr, env, json: options.json === true });
-    const code = await action(new Operator(options), output);
-    if (code !== undefined) process.exitCode = code;
+    process.exitCode = await action(new Operator(options), output);
   };
 }
 
-/** Says what went wrong on standard error. @returns the exit code */
+/** Prints an error on standard error. @returns the exit code */
 function report(error: unknown, options: GlobalOptions): number {
-  // Commander has already said it.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.well : EXIT.wrongUse;
+  // Commander has already printed it.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usageError;
   const known = error instanceof CliError || error instanceof ConfigError || error instanceof RefresherError;
-  const doctor = `See what is broken: ${commandLine('doctor', options)}`;
+  const doctor = `To find the cause: ${commandLine('doctor', options)}`;
   const message = known ? error.message : `${describeAwsError(error)}. ${doctor}`;
   process.stderr.write(`${message}\n`);
   if (options.debug && error instanceof Error) process.stderr.write(`${error.stack}\n`);

@@ -1,6 +1,6 @@
-/** The operator's view of the world: configuration, AWS clients, Runpod's APIs. Each thing is looked up once. */
+/** What every command works with: configuration, AWS clients, Runpod's APIs. */
 
-import { isAbsolute, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
@@ -12,8 +12,7 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { AWS_CLIENT_DEFAULTS } from '../lambda/core/aws';
 import { systemClock } from '../lambda/core/clock';
-import type { RetryPolicy } from '../lambda/core/http';
-import { createHttp, type SendHttp } from '../lambda/core/http';
+import { createHttp, type RetryPolicy, type SendHttp } from '../lambda/core/http';
 import type { RefresherSettings, Secret } from '../lambda/core/model';
 import { createApiKeyReader, createSecretReader } from '../lambda/core/secrets';
 import { sendOverNetwork } from '../lambda/core/transport';
@@ -21,25 +20,24 @@ import { readConfigFile } from '../lib/config/load';
 import type { RefresherConfig } from '../lib/config/schema';
 import { toSettings } from '../lib/config/settings';
 import { CliError } from './errors';
-import type { GlobalOptions } from './options';
-import { DEFAULT_CONFIG } from './options';
+import { DEFAULT_CONFIG, type GlobalOptions } from './options';
 
-/** The project's root, where the configuration is unless `--config` says otherwise. */
+/** The project's root. The configuration file is here unless `--config` names another. */
 export const PROJECT_ROOT = join(__dirname, '..');
 
-/** A person waits, so less patience than the function has. */
+/** Shorter than the function's retries, because a person is waiting. */
 const POLICY: RetryPolicy = { maxAttempts: 2, baseDelayMs: 300, maxDelayMs: 1_000, attemptTimeoutMs: 8_000 };
 
-/** How long one question may take, in milliseconds. */
-const PATIENCE_MS = 30_000;
+/** Time limit of one call to Runpod or one read of a secret, retries included, in milliseconds. */
+const CALL_TIMEOUT_MS = 30_000;
 
-/** Who asks AWS. */
+/** The AWS identity of the person who runs the command. */
 export interface Identity {
   readonly account: string;
   readonly arn: string;
 }
 
-/** What every command works with. */
+/** Configuration and clients for one run of a command. The configuration, the identity and each key are read once. */
 export class Operator {
   readonly options: GlobalOptions;
   readonly http: SendHttp = createHttp({ transport: sendOverNetwork, clock: systemClock, policy: POLICY });
@@ -65,29 +63,29 @@ export class Operator {
     return config === undefined ? join(PROJECT_ROOT, DEFAULT_CONFIG) : resolve(config);
   }
 
-  /** What to call the configuration file in messages. */
+  /** Name of the configuration file in messages: as it was given, or the default. */
   get configLabel(): string {
     const { config } = this.options;
     return config ?? DEFAULT_CONFIG;
   }
 
-  /** @throws ConfigError when there is none, or when it has mistakes */
+  /** Reads the configuration. @throws ConfigError when the file does not exist or has mistakes */
   config(): RefresherConfig {
     this.#config ??= readConfigFile(this.configPath, this.configLabel);
     return this.#config;
   }
 
-  /** What the function is told by this configuration. @throws ConfigError */
+  /** Returns the settings that this configuration gives to the function. @throws ConfigError */
   settings(): RefresherSettings {
     return toSettings(this.config());
   }
 
-  /** The names of all secrets with a Runpod key. @throws ConfigError */
+  /** Returns the name of each secret with a Runpod key. @throws ConfigError */
   secretNames(): string[] {
     return [...new Set(this.settings().targets.map(({ runpodApiKeySecretName: name }) => name))];
   }
 
-  /** Who asks AWS, as AWS sees it. */
+  /** Asks AWS whose credentials these are. @throws the AWS client's error */
   identity(): Promise<Identity> {
     this.#identity ??= this.#sts.send(new GetCallerIdentityCommand({})).then(({ Account, Arn }) => ({
       account: Account ?? '',
@@ -96,7 +94,7 @@ export class Operator {
     return this.#identity;
   }
 
-  /** The region of the stack. @throws CliError when none is set */
+  /** Returns the region of the stack. @throws CliError when no region is set */
   async region(): Promise<string> {
     try {
       return await this.#sts.config.region();
@@ -105,7 +103,7 @@ export class Operator {
     }
   }
 
-  /** A client for the repositories of a region; by default the stack's. */
+  /** Returns the ECR client of a region. @param region - @default - the stack's region */
   ecr(region?: string): ECRClient {
     const key = region ?? '';
     const client = this.#ecr.get(key) ?? new ECRClient({ ...AWS_CLIENT_DEFAULTS, ...(region && { region }) });
@@ -113,12 +111,12 @@ export class Operator {
     return client;
   }
 
-  /** A client for a topic, which may be in another region. */
+  /** Returns an SNS client for the region of a topic. */
   topics(topicArn: string): SNSClient {
     return new SNSClient({ ...AWS_CLIENT_DEFAULTS, region: topicArn.split(':')[3] });
   }
 
-  /** A Runpod API key, read once. @throws OperatorMustActError or TransientError */
+  /** Reads a Runpod API key. @throws OperatorMustActError or TransientError */
   apiKey(secretName: string): Promise<Secret> {
     const readKey = createApiKeyReader(createSecretReader(this.secrets, systemClock));
     const read = async () => (await readKey(secretName, { deadlineMs: this.deadlineMs() })).key;
@@ -127,26 +125,19 @@ export class Operator {
     return key;
   }
 
-  /** When one question has taken too long: a moment of the steady clock, in milliseconds. */
+  /** Returns the deadline of a call that starts now: a moment of the steady clock, in milliseconds. */
   deadlineMs(): number {
-    return systemClock.steady() + PATIENCE_MS;
+    return systemClock.steady() + CALL_TIMEOUT_MS;
   }
 }
 
-/** Gives the AWS clients the profile and the region of the command line, before any of them is made. */
+/** Sets the environment variables from which AWS clients take profile and region. Call it before a client is made. */
 export function adoptAwsOptions({ profile, region }: GlobalOptions, env: NodeJS.ProcessEnv): void {
-  // The CDK knows the older variable, the SDK does not.
+  // The CDK reads AWS_DEFAULT_REGION too; the SDK does not.
   const wanted = region ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION;
   if (wanted !== undefined) env.AWS_REGION = wanted;
   if (profile === undefined) return;
   env.AWS_PROFILE = profile;
-  // A profile that was named goes before what happens to stand in the environment.
+  // Credentials in the environment would take precedence over the named profile.
   for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']) delete env[name];
-}
-
-/** A path from the command line, for messages: as short as it can be. */
-export function shortPath(path: string): string {
-  return isAbsolute(path) && path.startsWith(`${process.cwd()}/`)
-    ? path.slice(process.cwd().length + 1)
-    : path;
 }

@@ -1,6 +1,6 @@
-/** The options that every command has. */
+/** The options that every command has, and the commands that messages suggest. */
 
-/** What a person gave on the command line besides the command. */
+/** Options that every command has. */
 export interface GlobalOptions {
   readonly profile?: string;
   readonly region?: string;
@@ -10,10 +10,10 @@ export interface GlobalOptions {
   readonly debug?: boolean;
 }
 
-/** Where the configuration is unless `--config` says so; in the project's root. */
+/** Name of the configuration file in the project's root. `--config` names another. */
 export const DEFAULT_CONFIG = 'refresher.config.json';
 
-/** A command as a person would type it next, with the options that they gave this time. */
+/** Returns a `npx runpod-ecr` command line for a person to type next. It repeats the options that they gave this time. */
 export function commandLine(command: string, options: GlobalOptions): string {
   const given = [
     ...(options.profile ? ['--profile', options.profile] : []),
@@ -23,12 +23,12 @@ export function commandLine(command: string, options: GlobalOptions): string {
   return ['npx runpod-ecr', command, ...given.map(quoted)].join(' ');
 }
 
-/** `npx cdk deploy` with what the CDK calls these options. */
+/** Returns `npx cdk deploy` with the options that were given, as the CDK names them. */
 export function deployCommand(options: GlobalOptions): string {
   return cdkCommand('deploy', options);
 }
 
-/** A command of the CDK with what it calls these options. */
+/** Returns a CDK command with the options that were given, as the CDK names them. */
 export function cdkCommand(command: 'bootstrap' | 'deploy', options: GlobalOptions): string {
   const region = options.region ? `AWS_REGION=${options.region} ` : '';
   return [
@@ -38,7 +38,7 @@ export function cdkCommand(command: 'bootstrap' | 'deploy', options: GlobalOptio
   ].join(' ');
 }
 
-/** An AWS CLI command with the options that were given. */
+/** Returns an AWS CLI command with the options that were given. */
 export function awsCommand(command: string, options: GlobalOptions): string {
   return [
     `aws ${command}`,

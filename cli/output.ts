@@ -1,32 +1,33 @@
-/** Everything that a command shows: lines, marks, tables, progress, JSON. */
+/** The output of a command: lines, marks, tables, a spinner, JSON. */
 
 import type { Writable } from 'node:stream';
 import Table from 'cli-table3';
 import { createColors } from 'picocolors';
 
-/** How something stands. */
-export type Standing = 'ok' | 'warning' | 'broken' | 'skipped';
+/** The result of a check, or of a target. */
+export type Status = 'ok' | 'warning' | 'broken' | 'not-checked';
 
-const MARKS: Readonly<Record<Standing, string>> = { ok: '✓', warning: '!', broken: '✗', skipped: '·' };
+const MARKS: Readonly<Record<Status, string>> = { ok: '✓', warning: '!', broken: '✗', 'not-checked': '·' };
 
-const SPINNER = ['◒', '◐', '◓', '◑'];
+const SPINNER_FRAMES = ['◒', '◐', '◓', '◑'];
 
-/** To the beginning of the line, and erases it (ECMA-48, EL). */
+/** Moves the cursor to the start of the line and erases the line (ECMA-48, EL). */
 const ERASE_LINE = `\r${String.fromCharCode(27)}[2K`;
 
-/** A stream that may be a terminal. */
+/** An output stream that may be a terminal. */
 export type Screen = Writable & { readonly isTTY?: boolean };
 
-/** Where output goes. */
+/** The streams and settings of `Output`. */
 export interface OutputOptions {
   readonly stdout: Screen;
   readonly stderr: Screen;
-  /** One JSON document on standard output, and nothing else there. */
+  /** Write one JSON document to standard output, and nothing else. */
   readonly json: boolean;
+  /** Environment variables: NO_COLOR and TERM are read. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Writes for people, or one JSON document for machines. Colour and movement only on a terminal. */
+/** Writes text for people, or one JSON document for programs. Colour and the spinner appear on a terminal only. */
 export class Output {
   readonly json: boolean;
   readonly colors: ReturnType<typeof createColors>;
@@ -39,34 +40,34 @@ export class Output {
     this.colors = createColors(hasColour(options.stdout, options.env));
   }
 
-  /** A line for people; nothing with `--json`. */
+  /** Writes a line to standard output. With `--json` it writes nothing. */
   line(text = ''): void {
     if (this.#spinning) this.#options.stderr.write(ERASE_LINE);
     if (!this.json) this.#options.stdout.write(`${text}\n`);
   }
 
-  /** The document for machines; nothing without `--json`. */
+  /** Writes the JSON document. Without `--json` it writes nothing. */
   data(value: unknown): void {
     if (this.json) this.#options.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
   }
 
-  /** A line on standard error. */
-  complain(text: string): void {
+  /** Writes a line to standard error. */
+  error(text: string): void {
     this.#options.stderr.write(`${text}\n`);
   }
 
-  /** A mark in its colour. */
-  mark(standing: Standing): string {
+  /** Returns the mark of a status in its colour. */
+  mark(status: Status): string {
     const { green, yellow, red, dim } = this.colors;
-    const colour = { ok: green, warning: yellow, broken: red, skipped: dim }[standing];
-    return colour(MARKS[standing]);
+    const colour = { ok: green, warning: yellow, broken: red, 'not-checked': dim }[status];
+    return colour(MARKS[status]);
   }
 
-  /** Columns under bold headings, without lines. */
+  /** Writes a table with bold headings and no borders. */
   table(headings: readonly string[], rows: readonly (readonly string[])[]): void {
     const table = new Table({
       head: headings.map((heading) => this.colors.bold(heading)),
-      chars: NO_LINES,
+      chars: NO_BORDERS,
       style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
     });
     table.push(...rows.map((row) => [...row]));
@@ -74,18 +75,18 @@ export class Output {
   }
 
   /**
-   * Shows that something is going on until `action` has ended; on standard error, and on a terminal only.
+   * Runs `action` and shows a spinner until it has ended, on standard error and on a terminal only.
    *
-   * Not the spinner of the prompts: it reads the keyboard, so that a key on standard input would be shown and
-   * lost, and Ctrl-C would end the process as if all were well.
+   * The spinner of `@clack/prompts` is not used because it reads the keyboard. An API key on standard input would be
+   * shown and lost, and Ctrl-C would end the process with exit code 0.
    */
-  async during<T>(label: string, action: () => Promise<T>): Promise<T> {
+  async withSpinner<T>(label: string, action: () => Promise<T>): Promise<T> {
     const { stderr, env } = this.#options;
     if (!stderr.isTTY || this.json || env.TERM === 'dumb') return action();
-    let turn = 0;
+    let frame = 0;
     const draw = () => {
-      stderr.write(`${ERASE_LINE}${SPINNER[turn % SPINNER.length]}  ${label}`);
-      turn += 1;
+      stderr.write(`${ERASE_LINE}${SPINNER_FRAMES[frame % SPINNER_FRAMES.length]}  ${label}`);
+      frame += 1;
     };
     this.#spinning = true;
     draw();
@@ -100,12 +101,12 @@ export class Output {
   }
 }
 
-/** Whether a stream shows colour: a terminal, and nobody said no (no-color.org). */
+/** Whether a stream shows colour: it is a terminal, and neither NO_COLOR (no-color.org) nor TERM forbids colour. */
 export function hasColour(stream: Screen, env: Readonly<Record<string, string | undefined>>): boolean {
   return stream.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
 }
 
-const NO_LINES = {
+const NO_BORDERS = {
   top: '',
   'top-mid': '',
   'top-left': '',

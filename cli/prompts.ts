@@ -1,27 +1,27 @@
-/** Questions at the terminal. Each returns the answer, or ends the command when the person ends it. */
+/** Questions at the terminal. A question returns the answer, or ends the command when the person cancels it. */
 
+import type { Writable } from 'node:stream';
 import { Secret } from '../lambda/core/model';
-import { CliError, wrongUse } from './errors';
+import { CliError, EXIT, usageError } from './errors';
 import { hasColour } from './output';
-import { terminalFor } from './terminal';
 
-/** One thing to choose. */
+/** One option of a list. */
 export interface Choice {
   readonly value: string;
   readonly label: string;
 }
 
-/** Says why an answer will not do; nothing where it will. */
+/** Returns why an answer is not valid; `undefined` for a valid answer. */
 export type Validate = (answer: string) => string | undefined;
 
-/** Whether somebody sits at the terminal. */
+/** Whether questions can be asked: standard input and output are a terminal. */
 export function isInteractive(): boolean {
   return process.stdin.isTTY === true && process.stdout.isTTY === true;
 }
 
 const output = () => terminalFor(process.stdout, hasColour(process.stdout, process.env));
 
-/** Asks for a line of text. */
+/** Asks for a line of text. @param initial - text that the person may keep or change */
 export async function askText(message: string, initial: string, validate: Validate): Promise<string> {
   const { text } = await import('@clack/prompts');
   return answered(
@@ -34,7 +34,7 @@ export async function askText(message: string, initial: string, validate: Valida
   );
 }
 
-/** Asks for a secret. What is typed is not shown. */
+/** Asks for a secret. The terminal does not show what is typed. */
 export async function askSecret(message: string): Promise<Secret> {
   const { password } = await import('@clack/prompts');
   const answer = await answered(
@@ -47,13 +47,13 @@ export async function askSecret(message: string): Promise<Secret> {
   return new Secret(answer.trim());
 }
 
-/** Asks to choose one of a list. */
+/** Asks to choose one option of a list. @returns its value */
 export async function askChoice(message: string, choices: readonly Choice[]): Promise<string> {
   const { select } = await import('@clack/prompts');
   return answered(select({ message, options: [...choices], output: output() }));
 }
 
-/** Asks to choose at least one of a list; typing narrows it. */
+/** Asks to choose at least one option of a list. Typing filters the list. @returns the values */
 export async function askChoices(message: string, choices: readonly Choice[]): Promise<string[]> {
   const { autocompleteMultiselect } = await import('@clack/prompts');
   return answered(
@@ -61,34 +61,58 @@ export async function askChoices(message: string, choices: readonly Choice[]): P
   );
 }
 
-/** Asks yes or no; no unless the person says yes. */
+/** Asks a question with yes or no. The default is no. */
 export async function askYes(message: string): Promise<boolean> {
   const { confirm } = await import('@clack/prompts');
   return answered(confirm({ message, initialValue: false, output: output() }));
 }
 
-/** Reads a secret from standard input to its end. @throws CliError (wrong use) when that is a terminal, or empty */
+/** Reads a secret from standard input. @throws CliError (usage error) when that is a terminal, or empty */
 export async function readSecretFromStdin(): Promise<Secret> {
   if (process.stdin.isTTY) {
-    throw wrongUse('--key-stdin reads a file or a pipe, and this is a terminal: leave it out to be asked.');
+    throw usageError('--key-stdin reads a file or a pipe, and this is a terminal: leave it out to be asked.');
   }
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin as AsyncIterable<Buffer>) chunks.push(chunk);
   const text = Buffer.concat(chunks).toString('utf8').trim();
-  if (text === '') throw wrongUse('Standard input is empty: put the Runpod key there.');
+  if (text === '') throw usageError('Standard input is empty: put the Runpod key there.');
   return new Secret(text);
 }
 
-const ENDED = 'Ended. Nothing was stored or written.';
+const CANCELLED = 'Cancelled. Nothing was stored or written.';
 
-/** The prompts answer a symbol when the person presses Ctrl-C or Escape, and nothing ever when the input ends. */
+/**
+ * Waits for an answer. `@clack/prompts` answers with a symbol when the person presses Ctrl-C or Escape. When the input
+ * ends it never answers, so the process would exit with code 0.
+ */
 async function answered<T>(question: Promise<T>): Promise<Exclude<T, symbol>> {
   const unanswered = () => {
-    process.stderr.write(`\n${ENDED}\n`);
-    process.exitCode = 130;
+    process.stderr.write(`\n${CANCELLED}\n`);
+    process.exitCode = EXIT.interrupted;
   };
   process.once('beforeExit', unanswered);
   const answer = await question.finally(() => process.off('beforeExit', unanswered));
   if (typeof answer !== 'symbol') return answer as Exclude<T, symbol>;
-  throw new CliError(ENDED, { exitCode: 130 });
+  throw new CliError(CANCELLED, { exitCode: EXIT.interrupted });
+}
+
+/** A control sequence for colour or another rendition (ECMA-48, SGR). */
+const RENDITION = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g');
+
+/** Returns the stream, or one that removes colours: on Node 20 `@clack/prompts` ignores NO_COLOR. */
+function terminalFor<Stream extends Writable>(stream: Stream, colour: boolean): Stream {
+  if (colour) return stream;
+  return new Proxy(stream, {
+    get(target, property) {
+      if (property === 'write') {
+        return (text: unknown, ...rest: unknown[]) =>
+          Reflect.apply(target.write, target, [
+            typeof text === 'string' ? text.replace(RENDITION, '') : text,
+            ...rest,
+          ]);
+      }
+      const value: unknown = Reflect.get(target, property);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
 }

@@ -39,6 +39,16 @@ const REQUIRE_BANNER = "import{createRequire}from'node:module';const require=cre
 /** Text that esbuild puts into a bundle that calls `require`. */
 const REQUIRE_IS_CALLED = 'Dynamic require of';
 
+/** A bundle before it is written to a directory. */
+interface Bundle {
+  readonly code: string;
+  readonly map: string;
+  readonly metafile: Metafile;
+}
+
+/** What this process has bundled, by entry and replaced packages. Stacks of one app often need the same bundle. */
+const bundles = new Map<string, Bundle>();
+
 /**
  * Returns the refresher's code with its settings as an asset.
  *
@@ -76,17 +86,15 @@ export function bundleFunction(
   settings: RefresherSettings | undefined,
   entry = ENTRY,
 ): Metafile {
-  mkdirSync(directory, { recursive: true });
   const alias = { ...REPLACED, ...(settings && packagesLeftOut(settings)) };
-  const plain = build(entry, directory, alias);
-  const built = plain.code.includes(REQUIRE_IS_CALLED)
-    ? build(entry, directory, alias, REQUIRE_BANNER)
-    : plain;
-  const map = cutSourceMap(JSON.parse(built.map), directory, PROJECT_ROOT);
-  writeFileSync(join(directory, 'index.mjs'), built.code);
-  writeFileSync(join(directory, 'index.mjs.map'), JSON.stringify(map));
+  const key = JSON.stringify([entry, alias]);
+  const bundle = bundles.get(key) ?? build(entry, alias);
+  bundles.set(key, bundle);
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, 'index.mjs'), bundle.code);
+  writeFileSync(join(directory, 'index.mjs.map'), bundle.map);
   if (settings) writeFileSync(join(directory, SETTINGS_FILE), `${JSON.stringify(settings, null, 1)}\n`);
-  return built.metafile;
+  return bundle.metafile;
 }
 
 function packagesLeftOut({ targets }: RefresherSettings): Record<string, string> {
@@ -96,10 +104,17 @@ function packagesLeftOut({ targets }: RefresherSettings): Record<string, string>
   return Object.fromEntries(unneeded.map(([name]) => [name, LEFT_OUT]));
 }
 
-function build(entry: string, directory: string, alias: Record<string, string>, banner = '') {
+function build(entry: string, alias: Record<string, string>): Bundle {
+  const plain = runEsbuild(entry, alias);
+  const built = plain.code.includes(REQUIRE_IS_CALLED) ? runEsbuild(entry, alias, REQUIRE_BANNER) : plain;
+  return { ...built, map: JSON.stringify(cutSourceMap(JSON.parse(built.map), PROJECT_ROOT, PROJECT_ROOT)) };
+}
+
+function runEsbuild(entry: string, alias: Record<string, string>, banner = ''): Bundle {
   const options = {
     entryPoints: [entry],
-    outfile: join(directory, 'index.mjs'),
+    // Nothing is written there: the map's paths are relative to it, and so the same for every directory.
+    outfile: join(PROJECT_ROOT, 'index.mjs'),
     absWorkingDir: PROJECT_ROOT,
     bundle: true,
     platform: 'node',

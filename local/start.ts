@@ -10,10 +10,10 @@ import { readConfigFile } from '../lib/config/load';
 import { ConfigError } from '../lib/config/mistakes';
 import type { RefresherConfig } from '../lib/config/schema';
 import { toSettings } from '../lib/config/settings';
+import { refresherFunction, synthesise } from '../lib/synthesise';
 import { type EmbeddedCloud, startEmbeddedCloud } from './cloud';
 import { type Invocation, LambdaRuntime } from './lambda-runtime';
 import { type Accounts, embed, imageOf, registryOf, seed } from './seed';
-import { refresherFunction, synthesise } from './synthesise';
 import { pullAsWorker } from './worker';
 
 /** Colours only on a terminal. By default picocolors also colours the log of a CI server. */

@@ -1,47 +1,48 @@
-/** `doctor`: which link of the chain is broken, and what mends it. */
+/** `doctor`: finds the first thing that is broken, and how to fix it. */
 
-import { accountLinks, routeAsker } from '../doctor/account-links';
-import { type CheckedLink, walkChain } from '../doctor/chain';
-import { deploymentLinks } from '../doctor/deployment-links';
-import { pagingLink } from '../doctor/paging-link';
-import { usageLink } from '../doctor/usage-link';
+import { accountChecks } from '../doctor/account-checks';
+import { type CheckResult, runChecks } from '../doctor/check';
+import { deploymentChecks } from '../doctor/deployment-checks';
+import { pagingCheck } from '../doctor/paging-check';
+import { usageCheck } from '../doctor/usage-check';
 import { EXIT } from '../errors';
 import type { Operator } from '../operator';
 import type { Output } from '../output';
+import { routeAsker } from '../runpod/access';
 
 const TITLE_WIDTH = 23;
 
-/** Walks the chain. @returns the exit code */
+/** Runs the checks and prints each result. @returns the exit code */
 export async function doctor(operator: Operator, output: Output): Promise<number> {
   const askRoutes = routeAsker(operator);
-  const links = [
-    ...accountLinks(operator, askRoutes),
-    ...deploymentLinks(operator),
-    usageLink(operator, askRoutes),
-    pagingLink(operator),
+  const checks = [
+    ...accountChecks(operator, askRoutes),
+    ...deploymentChecks(operator),
+    usageCheck(operator, askRoutes),
+    pagingCheck(operator),
   ];
-  const checked = await walkChain(
-    links,
-    (title, check) => output.during(title, check),
-    (link) => show(output, link),
+  const results = await runChecks(
+    checks,
+    (title, run) => output.withSpinner(title, run),
+    (result) => show(output, result),
   );
-  const cause = checked.find(({ status }) => status === 'broken');
-  output.data({ healthy: cause === undefined, cause: cause?.id ?? null, links: checked });
+  const cause = results.find(({ status }) => status === 'broken');
+  // Scripts read the results from `links`.
+  output.data({ healthy: cause === undefined, cause: cause?.id ?? null, links: results });
   output.line();
   output.line(
     cause
-      ? `${output.colors.red('The chain is broken at:')} ${cause.title}.`
-      : output.colors.green(`All ${checked.length} links hold.`),
+      ? `${output.colors.red('The first problem is:')} ${cause.title}.`
+      : output.colors.green(`All ${results.length} checks passed.`),
   );
-  return cause ? EXIT.broken : EXIT.well;
+  return cause ? EXIT.broken : EXIT.ok;
 }
 
-function show(output: Output, { title, status, found, mend }: CheckedLink): void {
+function show(output: Output, { title, status, found, fix }: CheckResult): void {
   const { colors } = output;
   const [first = '', ...more] = found;
-  const mark = output.mark(status === 'not-checked' ? 'skipped' : status);
   const text = status === 'not-checked' ? colors.dim(first) : first;
-  output.line(`${mark} ${colors.bold(title.padEnd(TITLE_WIDTH))}${text}`);
+  output.line(`${output.mark(status)} ${colors.bold(title.padEnd(TITLE_WIDTH))}${text}`);
   for (const line of more) output.line(`${' '.repeat(TITLE_WIDTH + 2)}${line}`);
-  if (mend !== undefined) output.line(`${' '.repeat(TITLE_WIDTH + 2)}${colors.cyan('→')} ${mend}`);
+  if (fix !== undefined) output.line(`${' '.repeat(TITLE_WIDTH + 2)}${colors.cyan('→')} ${fix}`);
 }

@@ -1,13 +1,13 @@
-/** `init`: from nothing to a configuration that can be deployed. */
+/** `init`: stores the Runpod key and writes a configuration that can be deployed. */
 
 import { existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import type { RunpodSettings } from '../../lambda/core/model';
 import { parseConfig } from '../../lib/config/parse';
-import { CliError, EXIT, wrongUse } from '../errors';
-import { askTarget, RUNPOD, requireFlags, type TargetAnswers } from '../init-answers';
-import { storeKey, takeKey } from '../init-key';
-import type { InitFlags } from '../init-options';
+import { CliError, EXIT, usageError } from '../errors';
+import { askTarget, checkFlags, RUNPOD_DEFAULTS, type TargetAnswers } from '../init/answers';
+import { storeKey, takeKey } from '../init/key';
+import type { InitFlags } from '../init/options';
 import { type Operator, PROJECT_ROOT } from '../operator';
 import { cdkCommand, commandLine, deployCommand } from '../options';
 import type { Output } from '../output';
@@ -15,16 +15,20 @@ import { askYes, isInteractive } from '../prompts';
 
 const DEFAULT_SECRET = 'runpod/api-key';
 
-/** Asks first, then stores and writes, so that whoever stops half-way has changed nothing. @returns the exit code */
+/**
+ * Asks every question before it stores or writes anything. A person who cancels has changed nothing.
+ *
+ * @returns the exit code
+ */
 export async function init(operator: Operator, output: Output, flags: InitFlags): Promise<number> {
   if (flags.storeKey) return storeKeyOnly(operator, output, flags);
-  requireFlags(flags);
+  checkFlags(flags);
   if (flags.authId !== undefined && flags.authName !== undefined) {
-    throw wrongUse('Give --auth-id or --auth-name, not both.');
+    throw usageError('Give --auth-id or --auth-name, not both.');
   }
-  await mayWrite(operator, flags);
+  await checkDestination(operator, flags);
   const region = await operator.region();
-  const { arn } = await output.during('asking AWS who you are', () => operator.identity());
+  const { arn } = await output.withSpinner('asking AWS who you are', () => operator.identity());
   output.line(`${output.mark('ok')} ${arn} in ${region}`);
   const secretName = flags.secret ?? DEFAULT_SECRET;
   const runpod = runpodOf(flags);
@@ -35,47 +39,47 @@ export async function init(operator: Operator, output: Output, flags: InitFlags)
   const answers = await askTarget(operator, output, flags, key.auths);
   const text = configText({ answers, secretName, region, runpod });
   parseConfig(text, operator.configLabel);
-  await withoutInterruption(() => writeWhole(operator, text, () => storeKey(operator, secretName, key)));
+  await withoutInterruption(() => writeAtomically(operator, text, () => storeKey(operator, secretName, key)));
   if (key.store !== 'keep') output.line(`${output.mark('ok')} stored the key in ${secretName}`);
   output.line(`${output.mark('ok')} wrote ${operator.configLabel}`);
   output.data({ config: operator.configPath, secret: secretName, key: key.store });
-  sayNext(operator, output);
-  return EXIT.well;
+  printNextSteps(operator, output);
+  return EXIT.ok;
 }
 
 async function storeKeyOnly(operator: Operator, output: Output, flags: InitFlags): Promise<number> {
   const configured = existsSync(operator.configPath) ? operator.config() : undefined;
   const secretName = flags.secret ?? configured?.runpodApiKeySecretName ?? DEFAULT_SECRET;
-  const runpod = { ...(configured?.runpod ?? RUNPOD), ...urlsOf(flags) };
+  const runpod = { ...(configured?.runpod ?? RUNPOD_DEFAULTS), ...urlsOf(flags) };
   const key = await takeKey(operator, output, flags, { secretName, runpod });
   await withoutInterruption(() => storeKey(operator, secretName, key));
   output.data({ secret: secretName, key: key.store });
   output.line(
     key.store === 'keep'
-      ? `${output.mark('ok')} ${secretName} is as it was, and Runpod accepts its key`
+      ? `${output.mark('ok')} ${secretName} is unchanged, and Runpod accepts its key`
       : `${output.mark('ok')} stored the key in ${secretName}, and Runpod accepts it`,
   );
-  return EXIT.well;
+  return EXIT.ok;
 }
 
-/** A file is never overwritten unasked. */
-async function mayWrite(operator: Operator, flags: InitFlags): Promise<void> {
+/** An existing file is overwritten only if the person agrees. @throws CliError (usage error) */
+async function checkDestination(operator: Operator, flags: InitFlags): Promise<void> {
   const directory = dirname(operator.configPath);
   if (!existsSync(directory)) {
-    throw wrongUse(`There is no folder ${directory}. Make it first, or name another path with --config.`);
+    throw usageError(`There is no folder ${directory}. Create it first, or name another path with --config.`);
   }
   if (existsSync(operator.configPath) && statSync(operator.configPath).isDirectory()) {
-    throw wrongUse(`${operator.configLabel} is a folder. Name a file with --config.`);
+    throw usageError(`${operator.configLabel} is a folder. Name a file with --config.`);
   }
   if (flags.force || !existsSync(operator.configPath)) return;
-  if (isInteractive() && (await askYes(`${operator.configLabel} is there already. Overwrite it?`))) return;
-  throw wrongUse(
-    `${operator.configLabel} is there already. Say --force to overwrite it, or --config to write another.`,
+  if (isInteractive() && (await askYes(`${operator.configLabel} already exists. Overwrite it?`))) return;
+  throw usageError(
+    `${operator.configLabel} already exists. Add --force to overwrite it, or --config to write another file.`,
   );
 }
 
 function runpodOf(flags: InitFlags): RunpodSettings {
-  return { ...RUNPOD, ...urlsOf(flags) };
+  return { ...RUNPOD_DEFAULTS, ...urlsOf(flags) };
 }
 
 function urlsOf({ restV2Url, restV1Url, graphqlUrl }: InitFlags): Partial<RunpodSettings> {
@@ -95,9 +99,8 @@ interface ConfigParts {
 
 function configText({ answers, secretName, region, runpod }: ConfigParts): string {
   const { name, repositories, auth, verifyImage, emails } = answers;
-  const changed = Object.entries(runpod).filter(([key, value]) =>
-    Object.entries(RUNPOD).every(([other, usual]) => other !== key || usual !== value),
-  );
+  const defaults = new Map<string, string>(Object.entries(RUNPOD_DEFAULTS));
+  const changed = Object.entries(runpod).filter(([key, value]) => defaults.get(key) !== value);
   const config = {
     $schema: './refresher.schema.json',
     runpodApiKeySecretName: secretName,
@@ -115,19 +118,28 @@ function configText({ answers, secretName, region, runpod }: ConfigParts): strin
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
-/** The file is there whole or not at all, and only where what belongs to it succeeds. @throws CliError */
-async function writeWhole(operator: Operator, text: string, along: () => Promise<void>): Promise<void> {
+/**
+ * Writes the configuration file through a temporary file. The file appears only if `between` succeeds, and never in
+ * part.
+ *
+ * @throws CliError when the file cannot be written, and what `between` throws
+ */
+async function writeAtomically(
+  operator: Operator,
+  text: string,
+  between: () => Promise<void>,
+): Promise<void> {
   const temporary = `${operator.configPath}.${process.pid}.tmp`;
-  orCannotBeWritten(operator, () => writeFileSync(temporary, text));
+  explainWriteError(operator, () => writeFileSync(temporary, text));
   try {
-    await along();
-    orCannotBeWritten(operator, () => renameSync(temporary, operator.configPath));
+    await between();
+    explainWriteError(operator, () => renameSync(temporary, operator.configPath));
   } finally {
     rmSync(temporary, { force: true });
   }
 }
 
-function orCannotBeWritten(operator: Operator, write: () => void): void {
+function explainWriteError(operator: Operator, write: () => void): void {
   try {
     write();
   } catch (cause) {
@@ -136,20 +148,20 @@ function orCannotBeWritten(operator: Operator, write: () => void): void {
   }
 }
 
-/** What has been begun is finished before Ctrl-C counts: two short steps. */
+/** Ignores Ctrl-C while `action` runs: it takes two short steps, and must not stop between them. */
 async function withoutInterruption(action: () => Promise<void>): Promise<void> {
   const listeners = process.rawListeners('SIGINT');
-  const later = () => undefined;
-  process.removeAllListeners('SIGINT').on('SIGINT', later);
+  const ignore = () => undefined;
+  process.removeAllListeners('SIGINT').on('SIGINT', ignore);
   try {
     await action();
   } finally {
-    process.off('SIGINT', later);
+    process.off('SIGINT', ignore);
     for (const listener of listeners) process.on('SIGINT', () => Reflect.apply(listener, process, []));
   }
 }
 
-function sayNext(operator: Operator, output: Output): void {
+function printNextSteps(operator: Operator, output: Output): void {
   const { options } = operator;
   const inRoot = dirname(operator.configPath) === PROJECT_ROOT;
   const where = inRoot || options.config ? '' : ` (in ${relative(process.cwd(), join(PROJECT_ROOT)) || '.'})`;

@@ -1,184 +1,192 @@
-/** `refresh`: runs the deployed function now and tells its story. */
+/** `refresh`: runs the deployed function now and shows what it did. */
 
+import { LOG_MESSAGES } from '../../lambda/core/contract';
 import type { RefreshedTarget } from '../../lambda/core/model';
 import { type LogLine, readHistory } from '../deployment/history';
 import { type InvocationOutcome, invokeFunction } from '../deployment/invoke';
 import { requireStack } from '../deployment/stack';
-import { CliError, describeAwsError, EXIT, wrongUse } from '../errors';
+import { CliError, describeAwsError, EXIT, usageError } from '../errors';
+import { formatDuration, formatTime } from '../format';
 import type { Operator } from '../operator';
 import { commandLine } from '../options';
 import type { Output } from '../output';
-import { minutesText, timeText } from '../times';
 
-/** What `refresh` is asked. */
+/** The flags of `refresh`. */
 export interface RefreshOptions {
   /** Names of targets. @default - all of them */
   readonly target?: readonly string[];
+  /** Do everything but write. @default false */
   readonly dryRun?: boolean;
 }
 
-/** How often the log is looked at while the function runs. */
-const LOOK_EVERY_MS = 2_000;
+/** Pause between two reads of the log. */
+const POLL_INTERVAL_MS = 2_000;
 
-/** How much the clock of this machine may differ from AWS's, which is in the log. */
+/** How far this machine's clock may be ahead of AWS's clock, which timestamps the log. */
 const CLOCK_TOLERANCE_MS = 60_000;
 
-/** How long the log may take to have all lines of a run that has ended. */
-const LOG_PATIENCE_MS = 15_000;
+/** How long the log group may take to show all lines of a run that has ended. */
+const LOG_TIMEOUT_MS = 15_000;
 
-/** Invokes the function and waits. @returns the exit code */
+/**
+ * Invokes the function, waits, and prints each target as soon as its log line appears.
+ *
+ * @returns the exit code
+ * @throws CliError (usage error) for an unknown target, and CliError when the function cannot be invoked
+ */
 export async function refresh(operator: Operator, output: Output, options: RefreshOptions): Promise<number> {
   const names = options.target;
   const known = operator.settings().targets.map(({ name }) => name);
-  const stranger = names?.find((name) => !known.includes(name));
-  if (stranger !== undefined) {
-    throw wrongUse(`No target is named ${stranger}. There are ${known.slice(0, 20).join(', ')}.`);
+  const unknown = names?.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw usageError(`No target is named ${unknown}. There are ${known.slice(0, 20).join(', ')}.`);
   }
   const stack = await requireStack(operator);
   const functionName = stack.output('FunctionName');
-  const story = new Story(output);
+  const report = new RunReport(output);
   output.line(
     `${output.colors.dim('invoking')} ${functionName}${options.dryRun ? ' (dry run: nothing is written)' : ''}`,
   );
   const startedMs = Date.now();
   const readLog = () =>
     readHistory(operator, stack.output('LogGroupName'), new Date(startedMs - CLOCK_TOLERANCE_MS));
+  const invocation = invokeFunction(functionName, {
+    ...(names && { targets: names }),
+    ...(options.dryRun && { dryRun: true }),
+  });
+  const showNewLines = async () =>
+    report.addLines((await readLog()).filter(({ at }) => at.getTime() >= startedMs));
   const outcome = await output
-    .during('the function is at work', () =>
-      tellWhile(
-        invokeFunction(functionName, {
-          ...(names && { targets: names }),
-          ...(options.dryRun && { dryRun: true }),
-        }),
-        async () => story.tell((await readLog()).filter(({ at }) => at.getTime() >= startedMs)),
-      ),
-    )
+    .withSpinner('the function is running', () => pollWhile(invocation, showNewLines))
     .catch((cause: unknown) => {
       throw new CliError(
-        `The function could not be invoked: ${describeAwsError(cause)}. See what is broken: ${commandLine('doctor', operator.options)}`,
+        `The function could not be invoked: ${describeAwsError(cause)}. To find the cause: ${commandLine('doctor', operator.options)}`,
         { cause },
       );
     });
-  story.tell(outcome.lines);
+  report.addLines(outcome.lines);
   const requestId = outcome.lines.at(-1)?.requestId ?? '';
   if (outcome.error && requestId !== '') {
     const readRun = async () => (await readLog()).filter((line) => line.requestId === requestId);
-    await output.during('reading the log to its end', () => tellTheRest(story, requestId, readRun));
+    await output.withSpinner('reading the rest of the log', () => waitForLog(report, requestId, readRun));
   }
-  return conclude(operator, output, outcome, { story, requestId, elapsedMs: Date.now() - startedMs });
+  return conclude(operator, output, outcome, { report, requestId, elapsedMs: Date.now() - startedMs });
+}
+
+/** The run that this command started, and the lines that were read so far. */
+interface FinishedRun {
+  readonly report: RunReport;
+  readonly requestId: string;
+  readonly elapsedMs: number;
 }
 
 function conclude(
   operator: Operator,
   output: Output,
-  { report, error }: InvocationOutcome,
-  { story, requestId, elapsedMs }: { story: Story; requestId: string; elapsedMs: number },
+  { report: answer, error }: InvocationOutcome,
+  { report, requestId, elapsedMs }: FinishedRun,
 ): number {
   const seconds = (elapsedMs / 1_000).toFixed(1);
-  if (report) {
-    // A short log holds every target already; of a long one the answer tells the rest.
-    story.tellRest(requestId, report.refreshed);
-    output.data(report);
-    const done = report.dryRun ? 'would be refreshed' : 'refreshed';
-    output.line(output.colors.green(`${report.refreshed.length} ${done}, none failed, in ${seconds} s`));
-    return EXIT.well;
+  if (answer) {
+    // The log of a run with many targets is longer than the part that the answer carries.
+    report.addRefreshed(requestId, answer.refreshed);
+    output.data(answer);
+    const done = answer.dryRun ? 'would be refreshed' : 'refreshed';
+    output.line(output.colors.green(`${answer.refreshed.length} ${done}, none failed, in ${seconds} s`));
+    return EXIT.ok;
   }
-  const { refreshed, failed, untold } = story.ofRun(requestId);
+  const { refreshed, failed, missing } = report.ofRun(requestId);
   output.data({ refreshed, failed, error });
   if (error?.type === 'InvalidEventError') {
-    throw wrongUse(
-      `The deployed function does not understand it: ${error.message}. Deploy the configuration first.`,
+    throw usageError(
+      `The deployed function does not understand the event: ${error.message}. Deploy the configuration first.`,
     );
   }
   if (failed.length === 0) output.line(`${output.mark('broken')} ${error?.type}: ${error?.message}`);
-  else if (untold > 0) output.line(`… and ${untold} more; the function's log has them`);
-  output.complain(
+  else if (missing > 0) output.line(`… and ${missing} more; the function's log has them`);
+  output.error(
     output.colors.red(
-      `Failed after ${seconds} s. What is broken, and what mends it: ${commandLine('doctor', operator.options)}`,
+      `Failed after ${seconds} s. To find the cause and its fix: ${commandLine('doctor', operator.options)}`,
     ),
   );
   return EXIT.broken;
 }
 
-/** The answer of a run that failed has the end of its log only; the rest arrives in the log group in seconds. */
-async function tellTheRest(
-  story: Story,
+/** The answer of a failed run has only the end of its log. The log group has the rest a few seconds later. */
+async function waitForLog(
+  report: RunReport,
   requestId: string,
   readLog: () => Promise<readonly LogLine[]>,
 ): Promise<void> {
-  const untilMs = Date.now() + LOG_PATIENCE_MS;
-  while (story.ofRun(requestId).untold > 0 && Date.now() < untilMs) {
-    story.tell(await readLog().catch(() => []));
-    if (story.ofRun(requestId).untold > 0) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  const untilMs = Date.now() + LOG_TIMEOUT_MS;
+  while (report.ofRun(requestId).missing > 0 && Date.now() < untilMs) {
+    report.addLines(await readLog().catch(() => []));
+    if (report.ofRun(requestId).missing > 0) {
+      await new Promise((resolve) => setTimeout(resolve, POLL_INTERVAL_MS));
+    }
   }
 }
 
-/** A target that failed, as `--json` tells it. */
-interface ToldFailure {
+/** A target that failed, as `--json` shows it. */
+interface FailedTarget {
   readonly target: string;
   readonly why: unknown;
-  /** Present where a person must act. */
+  /** Why a person must act. @default - the failure is transient */
   readonly reason?: unknown;
 }
 
-/** What was told of one run. */
-interface ToldRun {
+/** The targets of one run. */
+interface RunTargets {
   readonly refreshed: readonly RefreshedTarget[];
-  readonly failed: readonly ToldFailure[];
-  /** Targets of which no line was seen, once the run's last line was. */
-  readonly untold: number;
+  readonly failed: readonly FailedTarget[];
+  /** Number of targets without a line. It is 0 until the run's last line was read. */
+  readonly missing: number;
 }
 
-/** Tells each line of the log once, whichever way it comes. A run of the schedule may be told beside the own one. */
-class Story {
+/** Prints the line of each target once, even if it is read twice. Runs of the schedule may appear in the log too. */
+class RunReport {
   readonly #output: Output;
-  /** By run and target. */
-  readonly #told = new Map<string, LogLine>();
+  /** The lines by run and target. */
+  readonly #lines = new Map<string, LogLine>();
   readonly #targetsOfRun = new Map<string, number>();
 
   constructor(output: Output) {
     this.#output = output;
   }
 
-  ofRun(requestId: string): ToldRun {
-    const lines = [...this.#told.values()].filter((line) => line.requestId === requestId);
-    const isFailure = ({ message }: LogLine) => message === 'target failed';
+  /** Returns what is known about the targets of one run. */
+  ofRun(requestId: string): RunTargets {
+    const lines = [...this.#lines.values()].filter((line) => line.requestId === requestId);
     return {
-      refreshed: lines.filter((line) => !isFailure(line)).map(({ fields }) => reportOf(fields)),
+      refreshed: lines.filter((line) => !isFailure(line)).map(({ fields }) => refreshedOf(fields)),
       failed: lines.filter(isFailure).map(({ fields }) => failureOf(fields)),
-      untold: Math.max(0, (this.#targetsOfRun.get(requestId) ?? 0) - lines.length),
+      missing: Math.max(0, (this.#targetsOfRun.get(requestId) ?? 0) - lines.length),
     };
   }
 
-  tell(lines: readonly LogLine[]): void {
+  addLines(lines: readonly LogLine[]): void {
     for (const line of lines) {
       const { message, requestId, fields } = line;
-      if (message !== 'run finished') this.#tellOnce(line);
+      if (message !== LOG_MESSAGES.runFinished) this.#addOnce(line);
       else this.#targetsOfRun.set(requestId, Number(fields.refreshed) + Number(fields.failed));
     }
   }
 
-  tellRest(
-    requestId: string,
-    refreshed: readonly {
-      readonly target: string;
-      readonly route: string;
-      readonly expiresAt?: string;
-      readonly verified: boolean;
-    }[],
-  ): void {
+  /** Adds the targets of the function's answer that no log line has named. */
+  addRefreshed(requestId: string, refreshed: readonly RefreshedTarget[]): void {
     for (const fields of refreshed) {
-      this.#tellOnce({ at: new Date(), message: 'target refreshed', requestId, fields: { ...fields } });
+      const message = LOG_MESSAGES.targetRefreshed;
+      this.#addOnce({ at: new Date(), message, requestId, fields: { ...fields } });
     }
   }
 
-  #tellOnce(line: LogLine): void {
-    const { message, requestId, fields } = line;
+  #addOnce(line: LogLine): void {
+    const { requestId, fields } = line;
     const target = String(fields.target);
-    if (this.#told.has(`${requestId} ${target}`)) return;
-    this.#told.set(`${requestId} ${target}`, line);
+    if (this.#lines.has(`${requestId} ${target}`)) return;
+    this.#lines.set(`${requestId} ${target}`, line);
     const output = this.#output;
-    if (message === 'target failed') {
+    if (isFailure(line)) {
       output.line(`${output.mark('broken')} ${output.colors.bold(target)}  ${fields.why}`);
       return;
     }
@@ -190,12 +198,16 @@ class Story {
   }
 }
 
-function failureOf({ target, why, reason }: LogLine['fields']): ToldFailure {
+function isFailure({ message }: LogLine): boolean {
+  return message === LOG_MESSAGES.targetFailed;
+}
+
+function failureOf({ target, why, reason }: LogLine['fields']): FailedTarget {
   return { target: String(target), why, ...(reason !== undefined && { reason }) };
 }
 
-/** What the function returns of a target that was refreshed; its log line has more. */
-function reportOf({
+/** Reduces the fields of a log line to those that the function returns. */
+function refreshedOf({
   target,
   registryAuthId,
   route,
@@ -214,11 +226,11 @@ function reportOf({
 function lifeOf(expiresAt: unknown): string {
   if (typeof expiresAt !== 'string') return '';
   const date = new Date(expiresAt);
-  return `, good until ${timeText(date)} (${minutesText(date.getTime() - Date.now())})`;
+  return `, good until ${formatTime(date)} (${formatDuration(date.getTime() - Date.now())})`;
 }
 
-/** Does something again and again until the work has ended. That it fails ends nothing: the work's answer counts. */
-async function tellWhile<T>(work: Promise<T>, tell: () => Promise<void>): Promise<T> {
+/** Calls `poll` again and again until `work` has ended. Errors of `poll` are ignored: only the work's result counts. */
+async function pollWhile<T>(work: Promise<T>, poll: () => Promise<void>): Promise<T> {
   let ended = false;
   const end = work.then(
     () => {
@@ -231,11 +243,11 @@ async function tellWhile<T>(work: Promise<T>, tell: () => Promise<void>): Promis
   while (!ended) {
     let timer: NodeJS.Timeout | undefined;
     const pause = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, LOOK_EVERY_MS);
+      timer = setTimeout(resolve, POLL_INTERVAL_MS);
     });
     await Promise.race([end, pause]);
     clearTimeout(timer);
-    if (!ended) await tell().catch(() => undefined);
+    if (!ended) await poll().catch(() => undefined);
   }
   return work;
 }

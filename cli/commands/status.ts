@@ -1,47 +1,54 @@
-/** `status`: one table of what is kept fresh, and what waits or rings. */
+/** `status`: the targets, the next run, firing alarms and queues. */
 
 import { GetMetricStatisticsCommand } from '@aws-sdk/client-cloudwatch';
 import { DescribeRuleCommand } from '@aws-sdk/client-eventbridge';
-import { alarmsOf } from '../deployment/alarms';
+import { ECR_TOKEN_LIFE_HOURS } from '../../lambda/core/model';
+import { listAlarms } from '../deployment/alarms';
 import { type LastSuccess, lastSuccesses, readHistory } from '../deployment/history';
-import { waitingIn } from '../deployment/queues';
-import { type DeployedStack, requireStack } from '../deployment/stack';
+import { countMessages, type DeployedStack, requireStack } from '../deployment/stack';
 import { EXIT } from '../errors';
+import { formatDuration, formatTime } from '../format';
 import type { Operator } from '../operator';
 import type { Output } from '../output';
-import { minutesText, timeText } from '../times';
 
 const HOUR_MS = 60 * 60_000;
 
-/** What a credential of ECR lives at the most. */
-const LOOK_BACK_MS = 12 * HOUR_MS;
+/** A credential from an older success has expired. */
+const LOOK_BACK_MS = ECR_TOKEN_LIFE_HOURS * HOUR_MS;
 
-/** How one target stands. */
+/** One target, as `--json` shows it. */
 interface TargetStatus {
   readonly target: string;
-  /** Absent where neither the configuration nor the log tells it. */
+  /** Id, or name in parentheses. @default - unknown */
   readonly registryAuthId?: string;
   readonly registry: string;
+  /** ISO 8601. @default - no success in the last 12 hours */
   readonly lastSuccess?: string;
   readonly route?: string;
-  /** Absent where the credential does not die by the clock, or where none is known. */
+  /** Remaining life of the credential. @default - unknown, or it has no time of expiry */
   readonly minutesLeft?: number;
 }
 
-/** Shows the table. @returns the exit code: 1 when a credential is dead or unknown, nothing runs, or an alarm that pages rings */
+/**
+ * Prints the state of the deployment.
+ *
+ * @returns the exit code: broken if a target has no valid credential, the schedule is disabled, or an alarm pages
+ */
 export async function status(operator: Operator, output: Output): Promise<number> {
-  const view = await output.during('looking at the stack, its log and its alarms', () => look(operator));
+  const view = await output.withSpinner('reading the stack, its log and its alarms', () =>
+    readStatus(operator),
+  );
   output.data(view);
   showTargets(output, view.targets);
   output.line();
   output.line(`Next run    ${nextRunText(output, view)}`);
   output.line(
-    `Alarms      ${view.alarms.length === 0 ? 'none rings' : output.colors.red(view.alarms.join(', '))}`,
+    `Alarms      ${view.alarms.length === 0 ? 'none firing' : output.colors.red(view.alarms.join(', '))}`,
   );
   if (view.warnings.length > 0) output.line(`Warnings    ${output.colors.yellow(view.warnings.join(', '))}`);
   const { waiting, givenUp, undelivered } = view.retries;
   output.line(`Retries     ${waiting} waiting, ${givenUp} given up, ${undelivered} never delivered`);
-  return view.healthy ? EXIT.well : EXIT.broken;
+  return view.healthy ? EXIT.ok : EXIT.broken;
 }
 
 function nextRunText(
@@ -50,18 +57,18 @@ function nextRunText(
 ): string {
   if (schedule === 'disabled') return colors.red('none: the schedule is disabled');
   if (nextRun === undefined) return 'unknown';
-  return `${timeText(new Date(nextRun))} (in ${minutesText(Date.parse(nextRun) - Date.now())})`;
+  return `${formatTime(new Date(nextRun))} (in ${formatDuration(Date.parse(nextRun) - Date.now())})`;
 }
 
-async function look(operator: Operator) {
+async function readStatus(operator: Operator) {
   const stack = await requireStack(operator);
   const since = new Date(Date.now() - LOOK_BACK_MS);
   const [history, alarms, waiting, givenUp, undelivered, nextRun] = await Promise.all([
     readHistory(operator, stack.output('LogGroupName'), since),
-    alarmsOf(operator, stack.name),
-    waitingIn(operator, stack.output('RetryQueueUrl')),
-    waitingIn(operator, stack.output('DeadLetterQueueUrl')),
-    waitingIn(operator, stack.output('UndeliveredQueueUrl')),
+    listAlarms(operator, stack.name),
+    countMessages(operator, stack.output('RetryQueueUrl')),
+    countMessages(operator, stack.output('DeadLetterQueueUrl')),
+    countMessages(operator, stack.output('UndeliveredQueueUrl')),
     nextRunOf(operator, stack),
   ]);
   const successes = lastSuccesses(history);
@@ -76,18 +83,19 @@ async function look(operator: Operator) {
         ...lifeOf(successes.get(name)),
       };
     });
-  const fresh = targets.every(
+  const allFresh = targets.every(
     ({ lastSuccess, minutesLeft = 1 }) => lastSuccess !== undefined && minutesLeft > 0,
   );
-  const ringing = alarms.filter(({ rings }) => rings);
+  const firing = alarms.filter((alarm) => alarm.firing);
+  const pages = firing.filter(({ severity }) => severity === 'page');
   return {
-    healthy: fresh && nextRun !== 'disabled' && !ringing.some(({ pages }) => pages),
+    healthy: allFresh && nextRun !== 'disabled' && pages.length === 0,
     stack: stack.name,
     targets,
     schedule: nextRun === 'disabled' ? 'disabled' : 'enabled',
     ...(nextRun instanceof Date && { nextRun: nextRun.toISOString() }),
-    alarms: ringing.filter(({ pages }) => pages).map(({ name }) => name),
-    warnings: ringing.filter(({ pages }) => !pages).map(({ name }) => name),
+    alarms: pages.map(({ name }) => name),
+    warnings: firing.filter(({ severity }) => severity === 'warning').map(({ name }) => name),
     retries: { waiting, givenUp, undelivered },
   };
 }
@@ -99,7 +107,7 @@ function lifeOf(success: LastSuccess | undefined): Partial<TargetStatus> {
   return { lastSuccess: at.toISOString(), route, ...(minutesLeft !== undefined && { minutesLeft }) };
 }
 
-/** A rate counts from the last time that the rule fired, or from its creation. @throws AWS's own error */
+/** EventBridge counts a rate from the rule's last invocation, or from its creation. */
 async function nextRunOf(operator: Operator, stack: DeployedStack): Promise<Date | 'disabled' | undefined> {
   const { State } = await operator.events.send(new DescribeRuleCommand({ Name: stack.output('RuleName') }));
   if (State !== 'ENABLED') return 'disabled';
@@ -128,17 +136,17 @@ function showTargets(output: Output, targets: readonly TargetStatus[]): void {
     target,
     registryAuthId ?? '',
     registry,
-    lastSuccess === undefined ? output.colors.red('none in 12 h') : timeText(new Date(lastSuccess)),
+    lastSuccess === undefined ? output.colors.red('none in 12 h') : formatTime(new Date(lastSuccess)),
     minutesLeft === undefined ? '' : lifeText(output, minutesLeft),
     route ?? '',
   ]);
   output.table(['Target', 'Registry auth', 'Registry', 'Last success', 'Life left', 'Route'], rows);
 }
 
-/** Less than this many minutes are no longer what two missed runs leave over. */
-const WORRYING_MINUTES = 240;
+/** A credential with less remaining life is shown in yellow. */
+const SHORT_LIFE_MINUTES = 240;
 
 function lifeText(output: Output, minutes: number): string {
-  const text = minutesText(minutes * 60_000);
-  return minutes < WORRYING_MINUTES ? output.colors.yellow(text) : text;
+  const text = formatDuration(minutes * 60_000);
+  return minutes < SHORT_LIFE_MINUTES ? output.colors.yellow(text) : text;
 }

@@ -1,21 +1,18 @@
-/** `usage`: where each registry auth is used, with the digests to pin. */
+/** `usage`: which workloads use each registry auth, with the digests to pin. */
 
-import { routeAsker } from '../doctor/account-links';
-import { writtenAuths } from '../doctor/usage-link';
 import { EXIT } from '../errors';
 import type { Operator } from '../operator';
 import type { Output } from '../output';
-import { pinnedImage, type Use, usesOf } from '../usage';
+import { routeAsker } from '../runpod/access';
+import { listUses, pinImage, type Use } from '../runpod/usage';
 
-/** Shows the table. @returns the exit code */
+/** Prints a table of the workloads, and the digest of each image. @returns the exit code */
 export async function usage(operator: Operator, output: Output): Promise<number> {
-  const uses = await output.during('asking Runpod and ECR', () => look(operator));
+  const uses = await output.withSpinner('asking Runpod and ECR', () => listPinnedUses(operator));
   output.data({ uses });
   if (uses.length === 0) {
-    output.line(
-      'Nothing at Runpod pulls with these registry auths yet: choose one in a template or an endpoint.',
-    );
-    return EXIT.well;
+    output.line('No workload uses these registry auths yet: choose one in a template or an endpoint.');
+    return EXIT.ok;
   }
   const rows = uses.map(({ target, kind, name, image, latest }) => [
     target,
@@ -29,21 +26,20 @@ export async function usage(operator: Operator, output: Output): Promise<number>
   );
   if (pins.size > 0) {
     output.line();
-    output.line('To pin what a tag means today, put this in its place:');
+    output.line('To pin an image to its present digest, use this name instead:');
     for (const [image, pinned] of pins) {
       output.line(`  ${image}`);
       output.line(`    ${output.colors.cyan('→')} ${pinned}`);
     }
   }
-  return EXIT.well;
+  return EXIT.ok;
 }
 
-async function look(operator: Operator): Promise<(Use & { readonly pinned?: string })[]> {
-  const auths = await writtenAuths(operator, routeAsker(operator));
-  const uses = await usesOf(operator, auths);
+async function listPinnedUses(operator: Operator): Promise<(Use & { readonly pinned?: string })[]> {
+  const uses = await listUses(operator, routeAsker(operator));
   const images = [...new Set(uses.map(({ image }) => image))];
   const pins = new Map(
-    await Promise.all(images.map(async (image) => [image, await pinnedImage(operator, image)] as const)),
+    await Promise.all(images.map(async (image) => [image, await pinImage(operator, image)] as const)),
   );
   return uses.map((use) => {
     const pinned = pins.get(use.image);

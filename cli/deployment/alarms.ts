@@ -1,40 +1,46 @@
-/** The stack's alarms, as CloudWatch tells. */
+/** The alarms of the deployed stack. */
 
 import { type MetricAlarm, paginateDescribeAlarms } from '@aws-sdk/client-cloudwatch';
+import { ALARMS, type AlarmName, type Severity } from '../../lambda/core/contract';
 import type { Operator } from '../operator';
 
-/** Alarms that page nobody; all others do (`lib/alarms.ts`). */
-export const WARNINGS: readonly string[] = ['RunningSlow', 'FallbackRoute', 'ApiKeyOld'];
-
-/** An alarm of the stack. */
+/** An alarm of the deployed stack. */
 export interface DeployedAlarm {
-  /** Without the stack's name before it. */
+  /** The alarm's name without the stack's name in front. */
   readonly name: string;
-  readonly rings: boolean;
-  /** It asks for a person now; otherwise it warns. */
-  readonly pages: boolean;
-  /** False when somebody muted it: it rings and tells nobody. */
-  readonly tells: boolean;
-  /** ARNs of the topics that it tells. */
+  readonly firing: boolean;
+  readonly severity: Severity;
+  /** False if somebody muted the alarm: it fires, but notifies no topic. */
+  readonly actionsEnabled: boolean;
+  /** ARNs of the topics that the alarm notifies. */
   readonly topicArns: readonly string[];
 }
 
-/** All alarms of the stack. @throws AWS's own error */
-export async function alarmsOf(operator: Operator, stackName: string): Promise<DeployedAlarm[]> {
+/** Lists the alarms of the stack. @throws the AWS client's error */
+export async function listAlarms(operator: Operator, stackName: string): Promise<DeployedAlarm[]> {
   const prefix = `${stackName}-`;
   const found: MetricAlarm[] = [];
   const pages = paginateDescribeAlarms({ client: operator.cloudWatch }, { AlarmNamePrefix: prefix });
   for await (const { MetricAlarms } of pages) found.push(...(MetricAlarms ?? []));
-  return found.flatMap(({ AlarmName, StateValue, ActionsEnabled, AlarmActions }) => {
-    const name = (AlarmName ?? '').slice(prefix.length);
-    // A stack whose name goes on with a hyphen has the same beginning.
+  return found.flatMap(({ AlarmName: fullName, StateValue, ActionsEnabled, AlarmActions }) => {
+    const name = (fullName ?? '').slice(prefix.length);
+    // A name with a hyphen belongs to another stack whose name starts with this prefix.
     if (name.includes('-')) return [];
     return {
       name,
-      rings: StateValue === 'ALARM',
-      pages: !WARNINGS.includes(name),
-      tells: ActionsEnabled !== false,
+      firing: StateValue === 'ALARM',
+      severity: isAlarmName(name) ? ALARMS[name] : 'page',
+      actionsEnabled: ActionsEnabled !== false,
       topicArns: AlarmActions ?? [],
     };
   });
+}
+
+function isAlarmName(name: string): name is AlarmName {
+  return Object.hasOwn(ALARMS, name);
+}
+
+/** Names the runbook section of an alarm. */
+export function runbookSection(name: string): string {
+  return `docs/runbook.md, "${name}"`;
 }

@@ -1,14 +1,12 @@
-/** What this configuration and this code would deploy, compared with what is deployed. */
+/** The template that this configuration and this code would deploy, to compare it with the deployed one. */
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { App } from 'aws-cdk-lib';
 import { isJsonObject, type JsonObject } from '../../lambda/core/runpod/api';
 import type { RefresherConfig } from '../../lib/config/schema';
-import { RefresherStack } from '../../lib/refresher-stack';
-import { PROJECT_ROOT } from '../operator';
+import { synthesise } from '../../lib/synthesise';
 
 /** Where the stack would be deployed. */
 export interface StackPlace {
@@ -16,26 +14,17 @@ export interface StackPlace {
   readonly region: string;
 }
 
-/** Synthesises the stack as `npx cdk deploy` does, and throws the assembly away. */
+/** Returns the template that `npx cdk deploy` would deploy. @throws ConfigError when the stack cannot hold it */
 export function expectedTemplate(config: RefresherConfig, place: StackPlace): unknown {
-  const { context } = JSON.parse(readFileSync(join(PROJECT_ROOT, 'cdk.json'), 'utf8')) as { context: object };
   const outdir = mkdtempSync(join(tmpdir(), 'runpod-ecr-'));
   try {
-    const app = new App({
-      // What is deployed already needs no validation, and nobody reads its report here.
-      context: { ...context, '@aws-cdk/core:failSynthOnValidationErrors': false },
-      builtinCloudFormationValidation: false,
-      outdir,
-      autoSynth: false,
-    });
-    const stack = new RefresherStack(app, config.stackName, { config, env: { ...place } });
-    return app.synth().getStackByName(stack.stackName).template;
+    return synthesise(config, outdir, { ...place }).template;
   } finally {
     rmSync(outdir, { recursive: true, force: true });
   }
 }
 
-/** Logical ids of the resources that differ, sorted. What the CDK CLI adds for itself does not count. */
+/** Returns the logical ids of the resources that differ, sorted. The CDK's own metadata is not compared. */
 export function differingResources(expected: unknown, deployed: unknown): string[] {
   const [wanted, there] = [resourcesOf(expected), resourcesOf(deployed)];
   const ids = new Set([...Object.keys(wanted), ...Object.keys(there)]);

@@ -1,30 +1,26 @@
-/** What the function's log tells of its last runs. */
+/** The function's log: what its last runs did. */
 
 import { FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
+import { LOG_MESSAGES, type LogMessage } from '../../lambda/core/contract';
 import { isJsonObject, type JsonObject } from '../../lambda/core/runpod/api';
 import type { Operator } from '../operator';
 
-/** A line of the function's log that says what became of a target, or of a run. */
+/** A line of the function's log with the result of a target or of a run. */
 export interface LogLine {
   readonly at: Date;
-  readonly message: 'target refreshed' | 'target would be refreshed' | 'target failed' | 'run finished';
+  readonly message: LogMessage;
   readonly requestId: string;
   readonly fields: JsonObject;
 }
 
-const MESSAGES: readonly string[] = [
-  'target refreshed',
-  'target would be refreshed',
-  'target failed',
-  'run finished',
-] satisfies LogLine['message'][];
+const MESSAGES: readonly string[] = Object.values(LOG_MESSAGES);
 
 const PATTERN = `{ ${MESSAGES.map((message) => `$.message = "${message}"`).join(' || ')} }`;
 
-/** Pages of one search; 10,000 lines each at the most. */
+/** How many pages of one search are read. A page has at most 10,000 lines. */
 const MAX_PAGES = 50;
 
-/** The lines since a moment, oldest first. @throws AWS's own error */
+/** Reads the lines since a time, oldest first. @throws the AWS client's error */
 export async function readHistory(operator: Operator, logGroupName: string, since: Date): Promise<LogLine[]> {
   const lines: LogLine[] = [];
   let nextToken: string | undefined;
@@ -44,7 +40,7 @@ export async function readHistory(operator: Operator, logGroupName: string, sinc
   return lines.sort((a, b) => a.at.getTime() - b.at.getTime());
 }
 
-/** The lines of a piece of log that tell of targets and runs. */
+/** Parses a piece of the log. Lines with other messages are left out. */
 export function parseLog(text: string): LogLine[] {
   return text.split('\n').flatMap(parseLogLine);
 }
@@ -67,22 +63,22 @@ function parseLogLine(text: string): LogLine[] {
   ];
 }
 
-function isMessage(value: unknown): value is LogLine['message'] {
+function isMessage(value: unknown): value is LogMessage {
   return typeof value === 'string' && MESSAGES.includes(value);
 }
 
-/** The last time that a target was refreshed. */
+/** The last successful refresh of a target. */
 export interface LastSuccess {
   readonly at: Date;
   readonly registryAuthId: string;
   readonly route: string;
-  /** When what Runpod holds dies; absent where it does not die by the clock. */
+  /** When the credential at Runpod expires. @default - it has no time of expiry */
   readonly expiresAt?: Date;
 }
 
-/** The last success of each target, by name. */
+/** Returns the last successful refresh of each target, by target name. @param lines - oldest first */
 export function lastSuccesses(lines: readonly LogLine[]): Map<string, LastSuccess> {
-  const successes = lines.filter(({ message }) => message === 'target refreshed');
+  const successes = lines.filter(({ message }) => message === LOG_MESSAGES.targetRefreshed);
   return new Map(
     successes.map(({ at, fields }) => [
       String(fields.target),

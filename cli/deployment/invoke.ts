@@ -1,31 +1,35 @@
-/** Runs the deployed function now. */
+/** Invokes the deployed function. */
 
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import type { RefreshReport } from '../../lambda/core/model';
 import { isJsonObject } from '../../lambda/core/runpod/api';
 import { type LogLine, parseLog } from './history';
 
-/** A little more than the function's own time-out of five minutes. */
-const PATIENCE_MS = 330_000;
+/** A little longer than the function's own timeout of five minutes. */
+const REQUEST_TIMEOUT_MS = 330_000;
 
-/** What became of an invocation. */
+/** The result of an invocation. */
 export interface InvocationOutcome {
-  /** Present when every target was refreshed. */
+  /** The function's report. Present if every target was refreshed. */
   readonly report?: RefreshReport;
-  /** Present when the function threw. */
+  /** Present if the function threw. */
   readonly error?: { readonly type: string; readonly message: string };
-  /** The end of its log: at most 4 KB. */
+  /** The lines in the last 4 KB of the function's log. */
   readonly lines: readonly LogLine[];
 }
 
-/** Invokes the function and waits for its answer. It is asked once: a repetition would be another run. */
+/**
+ * Invokes the function and waits for its answer. It is not retried, because that would start another run.
+ *
+ * @throws the AWS client's error when the function was not invoked
+ */
 export async function invokeFunction(
   functionName: string,
   event: { readonly targets?: readonly string[]; readonly dryRun?: boolean },
 ): Promise<InvocationOutcome> {
   const client = new LambdaClient({
     maxAttempts: 1,
-    requestHandler: { connectionTimeout: 3_000, requestTimeout: PATIENCE_MS },
+    requestHandler: { connectionTimeout: 3_000, requestTimeout: REQUEST_TIMEOUT_MS },
   });
   const { FunctionError, LogResult, Payload } = await client.send(
     new InvokeCommand({ FunctionName: functionName, LogType: 'Tail', Payload: JSON.stringify(event) }),

@@ -1,21 +1,24 @@
-/** The deployed stack, as CloudFormation tells. */
+/** The deployed stack: its state, outputs, template and queues. */
 
 import { DescribeStacksCommand, GetTemplateCommand } from '@aws-sdk/client-cloudformation';
-import { CliError, nameOf } from '../errors';
+import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
+import type { OutputName } from '../../lambda/core/contract';
+import { CliError, errorName } from '../errors';
 import type { Operator } from '../operator';
 import { deployCommand } from '../options';
 
-/** A deployed stack. */
+/** The deployed stack. */
 export interface DeployedStack {
   readonly name: string;
-  /** Such as `UPDATE_COMPLETE`. */
+  /** CloudFormation's status, such as `UPDATE_COMPLETE`. */
   readonly status: string;
+  /** When the stack was last updated, or created. */
   readonly changedAt: Date;
-  /** @throws CliError when the stack has no such output */
-  output(name: string): string;
+  /** Returns the value of an output. @throws CliError when the stack has no such output */
+  output(name: OutputName): string;
 }
 
-/** The stack of the configuration; undefined where it is not deployed. @throws AWS's own error */
+/** Returns the stack of the configuration; undefined if it is not deployed. @throws the AWS client's error */
 export async function findStack(operator: Operator): Promise<DeployedStack | undefined> {
   const { stackName } = operator.config();
   try {
@@ -38,13 +41,13 @@ export async function findStack(operator: Operator): Promise<DeployedStack | und
       },
     };
   } catch (error) {
-    // CloudFormation has no error of its own for a stack that is not there.
-    if (nameOf(error) === 'ValidationError') return undefined;
+    // CloudFormation has no error code for a missing stack.
+    if (errorName(error) === 'ValidationError') return undefined;
     throw error;
   }
 }
 
-/** The deployed stack. @throws CliError when it is not deployed */
+/** Returns the stack of the configuration. @throws CliError when it is not deployed */
 export async function requireStack(operator: Operator): Promise<DeployedStack> {
   const stack = await findStack(operator);
   if (stack) return stack;
@@ -53,11 +56,30 @@ export async function requireStack(operator: Operator): Promise<DeployedStack> {
   );
 }
 
-/** The template as it was deployed. @throws AWS's own error */
+/** Returns the template as it was deployed. @throws the AWS client's error */
 export async function deployedTemplate(operator: Operator): Promise<unknown> {
   const { stackName } = operator.config();
   const { TemplateBody } = await operator.cloudFormation.send(
     new GetTemplateCommand({ StackName: stackName, TemplateStage: 'Original' }),
   );
   return JSON.parse(TemplateBody ?? '{}');
+}
+
+/**
+ * Returns how many messages a queue holds: visible, in flight and delayed.
+ *
+ * SQS counts approximately.
+ *
+ * @throws the AWS client's error
+ */
+export async function countMessages(operator: Operator, queueUrl: string): Promise<number> {
+  const names = [
+    'ApproximateNumberOfMessages',
+    'ApproximateNumberOfMessagesNotVisible',
+    'ApproximateNumberOfMessagesDelayed',
+  ] as const;
+  const { Attributes } = await operator.queues.send(
+    new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: [...names] }),
+  );
+  return names.reduce((sum, name) => sum + Number(Attributes?.[name] ?? 0), 0);
 }

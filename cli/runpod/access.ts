@@ -1,29 +1,34 @@
-/** What a Runpod API key may do, on each of Runpod's APIs. */
+/** Checks what a Runpod API key may do on each of Runpod's APIs. */
 
 import { ApiKeyRefusedError, ApiUnsupportedError, OperatorMustActError } from '../../lambda/core/errors';
 import { type RouteName, type RunpodSettings, Secret } from '../../lambda/core/model';
 import { RateLimiter } from '../../lambda/core/rate-limit';
 import { createRoutes } from '../../lambda/core/runpod/account';
-import type { RegistryAuth, RouteCall, RunpodRoute } from '../../lambda/core/runpod/api';
+import type { RegistryAuth, RunpodCall, RunpodRoute } from '../../lambda/core/runpod/api';
 import type { Operator } from '../operator';
 
-/** How a key fares on one route. */
+/** What a key may do on one route. */
 export interface RouteAccess {
   readonly route: RouteName;
   /**
-   * `works`: accepted and allowed; `refused`: the key is not accepted; `forbidden`: it may not write registry auths;
-   * `cannot`: the API does not answer as one that can; `down`: no answer.
+   * - `works`: the key may write registry auths.
+   * - `refused`: the API does not accept the key.
+   * - `forbidden`: the key may not write registry auths.
+   * - `cannot`: the API does not support the call.
+   * - `down`: the API gave no usable answer.
    */
   readonly state: 'works' | 'refused' | 'forbidden' | 'cannot' | 'down';
-  /** All registry auths of the account; none where they could not be listed. */
+  /** All registry auths of the account; empty if they could not be listed. */
   readonly auths: readonly RegistryAuth[];
-  /** Why it does not work; empty where it does. */
+  /** Why the route does not work; empty if it does. */
   readonly why: string;
 }
 
 /**
- * The routes that let the key write. "Not found" from REST v1 proves nothing, since no published specification has
- * its update; it counts only where the settings force it.
+ * Returns the routes on which the key may write.
+ *
+ * REST v1 counts only if the settings force it. No published specification has its update, so its "not found" does
+ * not prove that the key may write.
  */
 export function writableRoutes(routes: readonly RouteAccess[]): RouteAccess[] {
   return routes.filter(
@@ -31,10 +36,10 @@ export function writableRoutes(routes: readonly RouteAccess[]): RouteAccess[] {
   );
 }
 
-/** Names no registry auth: an update of it asks for the permission to write, and can change nothing. */
-const NOBODY = 'runpod-ecr-asks-whether-it-may-write';
+/** An id that no registry auth has. An update of it checks the permission to write and changes nothing. */
+const UNKNOWN_AUTH_ID = 'runpod-ecr-permission-check';
 
-/** Asks every route that the settings allow, side by side; in the order in which the function tries them. */
+/** Checks a key on every route that the settings allow, in parallel. @returns the routes in the function's order */
 export function probeRoutes(
   operator: Operator,
   settings: RunpodSettings,
@@ -47,33 +52,58 @@ export function probeRoutes(
   );
 }
 
-async function probe(route: RunpodRoute, call: RouteCall): Promise<RouteAccess> {
+async function probe(route: RunpodRoute, call: RunpodCall): Promise<RouteAccess> {
   try {
     const auths = await route.list(call);
-    const { state, why } = await askToWrite(route, call);
+    const { state, why } = await checkWrite(route, call);
     return { route: route.name, state, auths, why };
   } catch (error) {
-    return { route: route.name, auths: [], ...meaningOf(error) };
+    return { route: route.name, auths: [], ...accessOf(error) };
   }
 }
 
-async function askToWrite(
+async function checkWrite(
   route: RunpodRoute,
-  call: RouteCall,
+  call: RunpodCall,
 ): Promise<{ state: RouteAccess['state']; why: string }> {
   try {
-    await route.update(call, NOBODY, { username: 'AWS', password: new Secret('none'), registryUrl: '' });
+    await route.update(call, UNKNOWN_AUTH_ID, {
+      username: 'AWS',
+      password: new Secret('none'),
+      registryUrl: '',
+    });
   } catch (error) {
-    // Not found is the answer of an API that would have let the key write.
-    if (!(error instanceof ApiUnsupportedError)) return meaningOf(error);
+    // "Not found" means that the API would have let the key write.
+    if (!(error instanceof ApiUnsupportedError)) return accessOf(error);
   }
   return { state: 'works', why: '' };
 }
 
-function meaningOf(error: unknown): { state: RouteAccess['state']; why: string } {
+function accessOf(error: unknown): { state: RouteAccess['state']; why: string } {
   const why = error instanceof Error ? error.message : String(error);
   if (error instanceof ApiKeyRefusedError) return { state: 'refused', why };
   if (error instanceof OperatorMustActError) return { state: 'forbidden', why };
   if (error instanceof ApiUnsupportedError) return { state: 'cannot', why };
   return { state: 'down', why };
+}
+
+/** Checks the key of a secret on every route. */
+export type AskRoutes = (secretName: string) => Promise<RouteAccess[]>;
+
+/** Returns a function that checks the key of each secret once, however often it is called. */
+export function routeAsker(operator: Operator): AskRoutes {
+  const answers = new Map<string, Promise<RouteAccess[]>>();
+  return (secretName) => {
+    const ask = async () =>
+      probeRoutes(operator, operator.settings().runpod, await operator.apiKey(secretName));
+    const answer = answers.get(secretName) ?? ask();
+    answers.set(secretName, answer);
+    return answer;
+  };
+}
+
+/** Returns the registry auths that the key of a secret lists; none if no route works. */
+export async function listAuths(askRoutes: AskRoutes, secretName: string): Promise<readonly RegistryAuth[]> {
+  const routes = await askRoutes(secretName);
+  return routes.find(({ state }) => state === 'works')?.auths ?? [];
 }

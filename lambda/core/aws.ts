@@ -1,7 +1,7 @@
 import type { Clock } from './clock';
 import { OperatorMustActError, type OperatorReason, type RefresherError, TransientError } from './errors';
 
-/** Time for one AWS call with the SDK's own retries. The deadline of the run can cut it shorter. */
+/** Timeout of one AWS call including the SDK's own retries. The deadline of the run can shorten it. */
 const CALL_LIMIT_MS = 25_000;
 
 /**
@@ -13,21 +13,22 @@ export const AWS_CLIENT_DEFAULTS = {
   requestHandler: { connectionTimeout: 3_000, requestTimeout: 6_000, throwOnRequestTimeout: true },
 };
 
-/** One AWS call, as messages describe it. */
+/** One AWS call. Messages name it. */
 export interface AwsCall {
   /** Such as `ecr:GetAuthorizationToken in us-east-1`. */
   readonly name: string;
+  /** Milliseconds since the epoch. */
   readonly deadlineMs: number;
-  /** Reason of the error when AWS refuses the call for anything but a missing permission. */
+  /** Reason of the error when AWS refuses the call for another reason than a missing permission. */
   readonly reason: OperatorReason;
-  /** What to do about a refusal, by the name of AWS's error. @default - AWS's own message is enough */
+  /** Sentences that say how to fix a refusal, by the name of AWS's error. @default - only AWS's message is shown */
   readonly fixes?: Readonly<Record<string, string>>;
 }
 
 /** Runs an AWS call within the deadline. @throws OperatorMustActError or TransientError, never the SDK's own error */
 export async function callAws<T>(call: AwsCall, clock: Clock, send: () => Promise<T>): Promise<T> {
   const limitMs = Math.min(CALL_LIMIT_MS, call.deadlineMs - clock.steady());
-  if (limitMs <= 0) throw new TransientError(`${call.name}: this run was out of time before it was asked`);
+  if (limitMs <= 0) throw new TransientError(`${call.name}: this run was out of time before the call`);
   let timer: NodeJS.Timeout | undefined;
   const timeUp = new Promise<never>((_, reject) => {
     timer = setTimeout(
@@ -44,7 +45,7 @@ export async function callAws<T>(call: AwsCall, clock: Clock, send: () => Promis
   }
 }
 
-/** Client faults that pass: throttling, and credentials or a clock that is being renewed. */
+/** Client errors that a retry can fix: throttling, expired credentials, a clock that is off. */
 const TRANSIENT_FAULTS =
   /^(Throttl|TooManyRequests|RequestLimitExceeded|SlowDown|ExpiredToken|RequestExpired|RequestTimeout|RequestTimeTooSkewed)/;
 
@@ -52,7 +53,7 @@ const TRANSIENT_FAULTS =
  * Turns a failed AWS call into one of our errors, by the name and status of AWS's error.
  *
  * The message of a service's refusal is kept, because it names the principal, the action and the resource. Any other
- * message is dropped: a parser that fails on an answer quotes the answer, which may be the secret.
+ * message is dropped, because a parser quotes the answer that it could not read, and that may be the secret.
  */
 export function meaningOfAwsError(thrown: unknown, call: AwsCall): RefresherError {
   const { name, message, status } = describe(rootOf(thrown));

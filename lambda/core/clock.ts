@@ -1,4 +1,4 @@
-/** Time and randomness as arguments, so that a test decides both. */
+/** Time and randomness. Both are injected, so that tests control them. */
 export interface Clock {
   /** The time of day, in milliseconds since the epoch. For what others date: credentials, log lines. */
   now(): number;
@@ -7,6 +7,7 @@ export interface Clock {
    * everything that is measured: the time of day can be corrected by an hour meanwhile.
    */
   steady(): number;
+  /** Resolves after this many milliseconds. */
   sleep(ms: number): Promise<void>;
   /** Returns a number in [0, 1). */
   random(): number;

@@ -1,6 +1,6 @@
 /**
- * What two sides must agree on: the functions write these names; the library, the command line and saved queries
- * look for them. A rename here is a change of the public interface. This file imports nothing.
+ * Names that two sides must agree on. The functions write them; the library, the command line and saved queries look
+ * for them. A rename is a change of the public interface. This file imports nothing.
  */
 
 /** Log messages that saved queries and the command line search for. */
@@ -11,13 +11,13 @@ export const LOG_MESSAGES = {
   runFinished: 'run finished',
 } as const;
 
-/** One of the log messages that others search for. */
+/** One of the log messages of `LOG_MESSAGES`. */
 export type LogMessage = (typeof LOG_MESSAGES)[keyof typeof LOG_MESSAGES];
 
 /** CloudWatch namespace of the function's metrics. */
 export const METRIC_NAMESPACE = 'RunpodEcrRefresher';
 
-/** Every metric that the function sends, with CloudWatch's name of its unit. */
+/** Every metric that the function sends, with its CloudWatch unit. */
 export const METRICS = {
   RunSucceeded: 'Count',
   TargetsRefreshed: 'Count',
@@ -31,7 +31,7 @@ export const METRICS = {
 /** Name of one metric. */
 export type MetricName = keyof typeof METRICS;
 
-/** A page asks for a person now; a warning can wait until morning. */
+/** How urgent an alarm is: a page needs a person now; a warning can wait until morning. */
 export type Severity = 'page' | 'warning';
 
 /** Every alarm with its severity. The names are construct ids and runbook headings. */

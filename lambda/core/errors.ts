@@ -6,8 +6,8 @@
  * - `ApiUnsupportedError`: the next of Runpod's APIs is tried.
  *
  * A message says what failed, what was expected, what arrived and what to do. It never holds a request, a header,
- * the body of an answer or a secret, because errors end in the log. For the same reason no error of somebody else is
- * attached as `cause`: the AWS SDK's errors carry the raw response.
+ * the body of an answer or a secret, because errors end in the log. For the same reason no foreign error is attached
+ * as `cause`: the AWS SDK's errors carry the raw response.
  */
 
 /** Base class of all failures that the functions understand. */
@@ -18,16 +18,16 @@ export class TransientError extends RefresherError {
   override readonly name = 'TransientError';
 }
 
-/** The run had no time left to send a request. No request was sent, and another API would have no more time. */
+/** The run had no time left, so no request was sent. Another API would not have more time. */
 export class OutOfTimeError extends TransientError {}
 
-/** The answer was lost or not understood, so the request may have been carried out or not. */
+/** The answer was lost or not understood. The request may or may not have been carried out. */
 export class UnconfirmedError extends TransientError {}
 
 /** A defect, or an outage of a kind that the code does not know. Retried; its stack trace goes to the log. */
 export class UnexpectedError extends TransientError {}
 
-/** Why a person must act. A fixed vocabulary, so that logs can be counted by it. */
+/** Why a person must act. A fixed vocabulary, so that log lines can be grouped by it. */
 export type OperatorReason =
   | 'api-key-refused'
   | 'permission-missing'
@@ -70,15 +70,15 @@ export class ApiKeyRefusedError extends OperatorMustActError {
 }
 
 /**
- * How sure it is that an API cannot do what was asked.
+ * How certain it is that an API cannot do what was asked.
  *
  * - `final`: the API said so itself (404, 405, 410, 501). Nothing was done.
- * - `may-pass`: a web page stood in the API's place, as during maintenance. Nothing was done; the API may come back.
+ * - `may-pass`: a web page came instead of the API, as during maintenance. Nothing was done; the API may come back.
  * - `unclear`: the answer was not understood. The request may have been carried out.
  */
 export type Certainty = 'final' | 'may-pass' | 'unclear';
 
-/** One of Runpod's APIs cannot do what was asked. Another of them may. */
+/** One of Runpod's APIs cannot do what was asked. Another one may be able to. */
 export class ApiUnsupportedError extends RefresherError {
   override readonly name = 'ApiUnsupportedError';
   readonly certainty: Certainty;
@@ -193,8 +193,7 @@ function cutBytes(text: string, maxBytes: number): string {
 /**
  * Turns anything thrown into a failure that the functions understand.
  *
- * The message of an unknown error may quote anything (a parser quotes what it could not parse), so only its class
- * name is kept.
+ * Only the class name of an unknown error is kept. Its message may quote anything, as a parser quotes its input.
  */
 export function asRefresherError(thrown: unknown): RefresherError {
   if (thrown instanceof RefresherError) return thrown;

@@ -10,20 +10,22 @@ export const USER_AGENT = `runpod-ecr-credential-refresher/${version}`;
 /** More than any answer that the functions read. A list of thousands of names stays below it. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
-/** A quota of one minute never asks for a longer wait. A longer one counts as an outage, so that another API is tried. */
+/** No quota of one minute asks for a longer wait. A longer wait counts as an outage, so that another API is tried. */
 const LONG_WAIT_MS = 5 * 60_000;
 
 /** How often one request is tried, and how long each attempt may take. */
 export interface RetryPolicy {
   /** Counts the first attempt. */
   readonly maxAttempts: number;
+  /** Ceiling of the delay after the first failure. It doubles with each further failure. */
   readonly baseDelayMs: number;
+  /** Ceiling of every delay. */
   readonly maxDelayMs: number;
   /** Timeout of one attempt, from connecting to the last byte of the answer. */
   readonly attemptTimeoutMs: number;
 }
 
-/** Outlasts a restart at the other end, and lets three APIs be tried in one invocation. */
+/** Outlasts a restart of a server, and leaves time for three APIs in one invocation. */
 export const DEFAULT_RETRY_POLICY: RetryPolicy = {
   maxAttempts: 4,
   baseDelayMs: 300,
@@ -59,7 +61,7 @@ export interface HttpDependencies {
   readonly policy: RetryPolicy;
 }
 
-/** Makes the one function that sends requests: timeout, retry, `Retry-After`, quota, size limit. */
+/** Makes the function that sends every request: with timeout, retries, `Retry-After`, rate limit and size limit. */
 export function createHttp({ transport, clock, policy }: HttpDependencies): SendHttp {
   return async (request, options) => {
     const maxAttempts = options.repeatable === false ? 1 : policy.maxAttempts;
@@ -108,7 +110,7 @@ type Attempt =
   | { readonly answer: HttpAnswer }
   | { readonly failure: TransientError; readonly retryAfterMs: number };
 
-/** Waits until the account's quota allows a request, and takes the place. Another request may take it first. */
+/** Waits until the rate limiter lets the request through. It asks again after each wait, because another may be first. */
 async function waitForQuota({ deadlineMs, rateLimiter }: SendOptions, clock: Clock): Promise<void> {
   for (;;) {
     if (clock.steady() >= deadlineMs) throw new OutOfTimeError(outOfTime(0));

@@ -29,17 +29,17 @@ export class Secret {
   }
 }
 
-/** What a registry accepts for a pull, and what Runpod must therefore hold. */
+/** What a registry accepts for a pull. Runpod keeps it in a registry auth. */
 export interface Credential {
   readonly username: string;
   readonly password: Secret;
-  /** When the registry stops accepting it; absent where it has no time of expiry. */
+  /** When the registry stops accepting it; absent when it does not expire. */
   readonly expiresAt?: Date;
   /** Base address of the registry that accepts it (`https://…`, no trailing slash). */
   readonly registryUrl: string;
   /**
-   * The registry takes Basic auth and is not asked first which login it wants.
-   * @default false - it is asked, and gets the password only after its answer
+   * Send Basic auth with the first request.
+   * @default false - the registry is first asked which login it wants
    */
   readonly basicAtOnce?: boolean;
   /**
@@ -54,7 +54,7 @@ export interface Credential {
 /** Runpod's limits of a registry auth, in characters (REST v2, `PATCH /registries/{id}`). */
 export const MAX_CREDENTIAL_LENGTH = { username: 191, password: 16_384 } as const;
 
-/** Amazon ECR: a password that AWS issues and that dies after 12 hours. */
+/** Amazon ECR. AWS issues the password, which expires after 12 hours. */
 export interface EcrRegistry {
   readonly type: 'ecr';
   /** @default - the region of the function */
@@ -67,13 +67,14 @@ export interface EcrRegistry {
   readonly externalId?: string;
 }
 
-/** Amazon ECR Public: authenticated pulls from `public.ecr.aws`, with a password that dies after 12 hours. */
+/** Amazon ECR Public (`public.ecr.aws`). AWS issues the password, which expires after 12 hours. */
 export interface EcrPublicRegistry {
   readonly type: 'ecr-public';
+  /** Base address of its distribution API (`https://…`). */
   readonly url: string;
 }
 
-/** A registry whose user name and password are kept in a secret. They have no time of expiry. */
+/** A registry whose user name and password are kept in a secret. They do not expire by the clock. */
 interface StoredLoginRegistry {
   /** Secrets Manager name or ARN; the value is JSON, `{"username": "…", "password": "…"}`. */
   readonly credentialSecretName: string;
@@ -91,7 +92,7 @@ export interface GhcrRegistry extends StoredLoginRegistry {
   readonly type: 'ghcr';
 }
 
-/** Google Artifact Registry. Its secret is a service account's key file as it is; the user name is `_json_key`. */
+/** Google Artifact Registry. Its secret is the unchanged key file of a service account; the user name is `_json_key`. */
 export interface GoogleArtifactRegistry extends StoredLoginRegistry {
   readonly type: 'google-artifact-registry';
 }

@@ -3,13 +3,13 @@ export interface QuotaWindow {
   readonly name: string;
   /** Requests left in the window. */
   readonly remaining: number;
-  /** Seconds until the window is renewed. */
+  /** Seconds until the window resets. */
   readonly resetSeconds: number;
 }
 
 /**
  * Reads a `RateLimit` header (IETF draft "RateLimit header fields for HTTP", a structured-field list).
- * Members that are not understood are skipped: a 429 will tell of a limit that cannot be read.
+ * Members that are not understood are skipped. When such a limit is reached, the server answers 429.
  */
 export function parseRateLimit(header: string | undefined): QuotaWindow[] {
   return members(header).flatMap(({ name, parameters }) => {
@@ -50,10 +50,10 @@ function wholeNumber(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }
 
-/** Added to the time until the renewal. Servers give it in whole seconds and may round either way. */
+/** Added to the time until the reset. Servers give that time in whole seconds and may round either way. */
 const ROUNDING_MS = 1_000;
 
-/** Wait while requests in flight use up the rest of a quota: one of their answers will soon tell more. */
+/** Wait while requests in flight use up the rest of a quota. One of their answers will soon bring a new count. */
 const IN_FLIGHT_WAIT_MS = 20;
 
 /**
@@ -72,8 +72,8 @@ interface KnownWindow {
 
 /**
  * Keeps the requests of one account within the quota that the server reports. Once the quota is known, a large run
- * does not provoke a 429. Quotas are per user and shared with the user's other tools, so the server's count is used
- * and not our own.
+ * does not provoke a 429. Runpod's quotas are per user and shared with the user's other tools, so the server's count is
+ * used and not our own.
  */
 export class RateLimiter {
   readonly #windows = new Map<string, KnownWindow>();
@@ -84,8 +84,8 @@ export class RateLimiter {
   /**
    * Asks for permission to send one request.
    *
-   * @returns 0 when the request may go; it is counted, and `end` must follow. Otherwise the milliseconds after which
-   *   to ask again.
+   * @returns 0 when the request may be sent. It is then counted, and `end` must be called after it. Otherwise the
+   *   milliseconds after which to ask again.
    */
   tryBegin(nowMs: number): number {
     this.#renewWindows(nowMs);
@@ -108,7 +108,7 @@ export class RateLimiter {
       this.#learn(name, { remaining, resetAtMs: nowMs + Math.min(resetMs, MAX_MEMORY_MS), capped });
       reported.add(name);
     }
-    // A lost answer, or one without the header. The server may still have counted the request.
+    // A window without a new count: the answer was lost or had no header. The server may have counted the request.
     for (const [name, window] of this.#windows) if (!reported.has(name)) window.remaining -= 1;
   }
 
@@ -117,16 +117,16 @@ export class RateLimiter {
     this.#heldUntilMs = Math.max(this.#heldUntilMs, nowMs + Math.min(forMs, MAX_MEMORY_MS));
   }
 
-  /** The server may not have counted the requests in flight yet, so as many are held back until their answers arrive. */
+  /** Subtracts the requests in flight, because the server may not have counted them yet. */
   #waitMs({ remaining, resetAtMs }: KnownWindow, nowMs: number): number {
     if (remaining > this.#inFlight) return 0;
     return remaining > 0 ? IN_FLIGHT_WAIT_MS : resetAtMs - nowMs;
   }
 
   /**
-   * Answers can arrive out of order. Within one window the lowest count is the latest one. A later end belongs to
-   * the next window. A much earlier end belongs to a window that is over, so that answer is ignored. A slow answer
-   * makes the end of its own window look later too, but never by half a window.
+   * Answers can arrive out of order. Within one window the lowest count is the latest one. A much later end belongs to
+   * the next window. A much earlier end belongs to a window that is over, so that answer is ignored. "Much" is half a
+   * window, because a slow answer makes the end of its own window look later by less than that.
    */
   #learn(name: string, seen: KnownWindow): void {
     const known = this.#windows.get(name);
@@ -139,7 +139,7 @@ export class RateLimiter {
     this.#windows.set(name, { ...seen, remaining });
   }
 
-  /** A renewed window counts as full until the next answer. */
+  /** A window that was reset counts as full until the next answer. Without a known quota it is forgotten. */
   #renewWindows(nowMs: number): void {
     for (const [name, { resetAtMs, capped }] of this.#windows) {
       if (nowMs < resetAtMs) continue;

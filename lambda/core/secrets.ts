@@ -7,7 +7,7 @@ import { Secret } from './model';
 
 /** The current version of a secret. */
 export interface SecretVersion {
-  /** Text, or bytes where the secret is binary. */
+  /** Text, or bytes when the secret is binary. */
   readonly value: string | Uint8Array | undefined;
   /** When this version was stored. */
   readonly createdAt: Date | undefined;
@@ -17,17 +17,17 @@ export interface SecretVersion {
 export interface ReadOptions {
   /** A moment of `clock.steady()`, in milliseconds. */
   readonly deadlineMs: number;
-  /** What the secret must hold, as a person would paste it: `the key`. Used in the message about a missing secret. */
+  /** What a person must paste into the secret, such as `the key`. Used in the message about a missing secret. */
   readonly expected: string;
-  /** Read it again although this run has read it before. @default false */
+  /** Read the secret again even if this run has read it before. @default false */
   readonly again?: boolean;
 }
 
 /**
  * Reads the current version of a secret, given its name or ARN.
  *
- * Throws OperatorMustActError `secret-unusable` where there is no such secret, with the command that creates it;
- * OperatorMustActError `permission-missing` where AWS denies the read; TransientError where AWS cannot be asked.
+ * Throws OperatorMustActError `secret-unusable` when the secret is missing, with the command that creates it;
+ * OperatorMustActError `permission-missing` when AWS denies the read; TransientError when AWS gives no answer.
  */
 export type ReadSecret = (secretName: string, options: ReadOptions) => Promise<SecretVersion>;
 
@@ -38,7 +38,7 @@ export type ReadSecret = (secretName: string, options: ReadOptions) => Promise<S
  */
 export function createSecretReader(client: SecretsManagerClient, clock: Clock): ReadSecret {
   const provider = new SecretVersions({ awsSdkV3Client: client });
-  // Powertools caches values, and not reads that are still under way.
+  // Powertools caches values, but not reads that are still under way.
   const reads = new Map<string, Promise<SecretVersion>>();
   return (secretName, { deadlineMs, expected, again = false }) => {
     const known = again ? undefined : reads.get(secretName);
@@ -77,7 +77,7 @@ class SecretVersions extends BaseProvider {
   }
 }
 
-/** Reads from standard input, because an argument would end in the shell's history and in the process list. */
+/** The command reads standard input, because an argument would end in the shell's history and in the process list. */
 function howToCreate(secretName: string, expected: string): string {
   return `Create it with: aws secretsmanager create-secret --name ${secretName} --secret-string file:///dev/stdin (then paste ${expected} and press Ctrl-D twice)`;
 }
@@ -99,7 +99,7 @@ export function parseApiKey(secretName: string, value: unknown): Secret {
   if (text === undefined) throw unusableKey(secretName, 'a binary or empty value');
   const key = text.startsWith('{') ? apiKeyField(secretName, text) : text;
   if (/^["'`]|["'`]$/.test(key)) throw unusableKey(secretName, 'a value in quotation marks');
-  // What an HTTP header can hold.
+  // The characters that an HTTP header can hold.
   if (!/^[\x21-\x7e]+$/.test(key)) {
     throw unusableKey(secretName, 'a value that is empty or has spaces or line breaks in it');
   }
@@ -125,7 +125,7 @@ function unusableKey(secretName: string, found: string): OperatorMustActError {
   );
 }
 
-/** Reads a Runpod API key. `again` reads the secret although this run has read it before. */
+/** Reads a Runpod API key. `again` reads the secret again even if this run has read it before. */
 export type ReadApiKey = (
   secretName: string,
   options: { readonly deadlineMs: number; readonly again?: boolean },
@@ -150,7 +150,7 @@ export class ApiKey {
   #readAgain = false;
   #refusal: ApiKeyRefusedError | undefined;
 
-  /** @param read - called at once, and with `true` when Runpod has refused the key */
+  /** @param read - reads the key. It is called at once, and a second time with `true` after Runpod refused the key. */
   constructor(read: (again: boolean) => Promise<StoredApiKey>) {
     this.#read = read;
     this.#current = this.#start(false);
@@ -161,14 +161,14 @@ export class ApiKey {
     await this.#current;
   }
 
-  /** When the version that was read last was stored; undefined where nothing was read. */
+  /** When the version that was read last was stored; undefined when that is unknown. */
   get createdAt(): Date | undefined {
     return this.#createdAt;
   }
 
   /**
-   * Does something with the key. When Runpod refuses the key, it is read again and the action repeated once. A key
-   * that was refused twice is not offered again in this run.
+   * Runs an action with the key. When Runpod refuses the key, the key is read again and the action repeated once. A key
+   * that was refused twice is not tried again in this run.
    *
    * @throws ApiKeyRefusedError, and whatever the action or the reading throws
    */
@@ -205,7 +205,7 @@ export class ApiKey {
 
   #start(again: boolean): Promise<StoredApiKey> {
     const read = this.#read(again);
-    // Callers of `ready` and `use` see a failure. Without a caller it must not end the process.
+    // Callers of `ready` and `use` see a failure. Without a caller the unhandled rejection would end the process.
     read.then(
       ({ createdAt }) => {
         this.#createdAt = createdAt;

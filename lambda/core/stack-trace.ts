@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
 
-/** A position in the bundle, as a stack frame shows it. */
+/** A position in the bundle, as it appears in a stack frame. */
 const BUNDLE_POSITION = /(?:file:\/\/)?[^\s()]*\/index\.mjs:(\d+):(\d+)/;
 
 /**
@@ -10,7 +10,7 @@ const BUNDLE_POSITION = /(?:file:\/\/)?[^\s()]*\/index\.mjs:(\d+):(\d+)/;
  * Node's `--enable-source-maps` does the same, but reads the map at every start. Here the map is read for the first
  * stack trace, so that only a failure costs the time (docs/decisions/0006).
  *
- * @param mapFile - the bundle's source map. Where it cannot be read, traces show the bundle.
+ * @param mapFile - the bundle's source map. When it cannot be read, traces show positions in the bundle.
  */
 export function nameSourcesInStackTraces(mapFile: URL): void {
   let map: SourceMap | undefined;

@@ -13,7 +13,7 @@ export interface HttpRequest {
   readonly peer?: string;
 }
 
-/** An answer that was read to its end. */
+/** A complete answer. */
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
@@ -44,7 +44,7 @@ const VERIFY = { rejectUnauthorized: true } as const;
 const overHttps: Sender = { request: requestHttps, agent: new HttpsAgent({ keepAlive: true, ...VERIFY }) };
 let overHttp: Promise<Sender> | undefined;
 
-/** node:http is loaded on first use: on Node 24 its import takes a third of a cold start, and only tests need it. */
+/** node:http is loaded on first use. On Node 24 its import takes a third of a cold start, and only loopback needs it. */
 function senderOf({ protocol }: URL): Sender | Promise<Sender> {
   if (protocol === 'https:') return overHttps;
   overHttp ??= import('node:http').then(({ Agent, request }) => ({
@@ -56,7 +56,7 @@ function senderOf({ protocol }: URL): Sender | Promise<Sender> {
 
 /**
  * Sends one request over node:https. A redirect is returned like any other answer, because following it would send
- * the credential to another address. fetch is not used: loading it costs a cold start more than the request itself
+ * the credential to another address. fetch is not used, because loading it takes longer than the request itself
  * (docs/decisions/0003).
  *
  * Connections are reused. One that rested for a minute may be dead, because Lambda froze the process meanwhile. It is
@@ -163,10 +163,10 @@ function bodyHeaders(body: string | undefined): Record<string, string> {
 }
 
 /**
- * Refuses addresses over which a credential would be sent in clear text. Plain http is accepted on the loopback
- * interface only, where the embedded cloud listens.
+ * Parses an address, and refuses one over which a credential would be sent in clear text. Plain http is accepted only on
+ * the loopback interface, where the embedded cloud listens.
  *
- * @throws OperatorMustActError naming the host, never the whole address
+ * @throws OperatorMustActError that names the host, never the whole address
  */
 export function assertConfidential(address: string): URL {
   if (!URL.canParse(address))

@@ -14,7 +14,7 @@ export interface CustomResourceRequest {
   readonly logicalResourceId: string;
   /** Absent only in a request to create the resource. */
   readonly physicalResourceId?: string;
-  /** Not parsed yet, because a mistake in them is reported to CloudFormation. */
+  /** Not parsed yet, because CloudFormation must receive an answer about a mistake in them. */
   readonly properties: unknown;
   readonly oldProperties: unknown;
 }
@@ -28,7 +28,7 @@ export type Outcome =
     }
   | { readonly status: 'FAILED'; readonly physicalResourceId: string; readonly reason: string };
 
-/** Reads an event. @throws InvalidEventError when it is not a request of CloudFormation, so that nobody can be answered */
+/** Reads an event. @throws InvalidEventError when it is not a request of CloudFormation and so cannot be answered */
 export function parseRequest(event: unknown): CustomResourceRequest {
   const fields: JsonObject = isJsonObject(event) ? event : {};
   const text = (name: string) => {
@@ -58,12 +58,12 @@ export function readProperties(value: unknown): DelegationProperties {
   const text = (name: string) => {
     const found = fields[name];
     if (typeof found === 'string' && found !== '') return found;
-    throw wrong(name, 'a text');
+    throw wrong(name, 'a string');
   };
   const { principalArns, name } = fields;
   const isList = Array.isArray(principalArns) && principalArns.every((arn) => typeof arn === 'string');
   if (!isList || principalArns.length === 0) throw wrong('principalArns', 'a list of role ARNs');
-  if (name !== undefined && typeof name !== 'string') throw wrong('name', 'a text');
+  if (name !== undefined && typeof name !== 'string') throw wrong('name', 'a string');
   return {
     repositoryArn: text('repositoryArn'),
     principalArns,
@@ -80,13 +80,13 @@ function wrong(name: string, expected: string): OperatorMustActError {
   );
 }
 
-/** An answer has at most 4,096 bytes (CloudFormation user guide, custom resource response objects). */
+/** Keeps an answer below its limit of 4,096 bytes (CloudFormation user guide, custom resource response objects). */
 const MAX_REASON_CHARACTERS = 1_000;
 
 /**
  * Sends the outcome to CloudFormation.
  *
- * @throws TransientError when CloudFormation does not take it. Lambda then delivers the request again.
+ * @throws TransientError when CloudFormation does not accept it. Lambda then delivers the request again.
  */
 export async function respond(
   http: SendHttp,
@@ -103,12 +103,12 @@ export async function respond(
     ...(outcome.status === 'FAILED' && { Reason: outcome.reason.slice(0, MAX_REASON_CHARACTERS) }),
     ...(outcome.status === 'SUCCESS' && { Data: outcome.data ?? {} }),
   });
-  // The signature of the address covers a request without a content type.
+  // The address is signed for a request without a content type.
   const headers = { 'content-type': '' };
   const { status } = await http({ method: 'PUT', url: request.responseUrl, headers, body }, { deadlineMs });
   if (status < 200 || status >= 300) {
     throw new TransientError(
-      `CloudFormation did not take the answer (${status}); Lambda delivers the request again`,
+      `CloudFormation did not accept the answer (${status}); Lambda delivers the request again`,
     );
   }
 }

@@ -20,16 +20,16 @@ export interface DelegationPorts {
   readonly clock: Clock;
   readonly policies: RepositoryPolicies;
   readonly delegations: RunpodDelegations;
-  /** Reads the secret afresh at each call. */
+  /** Reads the secret again at each call. */
   readonly readApiKey: ReadApiKey;
 }
 
 /** A delegation that could not be established. */
 export class NotEstablishedError extends Error {
   override readonly name = 'NotEstablishedError';
-  /** The failure that a person reads. */
+  /** The error whose message CloudFormation shows. */
   readonly reason: RefresherError;
-  /** True when it is certain that nothing has changed. */
+  /** Whether it is certain that nothing is left of the attempt. */
   readonly nothingLeft: boolean;
 
   constructor(reason: RefresherError, nothingLeft: boolean) {
@@ -41,10 +41,10 @@ export class NotEstablishedError extends Error {
 
 /**
  * Lets Runpod pull: adds the statement to the repository's policy, then registers the repository. Runpod tries a pull
- * when it registers, so the statement comes first. It may be repeated: what exists already is left as it is.
+ * when it registers, so the statement comes first. The call can be repeated: parts that exist already are kept.
  *
  * @returns the id of the delegation at Runpod
- * @throws NotEstablishedError, after the policy was restored
+ * @throws NotEstablishedError, after an attempt to restore the policy
  */
 export async function establish(
   properties: DelegationProperties,
@@ -96,7 +96,7 @@ async function untilPermitted<T>(
   }
 }
 
-/** Time kept back to restore the policy when Runpod has used up the rest, in milliseconds. */
+/** Time that is kept to restore the policy when Runpod has used up the rest, in milliseconds. */
 export const RESTORE_RESERVE_MS = 30_000;
 
 async function restorePolicy(
@@ -116,14 +116,14 @@ async function restorePolicy(
     );
     return new NotEstablishedError(reason, !previous && !(reason instanceof UnconfirmedError));
   } catch (error) {
-    const message = `${reason.message}; besides, the statement could not be taken out of the policy again: ${asRefresherError(error).message}`;
+    const message = `${reason.message}; besides, the policy could not be restored: ${asRefresherError(error).message}`;
     return new NotEstablishedError(new TransientError(message), false);
   }
 }
 
 /**
- * Revokes the delegation at Runpod and removes the statement. What is gone already is fine. Both are tried even when
- * one fails, because without the statement Runpod cannot pull.
+ * Revokes the delegation at Runpod and removes the statement. Parts that no longer exist are skipped. Both are tried
+ * even when one fails, because without the statement Runpod cannot pull.
  *
  * @returns what was skipped because it no longer exists, for the log
  * @throws OperatorMustActError or TransientError
@@ -151,10 +151,10 @@ export async function dissolve(
 }
 
 /**
- * Revokes the delegation of the Runpod account in which the repository was registered before. The statement stays,
- * because the new account needs it.
+ * Revokes the delegation in the Runpod account where the repository was registered before. The statement stays, because
+ * the new account needs it.
  *
- * @param id - the delegation that is valid now, which is kept
+ * @param id - the delegation that is valid now. It is kept.
  * @returns what could not be done, for the log. A failure is expected where the old key no longer exists.
  */
 export async function leaveOldAccount(
@@ -172,7 +172,7 @@ export async function leaveOldAccount(
   }
 }
 
-/** Calls Runpod with the API key. The key is read again once when Runpod refuses it. */
+/** Calls Runpod with the API key. When Runpod refuses the key, it is read again once. */
 async function withRunpod<T>(
   { runpodApiKeySecretName, restV2Url }: DelegationProperties,
   { readApiKey }: DelegationPorts,

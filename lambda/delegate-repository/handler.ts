@@ -19,10 +19,10 @@ import {
 } from './delegation';
 import type { DelegationProperties } from './model';
 
-/** Time kept back to answer CloudFormation, in milliseconds. */
+/** Time at the end of an invocation that is kept for the answer to CloudFormation, in milliseconds. */
 const ANSWER_RESERVE_MS = 20_000;
 
-/** Ends the physical id of a failed creation that left nothing behind, so that its rollback deletes nothing. */
+/** Suffix of the physical id after a failed create that left nothing behind, so that its rollback deletes nothing. */
 const NOTHING_LEFT = '#nothing-left';
 
 /** What the handler depends on. */
@@ -37,7 +37,8 @@ export type DelegationHandler = (event: unknown, context: Context) => Promise<vo
 
 /**
  * Makes the handler of the custom resource. It answers every request of CloudFormation, also those that failed. It
- * throws only when the answer does not arrive. Lambda then delivers the request again, which is harmless.
+ * throws when the answer does not arrive; Lambda then delivers the request again, which is harmless. An event that is
+ * not from CloudFormation is refused with InvalidEventError.
  */
 export function createDelegationHandler(dependencies: DelegationHandlerDependencies): DelegationHandler {
   const { ports, http, logger } = dependencies;
@@ -45,7 +46,7 @@ export function createDelegationHandler(dependencies: DelegationHandlerDependenc
     const request = parseRequest(event);
     const endMs = ports.clock.steady() + context.getRemainingTimeInMillis();
     const about = { request: request.type, resource: request.logicalResourceId, stackId: request.stackId };
-    const warn = (why: string) => logger.warn('left undone', { ...about, why });
+    const warn = (why: string) => logger.warn('not done', { ...about, why });
     const outcome = await carryOut(request, ports, endMs - ANSWER_RESERVE_MS - RESTORE_RESERVE_MS, warn);
     if (outcome.status === 'SUCCESS') logger.info('delegation settled', { ...about, ...outcome });
     else logger.error('delegation failed', { ...about, ...outcome });

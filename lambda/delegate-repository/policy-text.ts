@@ -1,5 +1,5 @@
 /**
- * Edits the text of a repository's policy: adds our statement or removes it, and leaves every other as it is.
+ * Edits the text of a repository's policy: adds or removes our statement and keeps every other one.
  *
  * The policy belongs to the repository's owner. A text that is not understood is refused and never replaced.
  */
@@ -39,9 +39,9 @@ export function pullStatement(principalArns: readonly string[]): JsonObject {
 /**
  * Adds a statement, or replaces the one with the same `Sid`.
  *
- * @param text - the current policy; undefined where there is none
+ * @param text - the current policy; undefined when there is none
  * @param where - the repository's name for messages
- * @returns the same text where the policy has the statement already
+ * @returns the same text when the policy already has the statement
  * @throws OperatorMustActError when the text is not a policy
  */
 export function withStatement(text: string | undefined, statement: JsonObject, where: string): string {
@@ -53,7 +53,7 @@ export function withStatement(text: string | undefined, statement: JsonObject, w
     const replaced = statements.flatMap((one) => (isOwn(one) ? (one === own ? [statement] : []) : [one]));
     return JSON.stringify({ ...document, Statement: replaced });
   }
-  // First before a single statement, last in a list. Removal can then restore the original form.
+  // Our statement goes before a single one and to the end of a list, so that removal can restore the original form.
   const joined = single ? [statement, ...statements] : [...statements, statement];
   return JSON.stringify({ ...document, Statement: joined });
 }
@@ -61,7 +61,7 @@ export function withStatement(text: string | undefined, statement: JsonObject, w
 /**
  * Removes our statement.
  *
- * @returns the same text where the policy does not have it; undefined where no statement is left
+ * @returns the same text when the policy does not have it; undefined when no statement is left
  * @throws OperatorMustActError when the text is not a policy
  */
 export function withoutStatement(text: string | undefined, where: string): string | undefined {
@@ -74,7 +74,7 @@ export function withoutStatement(text: string | undefined, where: string): strin
   return JSON.stringify({ ...document, Statement: stoodAlone ? others[0] : others });
 }
 
-/** Our statement in a policy; undefined where it has none. @throws OperatorMustActError when the text is not a policy */
+/** Finds our statement in a policy. @throws OperatorMustActError when the text is not a policy */
 export function ownStatement(text: string | undefined, where: string): JsonObject | undefined {
   return text === undefined ? undefined : parsePolicy(text, where).statements.find(isOwn);
 }
@@ -82,7 +82,7 @@ export function ownStatement(text: string | undefined, where: string): JsonObjec
 interface Policy {
   readonly document: JsonObject;
   readonly statements: readonly unknown[];
-  /** The policy has one statement outside of a list. */
+  /** Whether the policy has one statement outside a list. */
   readonly single: boolean;
 }
 
@@ -107,7 +107,7 @@ function parseJson(text: string): unknown {
 function notAPolicy(where: string, what: string): OperatorMustActError {
   return new OperatorMustActError(
     'configuration-wrong',
-    `the policy of ${where} is not understood: ${what}; nothing was changed, put the policy right first`,
+    `the policy of ${where} is not understood: ${what}; nothing was changed, correct the policy first`,
   );
 }
 
@@ -115,7 +115,7 @@ function isOwn(statement: unknown): statement is JsonObject {
   return isJsonObject(statement) && statement.Sid === STATEMENT_SID;
 }
 
-/** Whether both mean the same to AWS, which rewrites lists and accounts in a form of its own. */
+/** Whether two statements mean the same. AWS may return lists and accounts in another form than they were written. */
 function meansTheSame(one: JsonObject, other: JsonObject): boolean {
   return canonical(one) === canonical(other);
 }

@@ -12,21 +12,22 @@ import { describeRepository, type Repository } from './repository';
 /** Size that ECR allows a repository's policy (Amazon ECR API reference, SetRepositoryPolicy), in bytes. */
 export const MAX_POLICY_BYTES = 10_240;
 
-/** How often a policy is written before the delegation fails, because somebody else keeps changing it. */
+/** Number of writes before the delegation fails because somebody else keeps changing the policy. */
 const MAX_WRITES = 4;
 
+/** Pause after the first write that did not read back, in milliseconds. It doubles with each further one. */
 const PAUSE_MS = 250;
 
-/** Changes the text of a policy. It returns the same text to leave it as it is. `undefined` means no policy. */
+/** Returns the new text of a policy, or the same text to keep it. `undefined` means no policy. */
 export type PolicyEdit = (text: string | undefined) => string | undefined;
 
 /** Changes repositories' policies. */
 export interface RepositoryPolicies {
   /**
-   * Changes a policy until it reads back as the edit wants it. ECR has no conditional write, so reading back shows
-   * when somebody else wrote at the same time. The edit is then applied to their text.
+   * Applies an edit and reads the policy back until the edit is in it. ECR has no conditional write, so reading back
+   * shows when somebody else wrote at the same time. The edit is then applied to their text.
    *
-   * @returns the text before the first write; undefined where there was none
+   * @returns the text before the first write; undefined when there was none
    * @throws RepositoryMissingError, OperatorMustActError or TransientError
    */
   change(repository: Repository, edit: PolicyEdit, deadlineMs: number): Promise<string | undefined>;
@@ -41,7 +42,7 @@ export class RepositoryMissingError extends OperatorMustActError {
   }
 }
 
-/** The policies of the real ECR. */
+/** Makes the port to the policies of ECR. Its clients live as long as the process. */
 export function createRepositoryPolicies(clock: Clock): RepositoryPolicies {
   const clients = new Map<string, ECRClient>();
   return {
@@ -92,7 +93,7 @@ async function write(ecr: Ecr, text: string | undefined): Promise<void> {
   );
 }
 
-/** Makes one call. A policy that does not exist is undefined. */
+/** Makes one call. @returns undefined when the policy does not exist. @throws RepositoryMissingError */
 async function ask<T>(
   { clock, repository, deadlineMs }: Ecr,
   action: string,

@@ -24,17 +24,17 @@ export interface RunpodAccess {
 /** The repositories that are registered at Runpod. */
 export interface RunpodDelegations {
   /**
-   * Registers a repository unless it is registered already. Before another attempt it is looked up again.
+   * Registers a repository unless it is already registered. Each attempt starts with a new lookup.
    *
    * @returns the delegation's id
-   * @throws UnconfirmedError when it may be registered now. Any other error means that it is not.
+   * @throws UnconfirmedError when it may be registered now. Any other error means that this call did not register it.
    */
   ensure(access: RunpodAccess, repository: Repository, name?: string): Promise<string>;
   /** Revokes the delegations of a repository. @param except - a delegation to keep */
   revoke(access: RunpodAccess, repository: Repository, except?: string): Promise<void>;
 }
 
-/** REST v2 has no delegations, or no longer has them. */
+/** REST v2 has no delegations (any more). */
 export class DelegationsUnavailableError extends OperatorMustActError {
   override readonly name = 'DelegationsUnavailableError';
 
@@ -49,12 +49,12 @@ export class DelegationsUnavailableError extends OperatorMustActError {
 const COLLECTION = 'registries/delegations';
 
 /**
- * Pauses before each attempt, in milliseconds. Runpod tries a pull when it registers, and AWS may need some seconds to
+ * Pause before each attempt, in milliseconds. Runpod tries a pull when it registers, and AWS may need some seconds to
  * apply a new policy everywhere. So a refusal is retried.
  */
 const PAUSES_MS = [0, 1_000, 2_000, 4_000];
 
-/** The delegations of REST v2, `/registries/delegations`. */
+/** Makes the port to Runpod's delegations (REST v2, `/registries/delegations`). */
 export function createRunpodDelegations(http: SendHttp, clock: Clock): RunpodDelegations {
   function call(
     { apiKey, restV2Url, deadlineMs }: RunpodAccess,
@@ -134,12 +134,12 @@ export function createRunpodDelegations(http: SendHttp, clock: Clock): RunpodDel
   };
 }
 
-/** Runpod refused: nothing was done. */
+/** Runpod refused the request. Nothing was done. */
 class RefusedError extends OperatorMustActError {}
 
 /**
- * The JSON of an answer, or what the answer means. A web page or an answer without JSON comes from the edge in front of
- * Runpod, so it is not known what was done.
+ * Returns the JSON of an answer, or throws what the answer means. A web page or an answer without JSON comes from the edge
+ * in front of Runpod, so it is unknown whether the request was carried out.
  */
 function read(answer: HttpAnswer, toDo: string): unknown {
   const answeredJson = isJsonObject(parseJson(answer));
@@ -158,14 +158,14 @@ function registering(repository: Repository): string {
 }
 
 /**
- * How Runpod may want a repository named. The specification says by its ARN. Runpod's console and one client of the API
- * give the address of an image with a tag; any tag of the repository can be pulled then.
+ * The names that Runpod may accept for a repository. The specification asks for its ARN. Runpod's console and one client
+ * of the API give the address of an image with a tag; every tag of the repository can be pulled then.
  */
 function resourcesOf({ arn, account, region, name }: Repository): readonly string[] {
   return [arn, `${account}.dkr.ecr.${region}.amazonaws.com/${name}:latest`];
 }
 
-/** Whether a delegation is for a repository. Its answer holds the parts of the ARN and not the ARN. */
+/** Whether a delegation is for a repository. Runpod lists the parts of the ARN and not the ARN itself. */
 function isFor(value: unknown, { account, region, name }: Repository): boolean {
   if (!isJsonObject(value) || value.repository !== name || value.awsRegion !== region) return false;
   const owner = typeof value.dockerRegistryUri === 'string' ? value.dockerRegistryUri : value.awsUser;

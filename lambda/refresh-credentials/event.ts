@@ -8,8 +8,8 @@ export interface EventRequest {
   /** Do everything but write. */
   readonly dryRun: boolean;
   /**
-   * The same for every retry of one event, so that a retry continues where the last attempt stopped.
-   * @default - the invocation's own request id, which Lambda's retries share
+   * Id that every retry of one event shares, so that a retry continues where the last attempt stopped.
+   * @default - the request id of the invocation, which Lambda's own retries share
    */
   readonly runId?: string;
 }
@@ -19,10 +19,10 @@ type JsonObject = Readonly<Record<string, unknown>>;
 /**
  * Reads an event: a scheduled one, an SQS batch of failed invocations, or `{ targets?, dryRun? }`.
  *
- * @throws InvalidEventError that names the field. A misspelt `target` must not refresh everything.
+ * @throws InvalidEventError that names the unknown field, so that a misspelt `target` does not refresh everything
  */
 export function parseEvent(event: unknown): EventRequest {
-  // An invocation without a payload, as the deployment's trigger makes it.
+  // The deployment's trigger invokes the function without a payload.
   if (event === undefined || event === null || event === '') return { dryRun: false };
   if (!isObject(event)) throw new InvalidEventError(`expected an object as event, found ${kindOf(event)}`);
   if (Array.isArray(event.Records)) return parseQueued(event.Records);
@@ -59,7 +59,7 @@ function parseBody(body: unknown): unknown {
   try {
     return JSON.parse(typeof body === 'string' ? body : '');
   } catch {
-    throw new InvalidEventError('expected a queued event as JSON, found something else');
+    throw new InvalidEventError('expected a queued event as JSON, found text that is not JSON');
   }
 }
 
@@ -81,7 +81,8 @@ function parseManual(event: JsonObject): EventRequest {
 }
 
 /**
- * The targets that a request names, each once and in the order of the configuration. All targets when it names none.
+ * Returns the targets that a request names, each once and in the order of the configuration. Without names it returns
+ * all targets.
  *
  * @throws InvalidEventError that lists the names that exist
  */
@@ -94,7 +95,7 @@ export function chooseTargets(
   if (missing !== undefined) {
     const known = all.slice(0, 20).map(({ name }) => name);
     throw new InvalidEventError(
-      `no target is named "${missing}"; there are ${known.join(', ')}${all.length > 20 ? ', …' : ''}`,
+      `no target is named "${missing}"; the targets are ${known.join(', ')}${all.length > 20 ? ', …' : ''}`,
     );
   }
   return all.filter(({ name }) => names.includes(name));

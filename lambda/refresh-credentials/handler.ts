@@ -15,7 +15,7 @@ import {
 } from './refresh';
 import { logRun, metricsOf, type PublishMetrics } from './telemetry';
 
-/** Time kept back to report when the work must stop, in milliseconds. */
+/** Time at the end of an invocation that is kept for the report, in milliseconds. */
 const REPORT_RESERVE_MS = 5_000;
 
 /** What the handler depends on. All of it lives as long as the process. */
@@ -33,7 +33,7 @@ export type Handler = (event: unknown, context: Context) => Promise<RefreshRepor
  * Makes the handler: it reads the event, refreshes, reports, and throws when any target failed. Lambda counts a
  * returned value as success, so failures are thrown.
  *
- * The handler throws InvalidEventError before it does anything, or RefreshFailedError after everything is done.
+ * The handler throws InvalidEventError before anything is done, or RefreshFailedError after everything is done.
  */
 export function createHandler({ settings, services, logger, publishMetrics }: HandlerDependencies): Handler {
   const { clock } = services;
@@ -123,22 +123,22 @@ function toReport({ target, registryAuthId, route, expiresAt, verified }: Target
   return { target, registryAuthId, route, ...(expiresAt && { expiresAt }), verified };
 }
 
-/** A retry that comes later than this starts from the beginning: its first credentials have aged too much. */
+/** A retry that comes later than this starts from the beginning, because the first credentials have aged too much. */
 const MEMORY_MS = 60 * 60_000;
 
-/** Runs whose retries may alternate in one process: of the schedule, of a changed secret, of a person. */
+/** Number of runs that are remembered. Runs of the schedule, of a changed secret and of a person may alternate. */
 const MAX_RUNS = 4;
 
 type Done = Map<string, { readonly success: TargetSuccess; readonly atMs: number }>;
 
 /**
- * What earlier attempts have done in this process, so that a retry continues where they stopped. A thousand targets
+ * Remembers what earlier attempts did in this process, so that a retry continues where they stopped. A thousand targets
  * under a quota of sixty requests a minute need more than one invocation. After a cold start everything is written
  * again, which is harmless.
  */
 export class RetryProgress {
   readonly #clock: Clock;
-  /** The last few runs by their id, the latest at the end. */
+  /** The most recent runs by their id, the latest one at the end. */
   readonly #runs = new Map<string, Done>();
   /** When each target was last tried, whatever the outcome; moments of `clock.steady()`, in milliseconds. */
   readonly #triedMs = new Map<string, number>();

@@ -7,10 +7,10 @@ import { findByName, type RunpodAccount, registryAuthMissing, type Written } fro
 import type { RegistryAuth } from '../core/runpod/api';
 import { ApiKey, createApiKeyReader, type ReadSecret } from '../core/secrets';
 
-/** Hides the latency of single writes, and is too low to use up a quota before it is known. */
+/** Number of targets refreshed at a time: enough to hide the latency of a write, too few to use up an unknown quota. */
 const CONCURRENT_TARGETS = 10;
 
-/** The most that one proof may take of a run, so that time is left for the write. */
+/** Time limit of one proof, so that time is left for the write. */
 const PROOF_LIMIT_MS = 60_000;
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -22,11 +22,11 @@ export interface RefreshServices {
   readonly createSecretReader: () => ReadSecret;
   readonly issueCredential: IssueCredential;
   readonly prove: Prove;
-  /** Makes the account that one Runpod API key belongs to. Called once for each key in the life of the process. */
+  /** Makes the account of one API key. Called once for each secret name in the life of the process. */
   readonly createAccount: () => RunpodAccount;
 }
 
-/** What one run is asked to do. */
+/** The request for one run. */
 export interface RefreshRequest {
   readonly targets: readonly Target[];
   /** Do everything but write. */
@@ -35,11 +35,11 @@ export interface RefreshRequest {
   readonly deadlineMs: number;
 }
 
-/** A target that was refreshed, with what the log and the metrics tell besides. */
+/** A target that was refreshed, with further fields for the log and the metrics. */
 export interface TargetSuccess extends RefreshedTarget {
-  /** Written over another of Runpod's APIs than the first. */
+  /** Whether it was written over another API than the first one of the settings. */
   readonly fallback: boolean;
-  /** Why the registry could not be asked. Absent when it accepted the credential, or was not to be asked. */
+  /** Why nothing proves the credential. Absent when the registry accepted it, or when `verify` is `off`. */
   readonly unverifiedBecause?: string;
   readonly durationMs: number;
 }
@@ -75,8 +75,8 @@ export class Refresher {
   /**
    * Refreshes every target: a fresh credential is issued, proved, and written over the old one.
    *
-   * A failing target never stops the others, and nothing is thrown for it. What targets share (a credential, a key, a
-   * proof, a list) is asked for once per run.
+   * A failing target never stops the others, and nothing is thrown for it. Targets share credentials, keys, proofs and
+   * lists: each is obtained once per run.
    */
   async run(request: RefreshRequest): Promise<RunOutcome> {
     const account = (secretName: string) =>
@@ -107,7 +107,7 @@ class Run {
   readonly #credentials = new Map<string, Promise<Credential>>();
   readonly #proofs = new Map<string, Promise<Proof>>();
   readonly #listings = new Map<Secret, Promise<Listing>>();
-  /** Registries that could not be asked. They are asked once, because a thousand images would use up the run. */
+  /** Registries that gave no answer. They are not asked about further images, because a thousand waits would use up the run. */
   readonly #unreachable = new Map<string, Proof>();
 
   constructor(
@@ -177,7 +177,7 @@ class Run {
     const { prove, clock } = this.#services;
     const registryKey = credentialCacheKey(registry);
     const proofKey = `${registryKey} ${verifyImage ?? ''}`;
-    // A proof that was asked for already counts, above all a rejection.
+    // An earlier proof of this image is used even then, because it may be a rejection.
     const unreachable =
       verify === 'best-effort' && !this.#proofs.has(proofKey)
         ? this.#unreachable.get(registryKey)
@@ -213,7 +213,7 @@ interface Listing {
   readonly route: RouteName;
 }
 
-/** What a dry run reports instead of a write. @throws OperatorMustActError where the write would fail for certain */
+/** Returns what a dry run reports instead of a write. @throws OperatorMustActError when the write would certainly fail */
 function wouldWrite(target: Target, { auths, route }: Listing): Written {
   const { registryAuthId } = target;
   if (registryAuthId === undefined) {
@@ -224,7 +224,7 @@ function wouldWrite(target: Target, { auths, route }: Listing): Written {
   return { registryAuthId, route };
 }
 
-/** Makes each value once. A promise is kept even when it rejects: within one run the answer would be the same. */
+/** Returns the value of a key, and makes it on first use. A promise is kept even when it rejects. */
 export function once<K, V>(values: Map<K, V>, key: K, make: () => V): V {
   const known = values.get(key);
   if (known !== undefined) return known;
@@ -233,7 +233,7 @@ export function once<K, V>(values: Map<K, V>, key: K, make: () => V): V {
   return value;
 }
 
-/** Runs an action over all items, at most `limit` at a time, and keeps their order. The action must not reject. */
+/** Runs an action for every item, at most `limit` at a time. Results keep the order. The action must not reject. */
 export async function mapConcurrently<T, R>(
   items: readonly T[],
   limit: number,

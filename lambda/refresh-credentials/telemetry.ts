@@ -9,7 +9,7 @@ export interface RunSummary {
   readonly failures: readonly (FailedTarget & { readonly durationMs: number })[];
   /** Number of targets that an earlier attempt of the same event had refreshed. */
   readonly resumed: number;
-  /** All targets were asked for. */
+  /** Whether the event asked for all targets. */
   readonly fullRun: boolean;
   readonly dryRun: boolean;
   /** The run was part of a deployment. */
@@ -19,7 +19,7 @@ export interface RunSummary {
   readonly apiKeyAgeDays?: number | undefined;
 }
 
-/** Writes a line for each target and one for the run. The value of a field is never a secret, a header or a body. */
+/** Logs one line for each target and one for the run. No field holds a secret, a header or a body. */
 export function logRun(logger: Logger, summary: RunSummary): void {
   const { successes, failures, ...rest } = summary;
   const { targetRefreshed, targetWouldBeRefreshed, targetFailed, runFinished } = LOG_MESSAGES;
@@ -41,23 +41,23 @@ export function logRun(logger: Logger, summary: RunSummary): void {
   logger.info(runFinished, { refreshed: successes.length, failed: failures.length, ...rest });
 }
 
-/** The metrics of one run. A metric is absent where the run says nothing about it. */
+/** The metrics of one run. A metric is absent when the run says nothing about it. */
 export type RunMetrics = Readonly<Partial<Record<MetricName, number>>>;
 
 /** Sends the metrics of a run that ended at this moment (milliseconds since the epoch). */
 export type PublishMetrics = (metrics: RunMetrics, nowMs: number) => void;
 
 /**
- * The metrics that the alarms watch. They count over all targets: a metric for each of a thousand targets would cost
- * a thousand times as much, and the log has the detail.
+ * Computes the metrics of a run. They aggregate over all targets, because a metric for each of a thousand targets would
+ * cost a thousand times as much. The log has the detail.
  *
  * @param nowMs - milliseconds since the epoch
  */
 export function metricsOf(summary: RunSummary, nowMs: number): RunMetrics {
   const { successes, failures, fullRun, apiKeyAgeDays } = summary;
   const needingOperator = failures.filter(({ error }) => error instanceof OperatorMustActError).length;
-  // Absent when unknown. After an outage nothing is known about the key that an earlier run found refused, and an
-  // alarm that closes now would go off again with the next run.
+  // After an outage it is unknown whether a key that an earlier run found refused is still refused. A zero would close
+  // the alarm, and the next run would fire it again. So the metric is absent.
   const knowsOfOperator = needingOperator > 0 || (fullRun && failures.length === 0);
   const minutesLeft = leastMinutesLeft(successes, nowMs);
   return {
@@ -79,8 +79,8 @@ function leastMinutesLeft(successes: readonly TargetSuccess[], nowMs: number): n
 }
 
 /**
- * The log line from which CloudWatch takes the metrics (Amazon CloudWatch User Guide, "Specification: Embedded metric
- * format"). Powertools' Metrics would write the same, and every cold start would parse its code.
+ * Returns the log line from which CloudWatch reads the metrics (Amazon CloudWatch User Guide, "Specification: Embedded
+ * metric format"). Powertools' Metrics would write the same line, but every cold start would parse its code.
  *
  * @param service - value of the one dimension
  */

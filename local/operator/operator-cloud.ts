@@ -1,7 +1,7 @@
+import type { CloudFormationTemplate, Synthesised } from '../../lib/synthesise';
 import { LOCAL_ACCOUNT } from '../aws/protocol';
 import { type EmbeddedCloud, LOCAL_REGION, startEmbeddedCloud } from '../cloud';
 import { LambdaRuntime } from '../lambda-runtime';
-import type { CloudFormationTemplate, Synthesised } from '../synthesise';
 import { FunctionApi } from './function-api';
 import { ImagesStandIn } from './images';
 import { OperatorAws } from './operator-aws';

@@ -1,5 +1,5 @@
+import type { CloudFormationTemplate } from '../../lib/synthesise';
 import { AwsError, escapeXml, queryAnswer } from '../aws/protocol';
-import type { CloudFormationTemplate } from '../synthesise';
 
 const NAMESPACE = 'http://cloudformation.amazonaws.com/doc/2010-05-15/';
 

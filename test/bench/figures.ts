@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -101,15 +101,12 @@ class Bench {
 
 /** The interpreter itself: a version manager's shim would be measured too. */
 function pythonWithBoto3(): string | undefined {
-  try {
-    const code = 'import sys, boto3, urllib3; print(sys.executable)';
-    return execFileSync('python3', ['-c', code], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    }).trim();
-  } catch {
-    return undefined;
+  const code = 'import sys, boto3, urllib3; print(sys.executable)';
+  for (const python of [join(__dirname, '../../.venv/bin/python3'), 'python3']) {
+    const { status, stdout } = spawnSync(python, ['-c', code], { encoding: 'utf8' });
+    if (status === 0) return stdout.trim();
   }
+  return undefined;
 }
 
 async function coldProcess(bench: Bench): Promise<Figure[]> {

@@ -3,47 +3,55 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { AlarmName, OutputName } from '../../lambda/core/contract';
 import { readConfigFile } from '../../lib/config/load';
+import type { RefresherConfig } from '../../lib/config/schema';
+import type { Synthesised } from '../../lib/synthesise';
+import type { ObservedAlarm } from '../../local/operator/observations';
 import { OPERATOR_PLACE, type OperatorCloud, startOperatorCloud } from '../../local/operator/operator-cloud';
 import type { RunpodUser } from '../../local/runpod/accounts';
-import { synthesise } from '../../local/synthesise';
+import { built } from '../support/built-once';
+import { programIn } from '../support/bundled-programs';
 import { findLeaks, type Leak } from '../support/find-leaks';
 
-// The CDK's validation of a template takes longer than all the rest, and tests of the stack have it.
-process.env.CDK_VALIDATION = 'false';
-
+/** What a person starts. */
 const LAUNCHER = join(__dirname, '../../bin/runpod-ecr.mjs');
 
-/** The host of the ECR registry, as images at Runpod name it. */
+/** The same command line in one file: it starts in a third of the time. */
+const BUNDLED_LAUNCHER = programIn(built('programs'), 'runpod-ecr');
+
+/** The host of the ECR registry in image names at Runpod. */
 export const ECR_HOST = '123456789012.dkr.ecr.us-east-1.amazonaws.com';
 
-/** What a process did. */
+/** The result of a process. */
 export interface CommandRun {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** How to run a command. */
+/** Options of one run of a command. */
 export interface CommandOptions {
   readonly stdin?: string;
-  /** Beside the embedded cloud's; `undefined` takes a variable away. */
+  /** Variables to add to the environment. `undefined` removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Told of the process once it runs. */
+  /** Starts `bin/runpod-ecr.mjs`, as a person does. By default the same sources in one file are started. */
+  readonly launcher?: boolean;
+  /** Called with the process when it has started. */
   readonly onStart?: (child: ChildProcess) => void;
 }
 
-/** The embedded cloud, a configuration file, and the command line as a process of its own. */
+/** The embedded cloud and a configuration file. Runs the command line against them as a separate process. */
 export class CommandWorld {
   readonly cloud: OperatorCloud;
   readonly user: RunpodUser;
   readonly directory = mkdtempSync(join(tmpdir(), 'command-'));
   readonly configPath = join(this.directory, 'refresher.json');
-  /** Every Runpod key that this world has had. */
+  /** Every Runpod key that was made in this world. */
   readonly keys: string[] = [];
   authId = '';
   #output = '';
-  #deployments = 0;
+  readonly #assemblies = new Map<string, Synthesised>();
 
   private constructor(cloud: OperatorCloud) {
     this.cloud = cloud;
@@ -54,19 +62,19 @@ export class CommandWorld {
     return new CommandWorld(await startOperatorCloud());
   }
 
-  /** An API key that nobody knows yet. */
+  /** Makes an API key that is not yet known to Runpod. */
   newKey(): string {
     const key = `rpa_${randomBytes(20).toString('hex')}`;
     this.keys.push(key);
     return key;
   }
 
-  /** The key that was made last. */
+  /** The newest key. */
   get key(): string {
     return this.keys.at(-1) ?? '';
   }
 
-  /** Everything in place and refreshed: doctor finds nothing. */
+  /** Deploys and refreshes a world in which doctor finds no problem. */
   async settle(): Promise<void> {
     this.cloud.aws.secrets.put('runpod/api-key', this.key);
     this.cloud.registry.addImage('my-worker', '1.0.0');
@@ -84,7 +92,12 @@ export class CommandWorld {
     await this.run(['refresh']);
   }
 
-  /** Writes the configuration. @param changes - to the only target, and beside the targets */
+  /**
+   * Writes the configuration.
+   *
+   * @param target - fields that replace those of the only target
+   * @param rest - top-level fields that replace the defaults
+   */
   writeConfig(target: object = {}, rest: object = {}): void {
     const config = {
       targets: [
@@ -103,15 +116,20 @@ export class CommandWorld {
     writeFileSync(this.configPath, JSON.stringify(config));
   }
 
-  /** What `npx cdk deploy` does, without the first refresh. */
-  async deploy(): Promise<Readonly<Record<string, string>>> {
+  /** Does what `npx cdk deploy` does, without the first refresh. @returns the stack's outputs */
+  async deploy(): Promise<Readonly<Partial<Record<OutputName, string>>>> {
     const config = readConfigFile(this.configPath);
-    this.#deployments += 1;
-    const outdir = join(this.directory, `cdk-${this.#deployments}`);
-    return this.cloud.deploy(config.stackName, synthesise(config, outdir, OPERATOR_PLACE));
+    return this.cloud.deploy(config.stackName, await this.#synthesised(config));
   }
 
-  /** Variables with which the command line finds this world. */
+  /** Returns an alarm of the deployed stack, to change its state. */
+  alarm(name: AlarmName): ObservedAlarm {
+    const alarm = this.cloud.operatorAws.observations.alarms.get(`EcrCredentialRefresher-${name}`);
+    if (!alarm) throw new Error(`There is no alarm ${name}.`);
+    return alarm;
+  }
+
+  /** Returns the environment in which the command line finds this world. */
   environment(): Record<string, string> {
     return {
       PATH: process.env.PATH ?? '',
@@ -121,18 +139,29 @@ export class CommandWorld {
     };
   }
 
-  /** The launcher with its arguments and this world's configuration. */
-  commandLine(args: readonly string[]): string[] {
-    return [process.execPath, LAUNCHER, ...args, '--config', this.configPath];
+  /** Synthesises each configuration once. Most worlds deploy nothing, so the CDK is loaded when one does. */
+  async #synthesised(config: RefresherConfig): Promise<Synthesised> {
+    const { synthesise } = await import('../../lib/synthesise');
+    const key = JSON.stringify(config);
+    const outdir = join(this.directory, `cdk-${this.#assemblies.size}`);
+    const assembly = this.#assemblies.get(key) ?? synthesise(config, outdir, OPERATOR_PLACE);
+    this.#assemblies.set(key, assembly);
+    return assembly;
   }
 
-  /** Runs the command line as a process. */
-  run(args: readonly string[], { stdin = '', env = {}, onStart }: CommandOptions = {}): Promise<CommandRun> {
-    const [node = '', ...rest] = this.commandLine(args);
-    return this.start(node, rest, { env, stdin, ...(onStart && { onStart }) });
+  /** Returns the words of a command line that uses this world's configuration. */
+  commandLine(args: readonly string[], launcher = false): string[] {
+    const program = launcher ? LAUNCHER : BUNDLED_LAUNCHER;
+    return [process.execPath, program, ...args, '--config', this.configPath];
   }
 
-  /** Runs a process in this world and keeps what it prints for `leaks`. */
+  /** Runs the command line as a separate process. */
+  run(args: readonly string[], { launcher, ...options }: CommandOptions = {}): Promise<CommandRun> {
+    const [node = '', ...rest] = this.commandLine(args, launcher);
+    return this.start(node, rest, { stdin: '', ...options });
+  }
+
+  /** Runs any process in this world. `leaks` searches its output too. */
   start(file: string, args: readonly string[], options: CommandOptions): Promise<CommandRun> {
     const child = spawn(file, [...args], {
       env: { ...this.environment(), ...options.env },
@@ -152,18 +181,18 @@ export class CommandWorld {
     });
   }
 
-  /** Notes an output that was not made by a process of this world. */
+  /** Adds output that did not come from a process of this world to what `leaks` searches. */
   note(output: string): void {
     this.#output += output;
   }
 
-  /** Keys and passwords in anything that was printed, and in the files of this world but the assemblies. */
+  /** Finds keys and passwords in all output and in this world's files, except in the CDK's output. */
   leaks(): Leak[] {
     const files = readdirSync(this.directory, { withFileTypes: true })
       .filter((entry) => entry.isFile())
       .map(({ name }) => readFileSync(join(this.directory, name), 'utf8'));
     const keys = this.keys.map((key, index) => [`key ${index}`, key] as const);
-    // The beginning of a password gives it away as well as the whole, and is found in a fraction of the time.
+    // A search for the start of each password is much faster and finds the same leaks.
     const passwords = this.cloud.aws.ecr.issued.map(
       ({ password }, index) => [`password ${index}`, password.slice(0, 16)] as const,
     );

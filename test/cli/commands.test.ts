@@ -16,7 +16,7 @@ afterAll(async () => {
 
 describe('runpod-ecr', () => {
   it.each(['init', 'doctor', 'refresh', 'status', 'usage', 'local'])(
-    '%s --help has examples and exit codes',
+    '%s --help shows examples and exit codes',
     async (name) => {
       const { code, stdout } = await world.run([name, '--help']);
 
@@ -27,15 +27,19 @@ describe('runpod-ecr', () => {
     },
   );
 
-  it('knows its version', async () => {
-    expect(await world.run(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+  it('prints its version', async () => {
+    expect(await world.run(['--version'], { launcher: true })).toEqual({
+      code: 0,
+      stdout: `${version}\n`,
+      stderr: '',
+    });
   });
 
   it.each([
     [['doktor'], "error: unknown command 'doktor'"],
     [['refresh', '--now'], "error: unknown option '--now'"],
     [['refresh', '--target', 'nope'], 'No target is named nope. There are prod.'],
-  ])('answers %j with 2 and one sentence', async (args, message) => {
+  ])('rejects %j with exit code 2 and one sentence', async (args, message) => {
     const { code, stdout, stderr } = await world.run(args);
 
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
@@ -43,7 +47,7 @@ describe('runpod-ecr', () => {
     expect(stderr).not.toContain('    at ');
   });
 
-  it('says in one sentence what to do without credentials, and shows where it came from with --debug only', async () => {
+  it('says in one sentence how to sign in without credentials, and shows a stack trace with --debug only', async () => {
     const env = {
       AWS_ACCESS_KEY_ID: undefined,
       AWS_SECRET_ACCESS_KEY: undefined,
@@ -52,7 +56,7 @@ describe('runpod-ecr', () => {
 
     const [plain, debug, mistyped] = await Promise.all([
       world.run(['status'], { env }),
-      world.run(['status', '--debug'], { env }),
+      world.run(['status', '--debug'], { env, launcher: true }),
       world.run(['status', '--profile', 'stagingg'], { env }),
     ]);
 
@@ -70,16 +74,16 @@ describe('runpod-ecr', () => {
     });
   });
 
-  it('does not pretend that local has a document', async () => {
+  it('rejects --json for local', async () => {
     expect(await world.run(['local', '--json'])).toEqual({
       code: 2,
       stdout: '',
-      stderr: 'local tells its story to people only: leave --json out.\n',
+      stderr: 'local has no JSON output: leave --json out.\n',
     });
   });
 
-  it('runs the whole service on the embedded cloud with local', async () => {
-    const { code, stdout } = await world.run(['local']);
+  it('runs one refresh on the embedded cloud with local', async () => {
+    const { code, stdout } = await world.run(['local'], { launcher: true });
 
     expect(code).toBe(0);
     expect(stdout).toContain('Every worker pulls again.');
@@ -87,10 +91,10 @@ describe('runpod-ecr', () => {
 });
 
 describe('refresh', () => {
-  it('tells the story of each target, as a person sees it', async () => {
+  it('prints a line for each target', async () => {
     const before = world.user.auths[0]?.updates ?? 0;
 
-    const { code, stdout, stderr } = await world.run(['refresh']);
+    const { code, stdout, stderr } = await world.run(['refresh'], { launcher: true });
 
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(
@@ -118,13 +122,13 @@ describe('refresh', () => {
     expect(code).toBe(1);
     expect(stdout).toMatch(/✗ prod {2}.*rejected the new credential \(403\)/);
     expect(stderr).toMatch(
-      /^Failed after \d+\.\d s\. What is broken, and what mends it: npx runpod-ecr doctor --config \S+\n$/,
+      /^Failed after \d+\.\d s\. To find the cause and its fix: npx runpod-ecr doctor --config \S+\n$/,
     );
   });
 });
 
 describe('refresh of many targets', () => {
-  it('tells of every target, though the answer holds the end of the log only', async () => {
+  it('reports every target, although the answer has only the end of the log', async () => {
     const names = Array.from({ length: 30 }, (_, index) => `target-${index}`);
     const ids = names.map((name) => world.user.create({ name, username: 'AWS', password: 'old' })?.id);
     const targets = names.map((name, index) => ({
@@ -167,17 +171,17 @@ describe('status', () => {
     const { observations } = world.cloud.operatorAws;
     for (const rule of observations.rules.keys()) observations.fired.set(rule, [fired]);
 
-    const { code, stdout } = await world.run(['status']);
+    const { code, stdout } = await world.run(['status'], { launcher: true });
 
     expect(code).toBe(0);
     expect(stdout).toMatch(
       new RegExp(
-        `^Target {2}Registry auth +Registry {2}Last success +Life left +Route\nprod +${world.authId} +ecr +\\d{4}-.* UTC {2}11 h 59 min {2}rest-v2\n\nNext run +\\d{4}-.* UTC \\(in 4 h 5\\d min\\)\nAlarms +none rings\nRetries +0 waiting, 0 given up, 0 never delivered\n$`,
+        `^Target {2}Registry auth +Registry {2}Last success +Life left +Route\nprod +${world.authId} +ecr +\\d{4}-.* UTC {2}11 h 59 min {2}rest-v2\n\nNext run +\\d{4}-.* UTC \\(in 4 h 5\\d min\\)\nAlarms +none firing\nRetries +0 waiting, 0 given up, 0 never delivered\n$`,
       ),
     );
   });
 
-  it('says that nothing runs by itself while the schedule is disabled', async () => {
+  it('shows no next run while the schedule is disabled', async () => {
     const { rules } = world.cloud.operatorAws.observations;
     const names = [...rules.keys()];
     for (const name of names) rules.set(name, 'DISABLED');
@@ -188,7 +192,7 @@ describe('status', () => {
     expect(stdout).toContain('Next run    none: the schedule is disabled\n');
   });
 
-  it('ends quietly when nobody reads on', async () => {
+  it('ends without an error message when its output is closed', async () => {
     const [node = '', ...args] = world.commandLine(['status']);
     const command = [node, ...args].map((word) => `'${word}'`).join(' ');
 
@@ -202,10 +206,8 @@ describe('status', () => {
     expect(stderr).toBe('exit 141\n');
   });
 
-  it('exits with 1 when an alarm rings', async () => {
-    const { alarms } = world.cloud.operatorAws.observations;
-    const alarm = alarms.get('EcrCredentialRefresher-RefreshSilent');
-    if (alarm) alarm.state = 'ALARM';
+  it('exits with 1 when an alarm that pages is firing', async () => {
+    world.alarm('RefreshSilent').state = 'ALARM';
     const { code, stdout } = await world.run(['status', '--json']);
     world.cloud.operatorAws.observations.resolveAlarms();
 
@@ -215,20 +217,20 @@ describe('status', () => {
 });
 
 describe('usage', () => {
-  it('lists every page of users, with the digest behind each tag', async () => {
+  it('lists the workloads of every page, with the digest of each tag', async () => {
     const digest = world.cloud.registry.manifests.get('my-worker:1.0.0')?.digest;
     const image = `${ECR_HOST}/my-worker:1.0.0`;
     const others = ['a', 'b', 'c'].map((id) => ({ id, name: id, image: 'public/x:1', registry: null }));
     world.user.workloads.templates.push(...others, { id: 't', name: 'base', image, registry: world.authId });
 
-    const { code, stdout } = await world.run(['usage']);
+    const { code, stdout } = await world.run(['usage'], { launcher: true });
 
     expect(code).toBe(0);
     expect(stdout).toBe(`Target  Used by   Name    Image
 prod    endpoint  images  ${image}
 prod    template  base    ${image}
 
-To pin what a tag means today, put this in its place:
+To pin an image to its present digest, use this name instead:
   ${image}
     → ${ECR_HOST}/my-worker@${digest}
 `);

@@ -19,10 +19,10 @@ afterEach(async () => {
   expect(leaks).toEqual([]);
 });
 
-/** Copies its input to a pseudo-terminal and what appears there to its output. */
+/** A Python program that runs a command in a pseudo-terminal and passes input and output through. */
 const PTY = 'import os,pty,sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
 
-/** What to type once a text has appeared. */
+/** A text to wait for, and what to type when it has appeared. */
 type Step = readonly [appears: string, type: string];
 
 const ESC = String.fromCharCode(27);
@@ -32,15 +32,19 @@ const CTRL_C = '\u0003';
 const CTRL_D = '\u0004';
 
 /**
- * Runs the command line at a terminal of 100 columns and answers as a person would.
+ * Runs the command line in a terminal of 100 columns and answers as a person would.
  *
- * @param redirect - for the shell, such as `< key.txt`
- * @returns what stands on the screen at the end, and every byte that came there
+ * @param redirect - a redirection for the shell, such as `< key.txt`
+ * @returns the text on the screen at the end as `stdout`, and every byte of the output as `raw`
  */
 async function atTerminal(
   args: readonly string[],
   steps: readonly Step[],
-  { redirect = '', env = {} }: { redirect?: string; env?: Record<string, string> } = {},
+  {
+    redirect = '',
+    env = {},
+    launcher,
+  }: { redirect?: string; env?: Record<string, string>; launcher?: boolean } = {},
 ): Promise<CommandRun & { readonly raw: string }> {
   const left = [...steps];
   let seen = '';
@@ -49,26 +53,30 @@ async function atTerminal(
     for (let next = left[0]; next && seen.includes(next[0]); next = left[0]) {
       const [appears, type] = next;
       left.shift();
-      // What is only read may stand before the next question in one piece; an answer waits for what comes after it.
+      // After an answer, only new output counts. A text that needs no answer may come together with the next one.
       seen = type === '' ? seen.slice(seen.indexOf(appears) + appears.length) : '';
-      // A person reads first; keys that come before the question is drawn would be lost.
+      // Keys that arrive before the question is drawn would be lost.
       if (type !== '') setTimeout(() => child.stdin?.write(type), 120);
     }
   };
-  const run = await world.start('python3', ['-c', PTY, 'sh', '-c', `${inTerminal(args)} ${redirect}`], {
-    env: { TERM: 'xterm-256color', ...env },
-    onStart: (child) => {
-      child.stdout?.on('data', answer(child));
+  const run = await world.start(
+    'python3',
+    ['-c', PTY, 'sh', '-c', `${inTerminal(args, launcher)} ${redirect}`],
+    {
+      env: { TERM: 'xterm-256color', ...env },
+      onStart: (child) => {
+        child.stdout?.on('data', answer(child));
+      },
     },
-  });
+  );
   expect(left).toEqual([]);
   return { ...run, raw: run.stdout, stdout: screenAfter(run.stdout) };
 }
 
-/** Told to the shell inside the pseudo-terminal, which has no size of its own. */
-function inTerminal(args: readonly string[]): string {
+/** The shell's command. It sets the size of the pseudo-terminal first. */
+function inTerminal(args: readonly string[], launcher?: boolean): string {
   const command = world
-    .commandLine(args[0] === 'init' ? [...args, ...urls()] : args)
+    .commandLine(args[0] === 'init' ? [...args, ...urls()] : args, launcher)
     .map((word) => `'${word}'`);
   return `stty cols 100 rows 40; exec ${command.join(' ')}`;
 }
@@ -100,7 +108,7 @@ const FLAGS = [
 ];
 
 describe('init at a terminal', () => {
-  it('asks, stores the key and writes a configuration, and the key is never shown nor in the process list', async () => {
+  it('asks, stores the key, writes a configuration, and keeps the key off the screen and the process list', async () => {
     const { id } = world.user.create({ name: 'ecr-old', username: 'AWS', password: 'x' }) ?? { id: '' };
     const commandLines: string[] = [];
     const watch = setInterval(() => commandLines.push(...processList()), 20);
@@ -115,6 +123,7 @@ describe('init at a terminal', () => {
         ['Which registry auth', ENTER],
         ['Who is paged', `oncall@example.com${ENTER}`],
       ],
+      { launcher: true },
     );
     clearInterval(watch);
 
@@ -137,7 +146,7 @@ describe('init at a terminal', () => {
     expect(commandLines.filter((line) => line.includes(world.key.slice(4, 20)))).toEqual([]);
   });
 
-  it('makes a new registry auth when it is asked to, and then doctor finds nothing before the deployment', async () => {
+  it('configures a new registry auth, after which doctor only misses the deployment', async () => {
     world.user.create({ name: 'other', username: 'AWS', password: 'x' });
 
     const { code } = await atTerminal(
@@ -145,7 +154,7 @@ describe('init at a terminal', () => {
       [
         ['Paste a Runpod API key', `${world.key}${ENTER}`],
         ['Which registry auth', `${DOWN}${ENTER}`],
-        ['What is the new registry auth', ENTER],
+        ['What is the name of the new registry auth', ENTER],
       ],
     );
     const { stdout } = await world.run(['doctor', '--json']);
@@ -186,9 +195,9 @@ describe('init at a terminal', () => {
   });
 
   it.each<[string, readonly string[]]>([
-    ['the key alone', ['init', '--store-key', '--key-stdin']],
+    ['only the key', ['init', '--store-key', '--key-stdin']],
     ['everything', ['init', ...FLAGS]],
-  ])('takes the key from a file, %s, and never shows it', async (_, args) => {
+  ])('reads the key from a file (%s) and never shows it', async (_, args) => {
     const keyFile = join(mkdtempSync(join(tmpdir(), 'key-')), 'key.txt');
     writeFileSync(keyFile, `${world.key}\n`);
 
@@ -200,21 +209,21 @@ describe('init at a terminal', () => {
     expect(storedKey()).toBe(world.key);
   });
 
-  it('does not wait for a key at a terminal that was told to come from elsewhere', async () => {
+  it('rejects --key-stdin when standard input is a terminal', async () => {
     const { code, stdout } = await atTerminal(['init', '--store-key', '--key-stdin'], []);
 
     expect(stdout).toContain('--key-stdin reads a file or a pipe, and this is a terminal');
     expect(code).toBe(2);
   });
 
-  it('counts an input that ends as Ctrl-C', async () => {
+  it('treats the end of the input like Ctrl-C', async () => {
     const { code, stdout } = await atTerminal(['init'], [['Paste a Runpod API key', CTRL_D]]);
 
     expect(stdout).toContain('Nothing was stored or written.');
     expect(code).toBe(130);
   });
 
-  it('is ended by Ctrl-C while it waits for an answer', async () => {
+  it('ends on Ctrl-C while it waits for AWS', async () => {
     world.cloud.aws.faults.add({ operation: 'GetCallerIdentity' }, { hang: true });
 
     const { code, stdout } = await atTerminal(['init'], [['asking AWS who you are', CTRL_C]]);
@@ -236,8 +245,9 @@ describe('init at a terminal', () => {
 });
 
 describe('init in a script', () => {
-  it('takes every answer by flag and the key from standard input', async () => {
-    const run = await world.run(['init', ...FLAGS, ...urls()], { stdin: `${world.key}\n` });
+  it('takes every answer from a flag and the key from standard input', async () => {
+    const stdin = `${world.key}\n`;
+    const run = await world.run(['init', ...FLAGS, ...urls()], { stdin, launcher: true });
 
     expect(run).toMatchObject({ code: 0, stderr: '' });
     expect(storedKey()).toBe(world.key);
@@ -250,12 +260,11 @@ describe('init in a script', () => {
     expect(run).toEqual({
       code: 2,
       stdout: '',
-      stderr:
-        'Nobody can be asked here (not a terminal), so these are needed: --repository, --auth-id or --auth-name.\n',
+      stderr: 'This is not a terminal, so these flags are needed: --repository, --auth-id or --auth-name.\n',
     });
   });
 
-  it('overwrites neither a file nor a key without being told to', async () => {
+  it('overwrites a file only with --force, and a key only with --replace-key', async () => {
     writeFileSync(world.configPath, '{}');
     world.cloud.aws.secrets.put('runpod/api-key', 'rpa_another');
 
@@ -268,7 +277,7 @@ describe('init in a script', () => {
     expect(storedKey()).toBe('rpa_another');
   });
 
-  it('keeps what else a secret holds, and fills one that was made without a value', async () => {
+  it('keeps the other fields of a secret, and fills a secret that has no value', async () => {
     world.cloud.aws.secrets.put('runpod/api-key', '{"apiKey":"rpa_old","owner":"platform"}');
     const replace = ['init', '--store-key', '--replace-key', '--key-stdin', ...urls()];
     const replaced = await world.run(replace, { stdin: world.key });
@@ -286,7 +295,7 @@ describe('init in a script', () => {
     expect(storedKey()).toBe(world.key);
   });
 
-  it('says how to get back a secret that is marked for deletion', async () => {
+  it('says how to restore a secret that is marked for deletion', async () => {
     world.cloud.aws.faults.add(
       { operation: 'GetSecretValue' },
       {
@@ -303,15 +312,15 @@ describe('init in a script', () => {
     expect(run).toMatchObject({
       code: 1,
       stderr:
-        'runpod/api-key is marked for deletion. Take that back first: aws secretsmanager restore-secret --secret-id runpod/api-key\n',
+        'runpod/api-key is marked for deletion. Restore it first: aws secretsmanager restore-secret --secret-id runpod/api-key\n',
     });
   });
 
   it.each<[string, string[], RegExp]>([
-    ['a folder that is not there', ['--config', 'nowhere/x.json'], /^There is no folder \S+nowhere\./],
-    ['a folder in the place of a file', ['--config', '.', '--force'], /^\. is a folder/],
-    ['what is no address', ['--email', 'notmail'], /^--email: expected an address/],
-  ])('refuses %s before it asks anybody, and stores nothing', async (_, args, says) => {
+    ['a folder that does not exist', ['--config', 'nowhere/x.json'], /^There is no folder \S+nowhere\./],
+    ['a folder instead of a file', ['--config', '.', '--force'], /^\. is a folder/],
+    ['an invalid address', ['--email', 'notmail'], /^--email: expected an address/],
+  ])('rejects %s before any request, and stores nothing', async (_, args, message) => {
     const words = world.commandLine(['init', ...FLAGS, ...urls()]).slice(0, -2);
     const [node = '', ...rest] = args.includes('--config')
       ? words
@@ -320,13 +329,13 @@ describe('init in a script', () => {
     const run = await world.start(node, [...rest, ...args], { stdin: world.key });
 
     expect(run.code).toBe(2);
-    expect(run.stderr).toMatch(says);
+    expect(run.stderr).toMatch(message);
     expect(run.stdout).toBe('');
     expect(storedKey).toThrow();
     expect(world.cloud.runpod.requests).toEqual([]);
   });
 
-  it('stores no key where the file cannot be written', async () => {
+  it('stores no key if the file cannot be written', async () => {
     const [node = '', ...words] = world.commandLine(['init', ...FLAGS, ...urls()]).slice(0, -2);
 
     const run = await world.start(node, [...words, '--config', '/dev/null/x.json'], { stdin: world.key });
@@ -335,7 +344,7 @@ describe('init in a script', () => {
     expect(storedKey).toThrow();
   });
 
-  it('prints commands for the region and the file that were given', async () => {
+  it('repeats the given region and file in the commands that it suggests', async () => {
     const run = await world.run(['init', ...FLAGS, ...urls(), '--region', 'eu-west-1'], { stdin: world.key });
 
     expect(run.stdout).toContain(
@@ -343,7 +352,7 @@ describe('init in a script', () => {
     );
   });
 
-  it('refuses a key that may only read, and stores nothing', async () => {
+  it('rejects a key that may only read, and stores nothing', async () => {
     const weak = world.newKey();
     world.cloud.runpod.addUser(weak, { user: world.user, scope: 'read-only' });
 
@@ -355,7 +364,7 @@ describe('init in a script', () => {
   });
 });
 
-/** The command lines of every process that can be seen (Linux); none elsewhere. */
+/** Returns the command line of every process on Linux, and nothing on other systems. */
 function processList(): string[] {
   if (!existsSync('/proc/self/cmdline')) return [];
   return readdirSync('/proc')

@@ -4,12 +4,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runSimulation } from '@cloud-copilot/iam-simulate';
 import { LambdaRuntime } from '../../local/lambda-runtime';
 import { RegistryStandIn } from '../../local/registry';
 import { RunpodStandIn } from '../../local/runpod/runpod';
 import { StandInClock } from '../../local/stand-in-clock';
 import { ACCOUNT, Emulator, ecrOfToday, REGION } from './emulator';
+import { type NamedPolicy, simulatePolicies } from './policy-simulator';
 
 /**
  * The real CDK CLI deploys the example to an AWS emulator; then AWS's own APIs are asked what is there. The emulator
@@ -310,33 +310,20 @@ async function fetchCode(): Promise<string> {
   return file;
 }
 
-/** What an IAM simulator says of an action, given the policies that the role has in the emulator. */
+/** Whether the deployed role may do something, with the policies that it has in the emulator. */
 async function verdict(action: string, resource: string): Promise<string> {
-  const simulation = await runSimulation(
-    {
-      request: {
-        principal: deployed.Role,
-        action,
-        resource: { resource, accountId: ACCOUNT },
-        contextVariables: {},
-      },
-      identityPolicies: await rolePolicies(),
-      serviceControlPolicies: [],
-      resourceControlPolicies: [],
-    },
-    {},
-  );
-  return simulation.resultType === 'error' ? simulation.errors.message : simulation.overallResult;
+  const { Role: principal } = deployed;
+  return simulatePolicies({ principal, account: ACCOUNT, action, resource, policies: await rolePolicies() });
 }
 
-let policies: Promise<{ name: string; policy: unknown }[]> | undefined;
+let policies: Promise<NamedPolicy[]> | undefined;
 
 function rolePolicies() {
   policies ??= readRolePolicies(deployed.Role.split('/').at(-1) ?? '');
   return policies;
 }
 
-async function readRolePolicies(role: string): Promise<{ name: string; policy: unknown }[]> {
+async function readRolePolicies(role: string): Promise<NamedPolicy[]> {
   const attached = await emulator.aws<{ AttachedPolicies: object[] }>(
     'iam',
     'list-attached-role-policies',

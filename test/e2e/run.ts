@@ -1,25 +1,45 @@
-/** `npm run test:e2e`: the tests that need programs of the machine besides Node. */
+/**
+ * `npm run test:e2e`: the tests that need programs besides Node. Arguments go to jest.
+ *
+ * Programs in `.venv/bin` come first. The npm packages of this folder are installed when they are missing.
+ */
 
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 
+const ROOT = join(__dirname, '../..');
+
+/** The programs that must be there, and what a person calls them. */
 const PROGRAMS: Readonly<Record<string, string>> = {
-  moto_server: 'the AWS emulator (moto 5)',
+  moto_server: 'the AWS emulator, moto 5',
   aws: 'the AWS CLI',
   'docker-registry': "Debian's docker-registry",
   htpasswd: "Debian's apache2-utils",
 };
 
-const missing = Object.keys(PROGRAMS).filter(
-  (name) => spawnSync('sh', ['-c', `command -v ${name}`]).status !== 0,
-);
-if (missing.length > 0) {
-  const list = missing.map((name) => `${name} (${PROGRAMS[name]})`).join(', ');
-  process.stderr.write(`The end-to-end tests need ${list}: not installed here, so they were not run.\n`);
-  process.exitCode = process.env.CI === 'true' ? 1 : 0;
-} else {
-  const jest = join(__dirname, '../../node_modules/jest/bin/jest.js');
+process.env.PATH = [join(ROOT, '.venv/bin'), process.env.PATH].join(delimiter);
+process.exitCode = main();
+
+/** @returns the exit code */
+function main(): number {
+  const missing = Object.keys(PROGRAMS).filter(
+    (name) => run('sh', ['-c', `command -v ${name}`], 'ignore') !== 0,
+  );
+  if (missing.length > 0) {
+    const list = missing.map((name) => `${name} (${PROGRAMS[name]})`).join(', ');
+    process.stderr.write(
+      `The end-to-end tests did not run: ${list} not found. See "Set-up for the end-to-end test" in CONTRIBUTING.md.\n`,
+    );
+    return process.env.CI === 'true' ? 1 : 0;
+  }
+  if (!existsSync(join(__dirname, 'node_modules')) && run('npm', ['ci', '--prefix', __dirname]) !== 0)
+    return 1;
+  const jest = join(ROOT, 'node_modules/jest/bin/jest.js');
   const config = join(__dirname, 'jest.config.json');
-  const args = [jest, '--config', config, '--runInBand', ...process.argv.slice(2)];
-  process.exitCode = spawnSync(process.execPath, args, { stdio: 'inherit' }).status ?? 1;
+  return run(process.execPath, [jest, '--config', config, '--runInBand', ...process.argv.slice(2)]);
+}
+
+function run(file: string, args: readonly string[], stdio: 'inherit' | 'ignore' = 'inherit'): number {
+  return spawnSync(file, args, { stdio }).status ?? 1;
 }

@@ -2,7 +2,7 @@
 
 import colors from 'picocolors';
 import { mapConcurrently } from '../../lambda/refresh-credentials/refresh';
-import globalSetup from '../integration/global-setup';
+import globalSetup from '../global-setup';
 import { type RowResult, runRow } from './run-row';
 import { FAULTS } from './table';
 
@@ -15,7 +15,7 @@ run().then((failed) => {
 
 async function run(): Promise<number> {
   const startedMs = performance.now();
-  const removeAsset = globalSetup();
+  const removeAsset = await globalSetup();
   try {
     // All groups together, so that the slow rows of one group overlap with those of another.
     const rows = FAULTS.flatMap((group) => group.rows);

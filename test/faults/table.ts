@@ -1,5 +1,6 @@
 import type { FaultGroup } from './fault-row';
 import { AWS_AND_REGISTRY } from './rows/aws-and-registry';
+import { IN_THE_WILD } from './rows/in-the-wild';
 import { RUNPOD_HEADERS } from './rows/runpod-headers';
 import { RUNPOD_STATUSES } from './rows/runpod-statuses';
 import { STATE } from './rows/state';
@@ -12,4 +13,5 @@ export const FAULTS: readonly FaultGroup[] = [
   TRANSPORT,
   AWS_AND_REGISTRY,
   STATE,
+  IN_THE_WILD,
 ];

@@ -1,19 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type DelegationProperties, RUNPOD_PRINCIPAL_ARNS } from '../../lambda/delegate-repository/model';
-import { parseConfig } from '../../lib/config/parse';
+import {
+  DELEGATION_RESOURCE_TYPE,
+  type DelegationProperties,
+  RUNPOD_PRINCIPAL_ARNS,
+} from '../../lambda/delegate-repository/model';
 import { type EmbeddedCloud, startEmbeddedCloud } from '../../local/cloud';
 import type { ReceivedRequest, StandInAnswer } from '../../local/exchange';
 import { type Invocation, LambdaRuntime } from '../../local/lambda-runtime';
 import type { RunpodUser } from '../../local/runpod/accounts';
 import { StandInServer } from '../../local/stand-in-server';
-import { delegationAsset, synthesise } from '../../local/synthesise';
-import { configJson } from '../lib/config/builder';
+import { built } from '../support/built-once';
 import { findLeaks, type Leak } from '../support/find-leaks';
 
-/** Name of the secret with the API key of the world's Runpod user. */
+/** Name of the secret that holds the API key of the Runpod user. */
 export const KEY_SECRET = 'runpod/api-key';
 
 /** The ARN of a repository in the function's account. */
@@ -21,7 +20,7 @@ export function repositoryArn(name: string, region = 'us-east-1'): string {
   return `arn:aws:ecr:${region}:123456789012:repository/${name}`;
 }
 
-/** What CloudFormation was told. */
+/** The answer that CloudFormation receives. */
 export interface CloudFormationAnswer {
   readonly Status: 'SUCCESS' | 'FAILED';
   readonly PhysicalResourceId: string;
@@ -29,21 +28,21 @@ export interface CloudFormationAnswer {
   readonly Data?: { readonly delegationId?: string };
 }
 
-/** One request of CloudFormation. */
+/** What a test says about one request of CloudFormation. */
 export interface RequestSketch {
   readonly properties?: Partial<DelegationProperties>;
   readonly old?: Partial<DelegationProperties>;
   readonly physicalResourceId?: string;
 }
 
-/** Takes the answers that are sent to the signed addresses. */
+/** Accepts the answers that the function sends to signed addresses. */
 class ResponseBucket extends StandInServer {
   protected answer(_: ReceivedRequest): StandInAnswer {
     return { status: 200 };
   }
 }
 
-/** The function that delegates, synthesised once; in a process of its own, between the stand-ins and CloudFormation. */
+/** The embedded cloud, and the function's real bundle in its own process. The test takes CloudFormation's part. */
 export class DelegationWorld {
   readonly apiKey = `rpa_${randomBytes(20).toString('hex')}`;
   readonly cloud: EmbeddedCloud;
@@ -53,15 +52,18 @@ export class DelegationWorld {
   readonly #signature = randomBytes(20).toString('hex');
   readonly #invocations: Invocation<null>[] = [];
 
-  private constructor(cloud: EmbeddedCloud, assetDirectory: string) {
+  private constructor(cloud: EmbeddedCloud) {
     this.cloud = cloud;
     this.user = cloud.runpod.addUser(this.apiKey);
     cloud.aws.secrets.put(KEY_SECRET, this.apiKey);
-    this.#lambda = new LambdaRuntime({ assetDirectory, environment: cloud.environment() });
+    this.#lambda = new LambdaRuntime({
+      assetDirectory: built('delegationAsset'),
+      environment: cloud.environment(),
+    });
   }
 
-  static async start(assetDirectory: string): Promise<DelegationWorld> {
-    const world = new DelegationWorld(await startEmbeddedCloud(), assetDirectory);
+  static async start(): Promise<DelegationWorld> {
+    const world = new DelegationWorld(await startEmbeddedCloud());
     await world.bucket.listen();
     return world;
   }
@@ -72,7 +74,7 @@ export class DelegationWorld {
     return text === undefined ? undefined : JSON.parse(text);
   }
 
-  /** Delivers a request as CloudFormation does. @returns what it was told, and the invocation */
+  /** Delivers a request as CloudFormation does. @returns the answer that CloudFormation received */
   async request(
     type: 'Create' | 'Update' | 'Delete',
     { properties = {}, old, physicalResourceId }: RequestSketch = {},
@@ -82,7 +84,7 @@ export class DelegationWorld {
     return JSON.parse(this.bucket.requests.at(-1)?.body ?? '');
   }
 
-  /** An event of CloudFormation. */
+  /** The event of a request. */
   event(type: string, { properties = {}, old, physicalResourceId }: Partial<RequestSketch>): object {
     return {
       RequestType: type,
@@ -91,7 +93,7 @@ export class DelegationWorld {
       StackId: 'arn:aws:cloudformation:us-east-1:123456789012:stack/Refresher/1',
       RequestId: 'a-request',
       LogicalResourceId: 'DelegationResource',
-      ResourceType: 'Custom::RunpodEcrDelegation',
+      ResourceType: DELEGATION_RESOURCE_TYPE,
       ResourceProperties: this.properties(properties),
       ...(old && { OldResourceProperties: this.properties(old) }),
       ...(physicalResourceId !== undefined && { PhysicalResourceId: physicalResourceId }),
@@ -116,7 +118,7 @@ export class DelegationWorld {
     return invocation;
   }
 
-  /** Secrets in anything that the function put out: its log, its errors, its answers to CloudFormation. */
+  /** Secrets in the function's output: its log, its errors and its answers to CloudFormation. */
   leaks(): Leak[] {
     const errors = JSON.stringify(this.#invocations.map(({ result, error }) => ({ result, error })));
     const output = this.#invocations.map(({ output: text }) => text).join('\n');
@@ -131,17 +133,4 @@ export class DelegationWorld {
     await this.#lambda.stop();
     await Promise.all([this.cloud.close(), this.bucket.close()]);
   }
-}
-
-/** Synthesises a stack with a delegation, as the CLI does. @returns the function's asset, and how to remove it */
-export function synthesiseDelegation(): { assetDirectory: string; remove: () => void } {
-  const outdir = mkdtempSync(join(tmpdir(), 'delegation-'));
-  const delegations = [{ repository: 'my-app' }];
-  const alarms = { emails: ['oncall@example.com'] };
-  const config = parseConfig(JSON.stringify(configJson({ alarms, delegations })), 'test');
-  const { template } = synthesise(config, outdir, { region: 'eu-west-1' });
-  return {
-    assetDirectory: delegationAsset(template, outdir),
-    remove: () => rmSync(outdir, { recursive: true, force: true }),
-  };
 }

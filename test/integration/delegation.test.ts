@@ -1,21 +1,19 @@
 import { RUNPOD_PRINCIPAL_ARNS } from '../../lambda/delegate-repository/model';
 import { pullStatement } from '../../lambda/delegate-repository/policy-text';
 import { LambdaRuntime } from '../../local/lambda-runtime';
-import { DelegationWorld, KEY_SECRET, repositoryArn, synthesiseDelegation } from './delegation-world';
+import { built } from '../support/built-once';
+import { DelegationWorld, KEY_SECRET, repositoryArn } from './delegation-world';
 
 const ARN = repositoryArn('my-app');
 const THEIRS = { Sid: 'Theirs', Effect: 'Deny', Principal: '*', Action: ['ecr:PutImage'] };
 const statement = pullStatement(RUNPOD_PRINCIPAL_ARNS);
 const DELEGATIONS = '/v2/registries/delegations';
 
-describe('a delegation', () => {
-  const { assetDirectory, remove } = synthesiseDelegation();
+describe('the delegation function', () => {
   let world: DelegationWorld;
 
-  afterAll(remove);
-
   beforeEach(async () => {
-    world = await DelegationWorld.start(assetDirectory);
+    world = await DelegationWorld.start();
     world.cloud.aws.policies.put(ARN);
   });
 
@@ -27,8 +25,8 @@ describe('a delegation', () => {
     }
   });
 
-  describe('that is created', () => {
-    it('lets Runpod pull, and is registered', async () => {
+  describe('at a create', () => {
+    it('lets Runpod pull and registers the repository', async () => {
       const answer = await world.request('Create', { properties: { name: 'mine' } });
 
       expect(answer).toMatchObject({ Status: 'SUCCESS', PhysicalResourceId: ARN });
@@ -44,7 +42,7 @@ describe('a delegation', () => {
       expect(world.cloud.aws.policies.mayPull(ARN, 'arn:aws:iam::210987654321:role/another')).toBe(false);
     });
 
-    it('tells CloudFormation in the way that its signed address asks for', async () => {
+    it('answers CloudFormation without a content type, as the signed address requires', async () => {
       await world.request('Create');
 
       const [put] = world.bucket.requests;
@@ -57,7 +55,7 @@ describe('a delegation', () => {
       });
     });
 
-    it('goes to the region of its repository', async () => {
+    it('works in the region of the repository', async () => {
       const arn = repositoryArn('team/batch', 'eu-west-1');
       world.cloud.aws.policies.put(arn);
 
@@ -69,7 +67,7 @@ describe('a delegation', () => {
       expect(world.cloud.aws.policies.mayPull(arn, RUNPOD_PRINCIPAL_ARNS[0])).toBe(true);
     });
 
-    it('may be delivered twice', async () => {
+    it('succeeds twice for a request that is delivered twice', async () => {
       const first = await world.request('Create');
       const second = await world.request('Create');
 
@@ -78,7 +76,7 @@ describe('a delegation', () => {
       expect(world.cloud.aws.countOf('SetRepositoryPolicy')).toBe(1);
     });
 
-    it('is registered once although the answer was lost', async () => {
+    it('registers the repository once when the answer is lost', async () => {
       world.cloud.runpod.faults.add({ method: 'POST', path: DELEGATIONS }, { applyThen: { reset: true } }, 1);
 
       const answer = await world.request('Create');
@@ -88,14 +86,14 @@ describe('a delegation', () => {
       expect(world.cloud.runpod.requestsOf('POST', 'rest-v2')).toHaveLength(1);
     });
 
-    it('waits until AWS heeds the new policy', async () => {
+    it('retries until AWS applies the new policy', async () => {
       const refused = { status: 400, body: { title: 'Bad Request', status: 400, detail: 'cannot pull' } };
       world.cloud.runpod.faults.add({ method: 'POST', path: DELEGATIONS }, refused, 2);
 
       await expect(world.request('Create')).resolves.toMatchObject({ Status: 'SUCCESS' });
     });
 
-    it('is registered by an image’s address where Runpod takes no ARN', async () => {
+    it('registers the address of an image when Runpod refuses the ARN', async () => {
       world.cloud.runpod.delegationRules.takes = 'image';
 
       await expect(world.request('Create')).resolves.toMatchObject({ Status: 'SUCCESS' });
@@ -103,15 +101,18 @@ describe('a delegation', () => {
       expect(world.user.delegations).toMatchObject([{ repository: 'my-app', tag: 'latest' }]);
     });
 
-    it('may be delivered twice at once', async () => {
-      const twin = new LambdaRuntime({ assetDirectory, environment: world.cloud.environment() });
+    it('succeeds for two deliveries at the same time', async () => {
+      const secondProcess = new LambdaRuntime({
+        assetDirectory: built('delegationAsset'),
+        environment: world.cloud.environment(),
+      });
       world.cloud.runpod.latencyMs = 100;
 
       await Promise.all([
         world.deliver(world.event('Create', {})),
-        twin.invoke(world.event('Create', {}), 180_000),
+        secondProcess.invoke(world.event('Create', {}), 180_000),
       ]);
-      await twin.stop();
+      await secondProcess.stop();
 
       const answers = world.bucket.requests.map(({ body }) => JSON.parse(body));
       expect(answers.map(({ Status }) => Status)).toEqual(['SUCCESS', 'SUCCESS']);
@@ -120,7 +121,7 @@ describe('a delegation', () => {
       expect(world.policyOf(ARN)).toEqual({ Version: '2012-10-17', Statement: [statement] });
     });
 
-    it('reads the API key afresh when Runpod refuses it', async () => {
+    it('reads the API key again when Runpod refuses it', async () => {
       world.cloud.runpod.faults.add({ method: 'GET', path: DELEGATIONS }, { status: 401 }, 1);
 
       await expect(world.request('Create')).resolves.toMatchObject({ Status: 'SUCCESS' });
@@ -128,7 +129,7 @@ describe('a delegation', () => {
       expect(world.cloud.aws.countOf('GetSecretValue')).toBe(2);
     });
 
-    it('writes again over what another writer put there in between', async () => {
+    it('keeps a statement that another writer adds in between', async () => {
       world.cloud.aws.policies.rival = () => {
         world.cloud.aws.policies.rival = undefined;
         return JSON.stringify({ Statement: [THEIRS] });
@@ -140,7 +141,7 @@ describe('a delegation', () => {
     });
   });
 
-  describe('that cannot be created', () => {
+  describe('at a create that fails', () => {
     const before = { Version: '2008-10-17', Id: 'x', Statement: THEIRS };
 
     it.each<[string, (one: DelegationWorld) => void, string]>([
@@ -148,7 +149,7 @@ describe('a delegation', () => {
         'Runpod refuses it',
         ({ cloud }) =>
           cloud.runpod.faults.add({ method: 'POST', path: DELEGATIONS }, { status: 422, body: {} }),
-        'Runpod did not register repository my-app in us-east-1: rest-v2 refused the request (422)',
+        'Runpod did not register repository my-app in us-east-1: rest-v2 answered 422',
       ],
       [
         'Runpod refuses the key',
@@ -171,10 +172,10 @@ describe('a delegation', () => {
         "Runpod's REST v2 answered 410 to /registries/delegations",
       ],
     ])(
-      'because %s puts the policy back, says why, and rolls back without Runpod',
-      async (_, harm, reason) => {
+      'restores the policy, gives the reason and needs no Runpod to roll back when %s',
+      async (_, breakWorld, reason) => {
         world.cloud.aws.policies.put(ARN, JSON.stringify(before));
-        harm(world);
+        breakWorld(world);
 
         const answer = await world.request('Create');
         const asked = world.cloud.runpod.requests.length;
@@ -191,7 +192,7 @@ describe('a delegation', () => {
       },
     );
 
-    it('removes the policy again where there was none', async () => {
+    it('deletes the policy when there was none before', async () => {
       world.cloud.runpod.revoke(world.apiKey);
 
       await expect(world.request('Create')).resolves.toMatchObject({ Status: 'FAILED' });
@@ -200,7 +201,7 @@ describe('a delegation', () => {
       expect(world.policyOf(ARN)).toBeUndefined();
     });
 
-    it('is looked for at Runpod by the rollback when nobody knows whether it was registered', async () => {
+    it('revokes in the rollback a registration whose outcome is unknown', async () => {
       const lost = world.cloud.runpod.faults.add({ method: 'POST' }, { applyThen: { reset: true } });
       const down = world.cloud.runpod.faults.add(({ method }) => method === 'GET' && lost.hits > 0, {
         status: 500,
@@ -219,7 +220,7 @@ describe('a delegation', () => {
       expect(world.user.delegations).toEqual([]);
     });
 
-    it('because the policy is not JSON changes nothing and asks nobody', async () => {
+    it('changes nothing when the policy is not JSON', async () => {
       const text = '{"Statement": [';
       world.cloud.aws.policies.put(ARN, text);
 
@@ -229,14 +230,14 @@ describe('a delegation', () => {
       expect(answer).toMatchObject({
         Status: 'FAILED',
         Reason:
-          'the policy of repository my-app in us-east-1 is not understood: its text is not a JSON object; nothing was changed, put the policy right first',
+          'the policy of repository my-app in us-east-1 is not understood: its text is not a JSON object; nothing was changed, correct the policy first',
       });
       expect(world.cloud.aws.policies.textOf(ARN)).toBe(text);
       expect(world.cloud.runpod.requests).toEqual([]);
       expect(rolledBack.Status).toBe('SUCCESS');
     });
 
-    it('because the policy has no room changes nothing and asks nobody', async () => {
+    it('changes nothing when the policy would become too large', async () => {
       const text = JSON.stringify({ Statement: [{ ...THEIRS, Condition: { x: 'y'.repeat(9_900) } }] });
       world.cloud.aws.policies.put(ARN, text);
 
@@ -251,7 +252,7 @@ describe('a delegation', () => {
       expect(world.cloud.runpod.requests).toEqual([]);
     });
 
-    it('because there is no such repository says so', async () => {
+    it('names a repository that does not exist', async () => {
       world.cloud.aws.policies.remove(ARN);
 
       await expect(world.request('Create')).resolves.toMatchObject({
@@ -261,7 +262,7 @@ describe('a delegation', () => {
       });
     });
 
-    it('because a property is wrong says which', async () => {
+    it('names a wrong property', async () => {
       const answer = await world.request('Create', { properties: { principalArns: [] } });
 
       expect(answer).toMatchObject({
@@ -271,7 +272,7 @@ describe('a delegation', () => {
       });
     });
 
-    it('gives up when somebody else keeps changing the policy', async () => {
+    it('fails when somebody else keeps changing the policy', async () => {
       world.cloud.aws.policies.rival = () => JSON.stringify({ Statement: [THEIRS] });
 
       const answer = await world.request('Create');
@@ -282,7 +283,7 @@ describe('a delegation', () => {
     });
   });
 
-  describe('that is updated', () => {
+  describe('at an update', () => {
     const OTHER = repositoryArn('other');
 
     it('changes the principals in place', async () => {
@@ -301,7 +302,7 @@ describe('a delegation', () => {
       expect(world.cloud.runpod.requestsOf('POST', 'rest-v2')).toHaveLength(1);
     });
 
-    it('goes to another repository, and lets CloudFormation delete the old one', async () => {
+    it('moves to another repository and leaves the old one to the delete', async () => {
       world.cloud.aws.policies.put(OTHER);
       await world.request('Create');
 
@@ -319,7 +320,7 @@ describe('a delegation', () => {
       expect(world.policyOf(OTHER)).toEqual({ Version: '2012-10-17', Statement: [statement] });
     });
 
-    it('stays as it was, by its old name, when it fails', async () => {
+    it('keeps the delegation and its physical id when the update fails', async () => {
       await world.request('Create');
       world.cloud.runpod.revoke(world.apiKey);
       const principalArns = ['arn:aws:iam::210987654321:role/pull'];
@@ -335,7 +336,7 @@ describe('a delegation', () => {
       expect(world.user.delegations).toHaveLength(1);
     });
 
-    it('goes to another account of Runpod, and leaves nothing in the old one', async () => {
+    it('moves to another Runpod account and revokes in the old one', async () => {
       const other = world.cloud.runpod.addUser('rpa_another_key_of_another_user');
       world.cloud.aws.secrets.put('runpod/other', 'rpa_another_key_of_another_user');
       await world.request('Create');
@@ -353,12 +354,12 @@ describe('a delegation', () => {
     });
 
     it.each<[string, (one: DelegationWorld) => void]>([
-      ['of the same account', () => undefined],
-      ['while the old secret is gone', ({ cloud }) => cloud.aws.secrets.remove(KEY_SECRET)],
-    ])('to another secret %s keeps the delegation', async (_, harm) => {
+      ['holds a key of the same account', () => undefined],
+      ['replaces a secret that is gone', ({ cloud }) => cloud.aws.secrets.remove(KEY_SECRET)],
+    ])('keeps the delegation when another secret %s', async (_, breakWorld) => {
       const { Data } = await world.request('Create');
       world.cloud.aws.secrets.put('runpod/renamed', world.apiKey);
-      harm(world);
+      breakWorld(world);
 
       const answer = await world.request('Update', {
         properties: { runpodApiKeySecretName: 'runpod/renamed' },
@@ -371,13 +372,13 @@ describe('a delegation', () => {
     });
   });
 
-  describe('that is deleted', () => {
+  describe('at a delete', () => {
     it.each<[string, object | undefined]>([
       ['no policy', undefined],
       ['a list of one', { Version: '2008-10-17', Statement: [THEIRS] }],
-      ['a statement alone', { Version: '2012-10-17', Id: 'mine', Statement: THEIRS }],
+      ['one statement outside a list', { Version: '2012-10-17', Id: 'mine', Statement: THEIRS }],
       ['several statements', { Statement: [THEIRS, { ...THEIRS, Sid: 'Second' }, { Effect: 'Allow' }] }],
-    ])('leaves a repository with %s exactly as it was', async (_, before) => {
+    ])('leaves a repository with %s as it was before the create', async (_, before) => {
       world.cloud.aws.policies.put(ARN, before && JSON.stringify(before));
       await world.request('Create');
       const principalArns = [RUNPOD_PRINCIPAL_ARNS[0]];
@@ -393,7 +394,7 @@ describe('a delegation', () => {
       expect(world.user.delegations).toEqual([]);
     });
 
-    it('may be deleted twice', async () => {
+    it('succeeds twice for a delete that is delivered twice', async () => {
       await world.request('Create');
       await world.request('Delete', { physicalResourceId: ARN });
 
@@ -410,9 +411,9 @@ describe('a delegation', () => {
         'the delegation between the list and the revocation',
         ({ cloud }) => cloud.runpod.faults.add({ method: 'DELETE' }, { applyThen: { status: 404 } }),
       ],
-    ])('is deleted although %s is gone', async (_, harm) => {
+    ])('succeeds when %s is gone', async (_, breakWorld) => {
       await world.request('Create');
-      harm(world);
+      breakWorld(world);
 
       const answer = await world.request('Delete', { physicalResourceId: ARN });
 
@@ -420,7 +421,7 @@ describe('a delegation', () => {
       expect(world.policyOf(ARN) ?? null).toBeNull();
     });
 
-    it('takes the right to pull away even when Runpod cannot be reached, and says that it is not done', async () => {
+    it('removes the statement and fails when Runpod cannot be reached', async () => {
       await world.request('Create');
       world.cloud.runpod.faults.add({ path: DELEGATIONS }, { status: 500, body: {} });
 
@@ -431,7 +432,7 @@ describe('a delegation', () => {
       expect(world.policyOf(ARN)).toBeUndefined();
     });
 
-    it('revokes even when the policy is not understood, and leaves that as it is', async () => {
+    it('revokes the delegation and keeps the policy when the policy is not understood', async () => {
       await world.request('Create');
       world.cloud.aws.policies.put(ARN, 'no policy');
 
@@ -444,19 +445,19 @@ describe('a delegation', () => {
     });
   });
 
-  it('throws when CloudFormation did not take the answer, so that Lambda delivers the request again', async () => {
+  it('throws when CloudFormation refuses the answer, so that Lambda delivers the request again', async () => {
     const placed = world.bucket.faults.add({ method: 'PUT' }, { status: 403 }, 1);
 
     const { error } = await world.deliver(world.event('Create', {}));
     const again = await world.request('Create');
 
     expect(placed.hits).toBe(1);
-    expect(error?.errorMessage).toContain('CloudFormation did not take the answer (403)');
+    expect(error?.errorMessage).toContain('CloudFormation did not accept the answer (403)');
     expect(again).toMatchObject({ Status: 'SUCCESS' });
     expect(world.user.delegations).toHaveLength(1);
   });
 
-  it('answers nobody but CloudFormation', async () => {
+  it('refuses an event that is not from CloudFormation', async () => {
     const { error } = await world.deliver({ RequestType: 'Create' });
 
     expect(error?.errorType).toBe('InvalidEventError');

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { aScheduledEvent } from '../support/lambda-events';
 import { eachTestIn, type World } from './world';
 
 let world: World;
@@ -7,9 +8,9 @@ eachTestIn((fresh) => {
   world = fresh;
 });
 
-describe('a registry that is asked for proof', () => {
+describe('the refresh function at the proof', () => {
   it.each(['required', 'best-effort'] as const)(
-    'stops the sending when it says no, under %s',
+    'sends nothing when the registry rejects the credential and verify is %s',
     async (verify) => {
       world.cloud.registry.faults.add({ path: '/v2/' }, { status: 401 });
       await world.deploy([{ name: 'prod', verify }]);
@@ -25,7 +26,7 @@ describe('a registry that is asked for proof', () => {
     },
   );
 
-  it('stops the sending when the image may not be pulled', async () => {
+  it('sends nothing when the registry denies the image', async () => {
     world.cloud.registry.denied.add('my-worker');
     await world.deploy([{ name: 'prod', verifyImage: 'my-worker:1.0.0' }]);
 
@@ -35,7 +36,7 @@ describe('a registry that is asked for proof', () => {
     expect(world.auth('prod')?.password).toBe('old');
   });
 
-  it('that cannot be asked fails a target that requires it, and nothing is sent', async () => {
+  it('sends nothing when the registry cannot be asked and verify is required', async () => {
     world.cloud.registry.faults.add({}, { reset: true });
     await world.deploy([{ name: 'prod', verify: 'required' }]);
 
@@ -46,7 +47,7 @@ describe('a registry that is asked for proof', () => {
     expect(metrics).not.toHaveProperty('OperatorActionNeeded');
   });
 
-  it('that cannot be asked does not stop a best effort, which says so', async () => {
+  it('sends and warns when the registry cannot be asked and verify is best-effort', async () => {
     world.cloud.registry.faults.add({}, { status: 503 });
     await world.deploy([{ name: 'prod' }]);
 
@@ -58,7 +59,7 @@ describe('a registry that is asked for proof', () => {
     );
   });
 
-  it('without the image asks for a person where proof is required, and is no reason to stop a best effort', async () => {
+  it('fails only the target with verify required when the image is missing', async () => {
     await world.deploy([
       { name: 'strict', verify: 'required', verifyImage: 'my-worker:gone' },
       { name: 'lenient', verifyImage: 'my-worker:gone' },
@@ -71,7 +72,7 @@ describe('a registry that is asked for proof', () => {
     expect(await world.canPull('lenient')).toBe(true);
   });
 
-  it('is not asked when the target says so', async () => {
+  it('does not ask the registry when verify is off', async () => {
     await world.deploy([{ name: 'prod', verify: 'off' }]);
 
     const { result } = await world.invoke();
@@ -81,18 +82,22 @@ describe('a registry that is asked for proof', () => {
   });
 });
 
-describe('a malformed token', () => {
+describe('the refresh function with a malformed token', () => {
   it.each([
-    ['no base64', { authorizationToken: '***' }, /not base64/],
-    ['no colon', { authorizationToken: Buffer.from('AWSsomething').toString('base64') }, /without a colon/],
-    ['no password', { authorizationToken: Buffer.from('AWS:').toString('base64') }, /without a password/],
+    ['is not base64', { authorizationToken: '***' }, /not base64/],
     [
-      'no user',
+      'has no colon',
+      { authorizationToken: Buffer.from('AWSsomething').toString('base64') },
+      /without a colon/,
+    ],
+    ['has no password', { authorizationToken: Buffer.from('AWS:').toString('base64') }, /without a password/],
+    [
+      'has no user name',
       { authorizationToken: Buffer.from(':secretpassword').toString('base64') },
       /without a user name/,
     ],
-    ['expired', { expiresAt: new Date('2020-01-01') }, /expired at 2020-01-01/],
-  ])('with %s is refused and nothing is sent', async (_, override, message) => {
+    ['has expired', { expiresAt: new Date('2020-01-01') }, /expired at 2020-01-01/],
+  ])('sends nothing when the token %s', async (_, override, message) => {
     world.cloud.aws.ecr.override = override;
     await world.deploy([{ name: 'prod' }]);
 
@@ -103,8 +108,8 @@ describe('a malformed token', () => {
   });
 });
 
-describe('a Runpod key', () => {
-  it('that is refused is read afresh once, and the write tried once more', async () => {
+describe('the refresh function with a bad API key', () => {
+  it('reads a refused key again and repeats the write', async () => {
     world.cloud.runpod.faults.add({ method: 'PATCH' }, { status: 401 }, 1);
     await world.deploy([{ name: 'prod' }]);
 
@@ -114,7 +119,7 @@ describe('a Runpod key', () => {
     expect(world.cloud.aws.countOf('GetSecretValue')).toBe(2);
   });
 
-  it('that stays refused asks for a person, with two tries for a hundred targets', async () => {
+  it('reports a key that stays refused after two reads for a hundred targets', async () => {
     world.cloud.runpod.revoke(world.apiKey);
     await world.deploy(Array.from({ length: 100 }, (_, index) => ({ name: `t${index}` })));
 
@@ -129,7 +134,7 @@ describe('a Runpod key', () => {
     expect(world.cloud.runpod.requests.length).toBeLessThanOrEqual(20);
   });
 
-  it('without the permission to write asks for a person', async () => {
+  it('names the permission that the key lacks', async () => {
     world.cloud.runpod.addUser(world.apiKey, { user: world.user, scope: 'read-only' });
     world.cloud.runpod.retired.add('rest-v1');
     await world.deploy([{ name: 'prod' }]);
@@ -143,7 +148,7 @@ describe('a Runpod key', () => {
     ['has spaces', 'my key', /spaces or line breaks/],
     ['is JSON without the field', '{"key":"rpa_0123456789"}', /without a text field apiKey/],
     ['is broken JSON', '{"apiKey": "rpa_0123', /begins like JSON but is not/],
-  ])('whose secret %s asks for a person and is not quoted', async (_, value, message) => {
+  ])('reports a secret that %s without quoting it', async (_, value, message) => {
     world.cloud.aws.secrets.put('runpod/api-key', value);
     await world.deploy([{ name: 'prod' }]);
 
@@ -154,7 +159,7 @@ describe('a Runpod key', () => {
     expect(metrics.OperatorActionNeeded).toBe(1);
   });
 
-  it('whose secret is missing comes with the command that makes it', async () => {
+  it('names the command that creates a missing secret', async () => {
     world.cloud.aws.secrets.remove('runpod/api-key');
     await world.deploy([{ name: 'prod' }]);
 
@@ -166,8 +171,8 @@ describe('a Runpod key', () => {
   });
 });
 
-describe('AWS', () => {
-  it('that denies the token asks for a person, in its own words', async () => {
+describe('the refresh function during a failure of AWS', () => {
+  it('reports a denied token with the message of AWS', async () => {
     const body = {
       __type: 'AccessDeniedException',
       message: 'not authorized to perform: ecr:GetAuthorizationToken',
@@ -181,7 +186,7 @@ describe('AWS', () => {
     expect(logs).toContainEqual(expect.objectContaining({ reason: 'permission-missing' }));
   });
 
-  it('that is down for a moment is asked again', async () => {
+  it('retries a short outage', async () => {
     world.cloud.aws.faults.add({ operation: 'GetAuthorizationToken' }, { status: 500 }, 2);
     world.cloud.aws.faults.add({ operation: 'GetSecretValue' }, { reset: true }, 1);
     await world.deploy([{ name: 'prod' }]);
@@ -191,7 +196,7 @@ describe('AWS', () => {
     expect(result?.refreshed).toHaveLength(1);
   });
 
-  it('whose answer is not JSON is an outage, and the answer is not quoted', async () => {
+  it('counts an answer that is not JSON as an outage without quoting it', async () => {
     world.cloud.aws.faults.add(
       { operation: 'GetSecretValue' },
       { status: 200, body: `{"SecretString":"${world.apiKey}` },
@@ -205,8 +210,8 @@ describe('AWS', () => {
   });
 });
 
-describe('a failing target', () => {
-  it('does not stop the others, and the run then throws with its name and a stack of our own sources', async () => {
+describe('the refresh function with a failing target', () => {
+  it('refreshes the other targets and throws with the name of the failed one and our own stack', async () => {
     await world.deploy([{ name: 'bad', registryAuthId: 'gone' }, { name: 'good' }]);
 
     const { error, metrics } = await world.invoke();
@@ -219,13 +224,13 @@ describe('a failing target', () => {
   });
 });
 
-describe('Runpod', () => {
+describe('the refresh function during a failure of Runpod', () => {
   it.each([
     ['resets the connection', { reset: true }],
     ['breaks off its answer', { truncate: true }],
-    ['says 500', { status: 500 }],
-    ['says 429 with Retry-After', { status: 429, headers: { 'retry-after': '1' } }],
-  ] as const)('that once %s is asked again', async (_, fault) => {
+    ['answers 500', { status: 500 }],
+    ['answers 429 with Retry-After', { status: 429, headers: { 'retry-after': '1' } }],
+  ] as const)('retries when Runpod %s once', async (_, fault) => {
     world.cloud.runpod.faults.add({ method: 'PATCH' }, fault, 1);
     await world.deploy([{ name: 'prod' }]);
 
@@ -235,7 +240,7 @@ describe('Runpod', () => {
     if ('headers' in fault) expect(durationMs).toBeGreaterThan(1_000);
   });
 
-  it('that sends more than it should is not read to the end', async () => {
+  it('tries the next API when an answer is too large', async () => {
     world.cloud.runpod.faults.add({ method: 'PATCH' }, { status: 200, body: 'x'.repeat(2_000_000) });
     await world.deploy([{ name: 'prod' }]);
 
@@ -244,7 +249,7 @@ describe('Runpod', () => {
     expect(result?.refreshed).toMatchObject([{ route: 'graphql' }]);
   });
 
-  it('that echoes the password in an error does not get it into the log', async () => {
+  it('logs no password that Runpod echoes', async () => {
     const password = randomBytes(40).toString('base64');
     world.cloud.aws.ecr.override = { password };
     world.cloud.runpod.faults.add(
@@ -255,23 +260,23 @@ describe('Runpod', () => {
 
     const { error } = await world.invoke();
 
-    expect(error?.errorMessage).toMatch(/refused the request \(422\)/);
+    expect(error?.errorMessage).toContain('rest-v2 answered 422');
   });
 
-  it('that never answers leaves time to report before the invocation ends', async () => {
+  it('reports before the invocation ends when Runpod never answers', async () => {
     world.cloud.runpod.faults.add({}, { hang: true });
     await world.deploy([{ name: 'prod' }]);
 
     const { error } = await world.invoke({}, 7_000);
 
-    // Lambda's own time-out would have another name.
+    // A timeout of Lambda would have another name.
     expect(error?.errorType).toBe('RefreshFailedError');
   });
 
-  it('that limits the rate is not provoked, and the retry goes on where the run stopped', async () => {
+  it('obeys the rate limit and continues in the retry where the run stopped', async () => {
     world.cloud.runpod.limit(world.user, { limit: 30, windowSeconds: 2 });
     await world.deploy(Array.from({ length: 70 }, (_, index) => ({ name: `t${index}` })));
-    const event = { id: 'the-event', source: 'aws.events', 'detail-type': 'Scheduled Event' };
+    const event = aScheduledEvent();
 
     const first = await world.invoke(event, 6_800);
     const retry = await world.invoke(event, 60_000);

@@ -33,13 +33,13 @@ async function selfHosted(): Promise<Registry> {
   return { type: 'self-hosted', url: registry.url, credentialSecretName: 'registry/login' };
 }
 
-describe('a function that was bundled for its own settings alone', () => {
+describe('bundleFunction', () => {
   it.each([
     ['ecr', ecr],
     ['ecr through a role', ecrThroughARole],
     ['ecr-public', ecrPublic],
     ['a registry with a stored password', selfHosted],
-  ])('has what it needs for %s', async (_, open) => {
+  ])('makes a function that works for %s', async (_, open) => {
     await world.deploy([{ name: 'prod', registry: await open(), verify: 'required' }], {}, bundleFunction);
 
     const { result } = await world.invoke();
@@ -51,22 +51,26 @@ describe('a function that was bundled for its own settings alone', () => {
     ['ecr', ecr],
     ['ecr through a role', ecrThroughARole],
     ['ecr-public', ecrPublic],
-  ])('says that it must be deployed again when %s was put into its settings by hand', async (_, open) => {
-    await world.deploy([{ name: 'prod', registry: await open() }], {}, bundledForNothing);
+  ])(
+    'makes a function that asks for a new deployment when %s was added to its settings by hand',
+    async (_, open) => {
+      await world.deploy([{ name: 'prod', registry: await open() }], {}, bundledForNothing);
 
-    const { error, logs } = await world.invoke();
+      const { error, logs } = await world.invoke();
 
-    expect(error?.errorMessage).toContain('prod: this function');
-    expect(logs).toContainEqual(
-      expect.objectContaining({
-        reason: 'configuration-wrong',
-        why: expect.stringContaining('deploy the stack again'),
-      }),
-    );
-    expect(world.auth('prod')?.password).toBe('old');
-  });
+      expect(error?.errorMessage).toContain('prod: this function');
+      expect(logs).toContainEqual(
+        expect.objectContaining({
+          reason: 'configuration-wrong',
+          why: expect.stringContaining('deploy the stack again'),
+        }),
+      );
+      expect(world.auth('prod')?.password).toBe('old');
+    },
+  );
 });
 
+/** Writes a function that was bundled without any registry, and then these settings. */
 function bundledForNothing(directory: string, settings: RefresherSettings): void {
   bundleFunction(directory, { ...settings, targets: [] });
   writeFileSync(join(directory, SETTINGS_FILE), JSON.stringify(settings));

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { LOG_MESSAGES } from '../../lambda/core/contract';
+import { aQueuedEvent, aScheduledEvent } from '../support/lambda-events';
 import { eachTestIn, type World } from './world';
 
 let world: World;
@@ -7,8 +9,8 @@ eachTestIn((fresh) => {
   world = fresh;
 });
 
-describe('a run', () => {
-  it('ends with exactly the bytes that ECR issued, for targets by id and by name', async () => {
+describe('the refresh function', () => {
+  it('writes exactly the bytes that ECR issued to targets by id and by name', async () => {
     const password = `${randomBytes(2_000).toString('base64')}:with:colons`.slice(-3_072);
     world.cloud.aws.ecr.override = { password };
     await world.deploy([
@@ -31,7 +33,7 @@ describe('a run', () => {
     }
   });
 
-  it('returns the id and the time of expiry of each target', async () => {
+  it('returns the id and the expiry time of each target', async () => {
     await world.deploy([{ name: 'prod' }]);
 
     const { result } = await world.invoke();
@@ -62,7 +64,7 @@ describe('a run', () => {
     expect(world.cloud.registry.requests).toHaveLength(1);
   });
 
-  it('asks once per role and region, with the external id', async () => {
+  it('gets one token for each role and region, with the external id', async () => {
     const roleArn = 'arn:aws:iam::210987654321:role/pull';
     world.cloud.aws.sts.addRole(roleArn, { externalId: 'agreed' });
     const shared = { type: 'ecr' as const, repositories: ['my-worker'], roleArn, externalId: 'agreed' };
@@ -84,7 +86,7 @@ describe('a run', () => {
     ]);
   });
 
-  it('takes the key from a JSON secret', async () => {
+  it('reads the API key from a JSON secret', async () => {
     world.cloud.aws.secrets.put('runpod/api-key', JSON.stringify({ apiKey: world.apiKey }));
     await world.deploy([{ name: 'prod' }]);
 
@@ -93,7 +95,7 @@ describe('a run', () => {
     expect(result?.refreshed).toHaveLength(1);
   });
 
-  it('serves several Runpod accounts, each with its own key', async () => {
+  it('serves several Runpod accounts with a key each', async () => {
     const otherUser = world.cloud.runpod.addUser('rpa_other');
     const other = otherUser.create({ name: 'theirs', username: 'AWS', password: 'old' });
     world.cloud.aws.secrets.put('runpod/team-b', 'rpa_other\n');
@@ -108,7 +110,7 @@ describe('a run', () => {
     expect(other?.password).toBe(world.auth('ours')?.password);
   });
 
-  it('writes nothing in a dry run, and says what it would write', async () => {
+  it('writes nothing in a dry run and returns what it would write', async () => {
     await world.deploy([{ name: 'prod' }, { name: 'new', registryAuthName: 'not-there-yet' }]);
 
     const { result, metrics } = await world.invoke({ dryRun: true });
@@ -137,10 +139,14 @@ describe('a run', () => {
   });
 
   it.each([
-    ['an unknown target', { targets: ['prod', 'prdo'] }, /no target is named "prdo"; there are prod/],
-    ['a misspelt field', { target: 'prod' }, /unknown field "target"/],
-    ['a list', ['prod'], /expected an object/],
-  ])('does nothing for %s', async (_, event, message) => {
+    [
+      'names an unknown target',
+      { targets: ['prod', 'prdo'] },
+      /no target is named "prdo"; the targets are prod/,
+    ],
+    ['has a misspelt field', { target: 'prod' }, /unknown field "target"/],
+    ['is a list', ['prod'], /expected an object/],
+  ])('does nothing for an event that %s', async (_, event, message) => {
     await world.deploy([{ name: 'prod' }]);
 
     const { error } = await world.invoke(event);
@@ -153,7 +159,7 @@ describe('a run', () => {
     expect(world.cloud.runpod.requests).toEqual([]);
   });
 
-  it('reports metrics in one dimension and logs a line for each target and for the run', async () => {
+  it('publishes metrics in one dimension and logs one line for each target and the run', async () => {
     await world.deploy([{ name: 'prod' }, { name: 'staging' }]);
 
     const { metrics, logs, output } = await world.invoke();
@@ -169,21 +175,18 @@ describe('a run', () => {
     expect(metrics.CredentialMinutesLeft).toBeGreaterThan(12 * 60 - 3);
     expect(output).toContain('"Namespace":"RunpodEcrRefresher","Dimensions":[["service"]]');
     expect(logs.map(({ message, target }) => [message, target])).toEqual([
-      ['target refreshed', 'prod'],
-      ['target refreshed', 'staging'],
-      ['run finished', undefined],
+      [LOG_MESSAGES.targetRefreshed, 'prod'],
+      [LOG_MESSAGES.targetRefreshed, 'staging'],
+      [LOG_MESSAGES.runFinished, undefined],
     ]);
   });
 
-  it('understands a scheduled event and a queued one', async () => {
+  it('refreshes for a scheduled event and for a queued one', async () => {
     await world.deploy([{ name: 'prod' }]);
-    const scheduled = { id: 'e-1', source: 'aws.events', 'detail-type': 'Scheduled Event', detail: {} };
-    const queued = {
-      Records: [{ eventSource: 'aws:sqs', body: JSON.stringify({ requestPayload: scheduled }) }],
-    };
+    const scheduled = aScheduledEvent('e-1');
 
     const first = await world.invoke(scheduled);
-    const second = await world.invoke({ ...queued, Records: [{ ...queued.Records[0], messageId: 'm' }] });
+    const second = await world.invoke(aQueuedEvent({ requestPayload: scheduled }));
 
     expect(first.result?.refreshed).toHaveLength(1);
     expect(second.result?.refreshed).toHaveLength(1);

@@ -17,8 +17,8 @@ eachTestIn((fresh) => {
   world = fresh;
 });
 
-/** A registry with one image, and a secret whose login it accepts. */
-async function furnish(
+/** Starts a registry with one image, and stores a login that it accepts in a secret. */
+async function seedRegistry(
   type: StoredType,
 ): Promise<{ open: OpenRegistry; registry: Registry; password: string }> {
   const open = await world.cloud.otherRegistries.get(type);
@@ -31,7 +31,7 @@ async function furnish(
   return { open, password, registry: { type, url: open.registry.url, credentialSecretName: SECRET } };
 }
 
-/** A service account's key file, over several lines as Google makes it. */
+/** A service account's key file over several lines, as Google writes it. */
 function aGoogleKey(): string {
   const { privateKey } = generateKeyPairSync('ed25519');
   const privateKeyText = privateKey.export({ type: 'pkcs8', format: 'pem' });
@@ -44,18 +44,20 @@ function aGoogleKey(): string {
   return `${JSON.stringify(key, null, 2)}\n`;
 }
 
+/** The part of a password that must not leak: of a key file only the private key. */
 function privatePart(password: string): string {
   return /KEY-----\\n(.+?)\\n/.exec(password)?.[1] ?? password;
 }
 
+/** Whether a worker can pull the image with the registry auth of this name. */
 async function canPull(name: string, open: OpenRegistry): Promise<boolean> {
   const login = { registryUrl: open.registry.url, ...(world.auth(name) ?? { username: '', password: '' }) };
   return (await pullAsWorker(login, ...IMAGE)).ok;
 }
 
-describe.each(STORED)('a registry of the kind %s', (type) => {
-  it('is proved and written, with exactly what the secret holds and no time of expiry', async () => {
-    const { open, registry, password } = await furnish(type);
+describe.each(STORED)('the refresh function with a registry of type %s', (type) => {
+  it('proves and writes exactly the login of the secret, without an expiry time', async () => {
+    const { open, registry, password } = await seedRegistry(type);
     await world.deploy([{ name: 'prod', registry, verify: 'required', verifyImage: VERIFY_IMAGE }]);
     const before = await canPull('prod', open);
 
@@ -68,8 +70,8 @@ describe.each(STORED)('a registry of the kind %s', (type) => {
     expect({ before, after: await canPull('prod', open) }).toEqual({ before: false, after: true });
   });
 
-  it('is proved by the login alone where no image is named', async () => {
-    const { registry } = await furnish(type);
+  it('proves the login when no image is named', async () => {
+    const { registry } = await seedRegistry(type);
     await world.deploy([{ name: 'prod', registry, verify: 'required' }]);
 
     const { result } = await world.invoke();
@@ -78,10 +80,10 @@ describe.each(STORED)('a registry of the kind %s', (type) => {
   });
 
   it.each([
-    ['by the login alone', undefined],
-    ['with an image', VERIFY_IMAGE],
-  ])('stops the sending of a wrong password, %s', async (_, verifyImage) => {
-    const { open, registry } = await furnish(type);
+    ['no image', undefined],
+    ['an image', VERIFY_IMAGE],
+  ])('sends no wrong password to Runpod when %s is named', async (_, verifyImage) => {
+    const { open, registry } = await seedRegistry(type);
     open.logins.clear();
     await world.deploy([{ name: 'prod', registry, ...(verifyImage && { verifyImage }) }]);
 
@@ -94,8 +96,8 @@ describe.each(STORED)('a registry of the kind %s', (type) => {
     expect(world.cloud.runpod.requests).toEqual([]);
   });
 
-  it('stops the sending where the image may not be pulled', async () => {
-    const { open, registry } = await furnish(type);
+  it('sends nothing to Runpod when the registry denies the image', async () => {
+    const { open, registry } = await seedRegistry(type);
     open.registry.denied.add(IMAGE[0]);
     await world.deploy([{ name: 'prod', registry, verifyImage: VERIFY_IMAGE }]);
 
@@ -105,8 +107,8 @@ describe.each(STORED)('a registry of the kind %s', (type) => {
     expect(world.auth('prod')?.password).toBe('old');
   });
 
-  it('sends no password that was not asked for', async () => {
-    const { open, registry } = await furnish(type);
+  it('sends the registry no password in the first request', async () => {
+    const { open, registry } = await seedRegistry(type);
     await world.deploy([{ name: 'prod', registry, verifyImage: VERIFY_IMAGE }]);
 
     await world.invoke();
@@ -128,9 +130,9 @@ describe.each(STORED)('a registry of the kind %s', (type) => {
       }),
       'Zt2LmXwK9QpB',
     ],
-  ])('asks for a person when its secret %s, sends nothing and quotes nothing', async (_, value, telling) => {
-    const { registry } = await furnish(type);
-    world.putSecret(SECRET, value, telling);
+  ])('sends nothing and quotes nothing when the secret %s', async (_, value, secretPart) => {
+    const { registry } = await seedRegistry(type);
+    world.putSecret(SECRET, value, secretPart);
     await world.deploy([{ name: 'prod', registry }]);
 
     const { error, logs } = await world.invoke();
@@ -143,21 +145,21 @@ describe.each(STORED)('a registry of the kind %s', (type) => {
   });
 });
 
-describe('a token service', () => {
+describe('the refresh function with a token service', () => {
   it.each([
     ['on plain http elsewhere', 'http://auth.example.com/token'],
     ['with a user in its address', 'https://me@auth.example.com/token'],
     ['without an address', ''],
     ['on another protocol', 'ftp://127.0.0.1/token'],
-  ])('%s gets no credential, and nothing is sent', async (_, realm) => {
-    const { open, registry } = await furnish('docker-hub');
+  ])('sends no credential to a token service %s', async (_, realm) => {
+    const { open, registry } = await seedRegistry('docker-hub');
     if (open.tokenService) open.tokenService.realm = realm;
     await world.deploy([{ name: 'prod', registry }]);
 
     const { error, logs } = await world.invoke();
 
     const host = new URL(open.registry.url).host;
-    expect(error?.errorMessage).toContain(`prod: ${host} sends whoever logs in to a token service`);
+    expect(error?.errorMessage).toContain(`prod: ${host} names a token service whose address is`);
     expect(error?.errorMessage).not.toContain('example.com');
     expect(logs).toContainEqual(expect.objectContaining({ reason: 'configuration-wrong' }));
     expect(open.tokenService?.requests).toEqual([]);
@@ -165,8 +167,8 @@ describe('a token service', () => {
     expect(world.cloud.runpod.requests).toEqual([]);
   });
 
-  it('that is down is no reason to stop a best effort', async () => {
-    const { open, registry } = await furnish('ghcr');
+  it('sends to Runpod when the token service is down and verify is best-effort', async () => {
+    const { open, registry } = await seedRegistry('ghcr');
     open.tokenService?.faults.add({}, { status: 503 });
     await world.deploy([{ name: 'prod', registry }]);
 
@@ -175,8 +177,8 @@ describe('a token service', () => {
     expect(result?.refreshed).toMatchObject([{ verified: false }]);
   });
 
-  it('that redirects is not followed', async () => {
-    const { open, registry } = await furnish('docker-hub');
+  it('does not follow a redirect of the token service', async () => {
+    const { open, registry } = await seedRegistry('docker-hub');
     const location = `${open.registry.url}/v2/`;
     open.tokenService?.faults.add({}, { status: 307, headers: { location } });
     await world.deploy([{ name: 'prod', registry, verify: 'required' }]);
@@ -188,9 +190,9 @@ describe('a token service', () => {
   });
 });
 
-describe('a registry that lets anybody in', () => {
-  it('has proved nothing', async () => {
-    const { open, registry } = await furnish('self-hosted');
+describe('the refresh function with a registry that needs no login', () => {
+  it('has no proof without an image', async () => {
+    const { open, registry } = await seedRegistry('self-hosted');
     open.registry.faults.add({ path: '/v2/' }, { status: 200 });
     await world.deploy([
       { name: 'strict', registry, verify: 'required' },
@@ -199,13 +201,13 @@ describe('a registry that lets anybody in', () => {
 
     const { error } = await world.invoke();
 
-    expect(error?.errorMessage).toMatch(/1 of 2 targets failed\. strict: .*lets anybody in/);
+    expect(error?.errorMessage).toMatch(/1 of 2 targets failed\. strict: .*accepts requests without a login/);
     open.registry.faults.clear();
     expect(await canPull('lenient', open)).toBe(true);
   });
 
-  it('but not to its images proves the credential by the image', async () => {
-    const { open, registry } = await furnish('self-hosted');
+  it('proves the credential with an image that needs a login', async () => {
+    const { open, registry } = await seedRegistry('self-hosted');
     open.registry.faults.add({ path: '/v2/' }, { status: 200 });
     await world.deploy([{ name: 'prod', registry, verify: 'required', verifyImage: VERIFY_IMAGE }]);
 
@@ -215,8 +217,8 @@ describe('a registry that lets anybody in', () => {
   });
 });
 
-describe('ECR Public', () => {
-  it('issues a token of its own in us-east-1, whatever the region, and it is proved', async () => {
+describe('the refresh function with ECR Public', () => {
+  it('proves and writes a token that ECR Public issued in us-east-1', async () => {
     const open = await world.cloud.otherRegistries.get('ecr-public');
     open.registry.addImage(...IMAGE);
     const registry: Registry = { type: 'ecr-public', url: open.registry.url };
@@ -232,10 +234,10 @@ describe('ECR Public', () => {
   });
 });
 
-describe('a run over several kinds', () => {
-  it('refreshes them all, and reads a secret once that two registries name', async () => {
-    const { registry: hub } = await furnish('docker-hub');
-    const { open, registry: own } = await furnish('self-hosted');
+describe('the refresh function with several registries', () => {
+  it('refreshes all targets and reads a shared secret once', async () => {
+    const { registry: hub } = await seedRegistry('docker-hub');
+    const { open, registry: own } = await seedRegistry('self-hosted');
     const hubOpen: OpenRegistry = await world.cloud.otherRegistries.get('docker-hub');
     for (const [username, password] of open.logins) hubOpen.logins.set(username, password);
     const { url } = await publicRegistry('ecr-public');
@@ -259,8 +261,8 @@ describe('a run over several kinds', () => {
     expect(metrics.CredentialMinutesLeft).toBeGreaterThan(12 * 60 - 3);
   });
 
-  it('sends a rotated password with the next run, and no earlier one', async () => {
-    const { open, registry } = await furnish('docker-hub');
+  it('sends a rotated password in the next run', async () => {
+    const { open, registry } = await seedRegistry('docker-hub');
     await world.deploy([{ name: 'prod', registry }]);
     await world.invoke();
     open.logins.set('robot', 'rotated-k9QpB3sTyU');
@@ -282,8 +284,8 @@ describe('a run over several kinds', () => {
     expect(world.auth('prod')?.password).toBe('rotated-k9QpB3sTyU');
   });
 
-  it('does not count the age of a registry secret as the age of a Runpod key', async () => {
-    const { registry } = await furnish('self-hosted');
+  it('reports the age of the API key and not of the registry secret', async () => {
+    const { registry } = await seedRegistry('self-hosted');
     const { value = '' } = world.cloud.aws.secrets.get(SECRET) ?? {};
     world.cloud.aws.secrets.put(SECRET, value, new Date('2020-01-01'));
     await world.deploy([{ name: 'prod', registry }]);
@@ -296,8 +298,8 @@ describe('a run over several kinds', () => {
   it.each([
     ['username', 192, { username: 'u'.repeat(192), password: 'Vq7Zt2LmXwK9' }],
     ['password', 16_385, { username: 'robot', password: 'p'.repeat(16_385) }],
-  ])('refuses a %s of %i characters before it is sent anywhere', async (part, length, login) => {
-    const { open, registry } = await furnish('self-hosted');
+  ])('sends a %s of %i characters nowhere', async (part, length, login) => {
+    const { open, registry } = await seedRegistry('self-hosted');
     world.putSecret(SECRET, JSON.stringify(login), login.password);
     await world.deploy([{ name: 'prod', registry }]);
 

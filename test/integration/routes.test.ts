@@ -1,19 +1,17 @@
-import { World } from './world';
+import { eachTestIn, type World } from './world';
 
 let world: World;
 
-beforeEach(async () => {
-  world = await World.start();
+eachTestIn((fresh) => {
+  world = fresh;
 });
 
-afterEach(async () => {
-  await world.stop();
-  expect(world.leaks()).toEqual([]);
+afterEach(() => {
   expect(world.user.deletes).toBe(0);
 });
 
-describe('the routes', () => {
-  it('end at GraphQL when REST v2 cannot update and REST v1 is gone, and nothing is deleted or created', async () => {
+describe('the refresh function over the routes', () => {
+  it('writes over GraphQL when REST v2 cannot update and REST v1 is gone, and creates nothing', async () => {
     world.cloud.runpod.abilities['rest-v2'].update = false;
     world.cloud.runpod.retired.add('rest-v1');
     await world.deploy([{ name: 'prod' }]);
@@ -26,7 +24,7 @@ describe('the routes', () => {
     expect(await world.canPull('prod')).toBe(true);
   });
 
-  it('begin with the one that worked while the process is warm', async () => {
+  it('starts with the route that worked while the process is warm', async () => {
     world.cloud.runpod.abilities['rest-v2'].update = false;
     await world.deploy([{ name: 'prod' }]);
     await world.invoke();
@@ -37,7 +35,7 @@ describe('the routes', () => {
     expect(world.cloud.runpod.requests.map(({ path }) => path)).toEqual(['/graphql']);
   });
 
-  it('take REST v1 while it has the update', async () => {
+  it('writes over REST v1 when REST v2 cannot update', async () => {
     world.cloud.runpod.abilities['rest-v2'].update = false;
     world.cloud.runpod.abilities['rest-v1'].update = true;
     await world.deploy([{ name: 'prod' }]);
@@ -47,7 +45,7 @@ describe('the routes', () => {
     expect(result?.refreshed).toMatchObject([{ route: 'rest-v1' }]);
   });
 
-  it('are only the one that the settings force', async () => {
+  it('uses only the route that the settings force', async () => {
     await world.deploy([{ name: 'prod' }, { name: 'new', registryAuthName: 'made' }], { api: 'graphql' });
 
     const { result, metrics } = await world.invoke();
@@ -59,7 +57,10 @@ describe('the routes', () => {
 
   it.each([
     ['a web page', { status: 200, headers: { 'content-type': 'text/html' }, body: '<html>moved</html>' }],
-    ['the edge', { status: 403, headers: { 'content-type': 'text/html' }, body: 'error code: 1010' }],
+    [
+      '403 from the edge',
+      { status: 403, headers: { 'content-type': 'text/html' }, body: 'error code: 1010' },
+    ],
     ['a redirect', { status: 308, headers: { location: 'https://elsewhere.example/' } }],
     ['405', { status: 405 }],
     ['501', { status: 501 }],
@@ -68,7 +69,7 @@ describe('the routes', () => {
     ['success without an id', { status: 200, body: {} }],
     ['no content', { status: 204, body: '' }],
     ['a missing permission', { status: 403, body: { title: 'Forbidden', status: 403, detail: 'no' } }],
-  ])('go on after %s', async (_, fault) => {
+  ])('tries the next route after %s', async (_, fault) => {
     world.cloud.runpod.faults.add({ method: 'PATCH' }, fault);
     await world.deploy([{ name: 'prod' }]);
 
@@ -78,7 +79,7 @@ describe('the routes', () => {
     expect(await world.canPull('prod')).toBe(true);
   });
 
-  it('go on when the first is down after all retries', async () => {
+  it('tries the next route when the first one is down after all retries', async () => {
     const fault = world.cloud.runpod.faults.add({ method: 'PATCH', path: /^\/v2/ }, { status: 503 });
     await world.deploy([{ name: 'prod' }]);
 
@@ -88,7 +89,7 @@ describe('the routes', () => {
     expect(result?.refreshed).toMatchObject([{ route: 'graphql' }]);
   });
 
-  it('tell an id that is not there from an API that is gone', async () => {
+  it('reports a missing id as missing and not as an API that is gone', async () => {
     await world.deploy([{ name: 'prod', registryAuthId: 'reg-deleted' }]);
 
     const { error, metrics } = await world.invoke();
@@ -100,7 +101,7 @@ describe('the routes', () => {
     expect(world.user.creates).toBe(0);
   });
 
-  it('ask for a person when all are retired', async () => {
+  it('reports that every route is retired', async () => {
     for (const route of ['rest-v2', 'rest-v1', 'graphql'] as const) world.cloud.runpod.retired.add(route);
     await world.deploy([{ name: 'prod' }]);
 
@@ -111,8 +112,8 @@ describe('the routes', () => {
   });
 });
 
-describe('a registry auth by name', () => {
-  it('is created once, and updated from then on', async () => {
+describe('the refresh function with a registry auth by name', () => {
+  it('creates the registry auth once and then updates it', async () => {
     await world.deploy([{ name: 'prod', registryAuthName: 'ecr' }]);
 
     await world.invoke();
@@ -124,7 +125,7 @@ describe('a registry auth by name', () => {
     expect(world.user.auths[0]?.updates).toBe(1);
   });
 
-  it('is looked up, not created again, when the answer to its creation was lost', async () => {
+  it('looks the registry auth up when the answer to its create was lost', async () => {
     world.cloud.runpod.faults.add(
       { method: 'POST', path: '/v2/registries' },
       { applyThen: { reset: true } },
@@ -140,7 +141,7 @@ describe('a registry auth by name', () => {
     expect(await world.canPull('ecr')).toBe(true);
   });
 
-  it('is created over the next route where the first cannot', async () => {
+  it('creates the registry auth over the next route when the first one cannot', async () => {
     world.cloud.runpod.retired.add('rest-v2');
     world.cloud.runpod.retired.add('rest-v1');
     await world.deploy([{ name: 'prod', registryAuthName: 'ecr' }]);

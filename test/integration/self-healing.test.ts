@@ -1,19 +1,23 @@
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { createSimulation, type Simulation } from '../simulation/simulation';
-import { ASSET_VARIABLE } from './global-setup';
-import { World } from './world';
+import { built } from '../support/built-once';
+import { eachTestIn, type World } from './world';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
-/** A success, and six hours later the run that the outage meets. */
+/** The first run succeeds; the outage starts at the second one, six hours later. */
 const OUTAGE_AT = 6 * HOUR;
 
 let world: World;
 let simulation: Simulation;
 
+eachTestIn((fresh) => {
+  world = fresh;
+});
+
 beforeEach(async () => {
-  world = await World.start();
+  duringOutage = () => undefined;
   await world.deploy([{ name: 'prod' }]);
   simulation = createSimulation({
     template: synthesisedTemplate(),
@@ -27,16 +31,11 @@ beforeEach(async () => {
   });
 });
 
-afterEach(async () => {
-  await world.stop();
-  expect(world.leaks()).toEqual([]);
-});
-
-/** What is broken at a moment of virtual time; each test says. */
-let duringOutage: (nowMs: number) => void = () => undefined;
+/** Breaks and repairs the cloud before each invocation, by virtual time. Each test sets it. */
+let duringOutage: (nowMs: number) => void;
 
 describe('the deployed stack, in virtual time', () => {
-  it('mends a run that fails for 50 minutes: a good credential, an empty queue, and nobody is paged', async () => {
+  it('recovers from an outage of 50 minutes without a page', async () => {
     const outage = world.cloud.aws.faults;
     duringOutage = (nowMs) => {
       outage.clear();
@@ -50,24 +49,24 @@ describe('the deployed stack, in virtual time', () => {
     expect(whileDown).toBe(1);
     expect(retriesWaiting()).toBe(0);
     expect(simulation.deadLetters).toEqual([]);
-    expect(rung()).toEqual([]);
+    expect(firedAlarms()).toEqual([]);
     expect(world.user.auths[0]?.updates).toBe(2);
     expect(await world.canPull('prod')).toBe(true);
   });
 
-  it('pages within five minutes when the key is revoked, and closes the page when it is replaced', async () => {
+  it('pages within five minutes after the key is revoked and closes the page after it is valid again', async () => {
     duringOutage = (nowMs) => {
       if (nowMs >= OUTAGE_AT) world.cloud.runpod.revoke(world.apiKey);
       if (nowMs >= OUTAGE_AT + 40 * MINUTE) world.cloud.runpod.addUser(world.apiKey, { user: world.user });
     };
 
     await simulation.runUntil(OUTAGE_AT + 40 * MINUTE);
-    const pages = rung();
+    const pages = firedAlarms();
     await simulation.runUntil(OUTAGE_AT + 2 * HOUR);
 
     expect(pages).toEqual([expect.stringMatching(/OperatorActionNeeded/)]);
     expect(firstPageMs() - OUTAGE_AT).toBeLessThanOrEqual(5 * MINUTE);
-    expect(rung()).toEqual(pages);
+    expect(firedAlarms()).toEqual(pages);
     expect(simulation.pages.at(-1)).toMatchObject({
       alarm: expect.stringMatching(/OperatorActionNeeded/),
       state: 'OK',
@@ -76,7 +75,8 @@ describe('the deployed stack, in virtual time', () => {
   });
 });
 
-function rung(): string[] {
+/** The alarms that fired, in order. */
+function firedAlarms(): string[] {
   return simulation.pages.filter(({ state }) => state === 'ALARM').map(({ alarm }) => alarm);
 }
 
@@ -84,13 +84,12 @@ function firstPageMs(): number {
   return simulation.pages.find(({ state }) => state === 'ALARM')?.atMs ?? Number.POSITIVE_INFINITY;
 }
 
-/** Messages in the retry queue, wherever they are on their way. */
+/** Number of messages in the retry queue: visible, in flight or delayed. */
 function retriesWaiting(): number {
   const queues = [...simulation.queues].filter(([id]) => id.includes('RetryQueue'));
   return queues.reduce((sum, [, { visible, inFlight, delayed }]) => sum + visible + inFlight + delayed, 0);
 }
 
 function synthesisedTemplate() {
-  const outdir = dirname(process.env[ASSET_VARIABLE] ?? '');
-  return JSON.parse(readFileSync(join(outdir, 'EcrCredentialRefresher.template.json'), 'utf8'));
+  return JSON.parse(readFileSync(join(built('assembly'), 'EcrCredentialRefresher.template.json'), 'utf8'));
 }

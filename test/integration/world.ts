@@ -10,16 +10,16 @@ import { pullAsWorker } from '../../local/worker';
 import { findLeaks, type Leak } from '../support/find-leaks';
 import { putFunction } from '../support/put-function';
 
-/** Name of the secret with the API key of the world's Runpod user. */
+/** Name of the secret that holds the API key of the Runpod user. */
 export const KEY_SECRET = 'runpod/api-key';
 
-/** The repository and tag that the world's registry holds. */
+/** The image in the world's registry. */
 export const IMAGE = 'my-worker:1.0.0';
 
-/** A target as a test describes it; the rest is filled in. */
+/** What a test says about a target; `World.target` adds the rest. */
 export type TargetSketch = Partial<Target> & Pick<Target, 'name'>;
 
-/** The embedded cloud with a Runpod user, and the function's real bundle in a process of its own. */
+/** The embedded cloud with a Runpod user, and the function's real bundle in its own process. */
 export class World {
   readonly cloud: EmbeddedCloud;
   readonly apiKey = `rpa_${randomBytes(20).toString('hex')}`;
@@ -50,14 +50,14 @@ export class World {
   /**
    * Stores a secret.
    *
-   * @param telling - the part of it that must be found nowhere; all of it by default
+   * @param secretPart - the part that `leaks` searches for. @default - the whole value
    */
-  putSecret(name: string, value: string, telling = value): void {
+  putSecret(name: string, value: string, secretPart = value): void {
     this.cloud.aws.secrets.put(name, value);
-    this.#secrets.set(`${name} ${this.#secrets.size}`, telling);
+    this.#secrets.set(`${name} ${this.#secrets.size}`, secretPart);
   }
 
-  /** A target that writes an auth of this world. */
+  /** A target that writes to a registry auth of this world. */
   target(sketch: TargetSketch): Target {
     const byName = sketch.registryAuthName !== undefined;
     return {
@@ -70,9 +70,9 @@ export class World {
   }
 
   /**
-   * Puts the function in place with these targets. The next invocation is cold.
+   * Deploys the function with these targets. The next invocation is a cold start.
    *
-   * @param put - by default the function as it is bundled for all kinds of registry, which takes no time
+   * @param put - writes the function into a folder. @default - the bundle that supports every registry type
    */
   async deploy(
     sketches: readonly TargetSketch[],
@@ -92,27 +92,27 @@ export class World {
     });
   }
 
-  /** Invokes the function; a full run by default. */
+  /** Invokes the function. @param event - by default a full run */
   async invoke(event: unknown = {}, timeoutMs?: number): Promise<Invocation<RefreshReport>> {
-    if (!this.#lambda) throw new Error('deploy first');
+    if (!this.#lambda) throw new Error('call deploy before invoke');
     const invocation = await this.#lambda.invoke<RefreshReport>(event, timeoutMs);
     this.#invocations.push(invocation);
     return invocation;
   }
 
-  /** What Runpod holds under a name. */
+  /** The registry auth of this name at Runpod. */
   auth(name: string): { username: string; password: string } | undefined {
     return this.user.auths.find((auth) => auth.name === name);
   }
 
-  /** Whether a worker can pull with what Runpod holds under a name. */
+  /** Whether a worker can pull with the registry auth of this name. */
   async canPull(name: string): Promise<boolean> {
     const { username, password } = this.auth(name) ?? { username: '', password: '' };
     const registryUrl = this.cloud.registry.url;
     return (await pullAsWorker({ registryUrl, username, password }, 'my-worker', '1.0.0')).ok;
   }
 
-  /** Secrets in anything that the function put out: its log, its metrics, its answers, its errors. */
+  /** Secrets in the function's output: its log, its metrics, its results and its errors. */
   leaks(): Leak[] {
     const answers = JSON.stringify(this.#invocations.map(({ result, error }) => ({ result, error })));
     const { aws, otherRegistries } = this.cloud;
@@ -132,7 +132,7 @@ export class World {
   }
 }
 
-/** Gives each test a world of its own, and searches all that came out of it for secrets. */
+/** Gives each test its own world, and searches the output of the function for secrets afterwards. */
 export function eachTestIn(use: (world: World) => void): void {
   let world: World;
 

@@ -103,7 +103,7 @@ describe('RunpodEcrDelegation', () => {
 
   it('creates new resources for another repository, and a new policy for another API key', () => {
     const ids = (props: { repository: string; runpodApiKeySecretName: string }) => {
-      const stack = new Stack(new App(), 'Stack', { env: ENV });
+      const stack = new Stack(new App({ builtinCloudFormationValidation: false }), 'Stack', { env: ENV });
       new RunpodEcrDelegation(stack, 'Delegation', props);
       const { Resources } = Template.fromStack(stack).toJSON();
       const of = (type: string) => Object.keys(Resources).filter((id) => Resources[id].Type === type);
@@ -250,7 +250,7 @@ describe('RunpodEcrDelegation', () => {
   });
 
   it('exposes the repository’s ARN and the id at Runpod', () => {
-    const stack = new Stack(new App(), 'Stack', { env: ENV });
+    const stack = new Stack(new App({ builtinCloudFormationValidation: false }), 'Stack', { env: ENV });
 
     const delegation = new RunpodEcrDelegation(stack, 'Delegation', {
       repository: 'my-app',

@@ -189,9 +189,13 @@ function earliestAlarm(
   untilMin: number,
 ): number | undefined {
   const own = points.filter(({ metric }) => metric === alarm.metric);
+  let known = -1;
   for (let nowMin = 0; nowMin <= untilMin; nowMin++) {
     const soFar = own.filter(({ atMin }) => atMin <= nowMin);
-    for (let ahead = 0; ahead < alarm.periodMin; ahead++) {
+    // Without new data, the minute before has looked at all windows but the last.
+    const first = soFar.length === known ? alarm.periodMin - 1 : 0;
+    known = soFar.length;
+    for (let ahead = first; ahead < alarm.periodMin; ahead++) {
       if (goesOff(alarm, soFar, nowMin + ahead)) return nowMin;
     }
   }
@@ -205,14 +209,12 @@ function earliestAlarm(
  * periods (CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data").
  */
 function goesOff(alarm: AlarmFacts, points: readonly DataPoint[], endMin: number): boolean {
-  const values = new Map<number, number[]>();
+  const windows = Array.from({ length: alarm.periods + EXTRA_PERIODS }, (): number[] => []);
   for (const { atMin, value } of points) {
-    const back = Math.floor((endMin - atMin) / alarm.periodMin);
-    if (atMin > endMin || back >= alarm.periods + EXTRA_PERIODS) continue;
-    values.set(back, [...(values.get(back) ?? []), value]);
+    if (atMin <= endMin) windows[Math.floor((endMin - atMin) / alarm.periodMin)]?.push(value);
   }
-  const newest = [...values].sort(([a], [b]) => a - b).slice(0, alarm.periods);
-  const breaching = newest.filter(([, window]) => alarm.isBreaching(window)).length;
+  const newest = windows.filter((window) => window.length > 0).slice(0, alarm.periods);
+  const breaching = newest.filter((window) => alarm.isBreaching(window)).length;
   const filled = alarm.missing === 'breaching' ? alarm.periods - newest.length : 0;
   return breaching + filled >= alarm.periodsToAlarm;
 }

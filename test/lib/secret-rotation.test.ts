@@ -40,12 +40,9 @@ function withSecrets(names: readonly string[]): Json[] {
 /** Matches as EventBridge does, for the features that these patterns use. */
 function matches(pattern: unknown, event: unknown): boolean {
   if (Array.isArray(pattern)) return pattern.some((rule) => matchesRule(rule, event));
-  return Object.entries(z.record(z.string(), z.unknown()).parse(pattern)).every(([key, inner]) => {
-    if (key === '$or')
-      return z
-        .array(z.unknown())
-        .parse(inner)
-        .some((option) => matches(option, event));
+  if (typeof pattern !== 'object' || pattern === null) throw new Error(`unknown pattern ${pattern}`);
+  return Object.entries(pattern).every(([key, inner]) => {
+    if (key === '$or') return Array.isArray(inner) && inner.some((option) => matches(option, event));
     return matches(inner, typeof event === 'object' && event !== null ? Reflect.get(event, key) : undefined);
   });
 }

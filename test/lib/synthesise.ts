@@ -1,31 +1,27 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { App, type Environment, type Stack } from 'aws-cdk-lib';
+import type { Environment, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import type { RefresherConfig } from '../../lib/config/schema';
-import { RefresherStack } from '../../lib/refresher-stack';
+import type { RefresherStack } from '../../lib/refresher-stack';
+import { stackInApp } from '../../lib/synthesise';
 import { config, type Json } from './config/builder';
-
-const { context } = JSON.parse(readFileSync(join(__dirname, '../../cdk.json'), 'utf8'));
-/** CloudFormation's own rules take three seconds to load in every test file; bin/app.test.ts runs with them. */
-const builtinCloudFormationValidation = false;
 
 const outdir = mkdtempSync(join(tmpdir(), 'synthesise-'));
 let stacks = 0;
 
 afterAll(() => rmSync(outdir, { recursive: true }));
 
-/** A stack in an app of its own, under the feature flags of cdk.json. Its assembly is removed after the tests. */
+/** Creates a stack whose cloud assembly is removed after the tests of a file. */
 export function stackOf(settings: RefresherConfig, env?: Environment): RefresherStack {
   stacks += 1;
-  const app = new App({ context, outdir: join(outdir, String(stacks)), builtinCloudFormationValidation });
-  return new RefresherStack(app, settings.stackName, { config: settings, env });
+  return stackInApp(settings, join(outdir, String(stacks)), env);
 }
 
 const templates = new Map<string, Template>();
 
-/** The template for a configuration, for any account. The same one twice is synthesised once. */
+/** Returns the template of a configuration for any account. Each configuration is synthesised once. */
 export function templateOf(overrides: Json = {}): Template {
   const key = JSON.stringify(overrides);
   const template = templates.get(key) ?? Template.fromStack(stackOf(config(overrides)));
@@ -33,7 +29,7 @@ export function templateOf(overrides: Json = {}): Template {
   return template;
 }
 
-/** What synth says to the person in front of it. */
+/** Returns the warnings that synthesis shows to a person. */
 export function warningsOf(stack: Stack): string[] {
   return stack.node
     .findAll()

@@ -2,14 +2,23 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { built } from '../support/built-once';
+import { programIn } from '../support/bundled-programs';
 
 const ROOT = join(__dirname, '../..');
 
-/** Runs the script of `npm start` with arguments, in another directory. */
-function start(...args: string[]): { code: number | null; stdout: string; stderr: string } {
+/** The script of `npm start`. */
+const SCRIPT = [join(ROOT, 'node_modules/tsx/dist/cli.mjs'), join(ROOT, 'cli/start.ts')];
+/** The same sources in one file: it starts in a third of the time. */
+const BUNDLED_SCRIPT = [programIn(built('programs'), 'start')];
+
+/** Runs a script with arguments, in another directory. */
+function start(
+  args: string[],
+  script = BUNDLED_SCRIPT,
+): { code: number | null; stdout: string; stderr: string } {
   const options = { cwd: directory, encoding: 'utf8', timeout: 60_000 } as const;
-  const script = [join(ROOT, 'node_modules/tsx/dist/cli.mjs'), join(ROOT, 'cli/start.ts'), ...args];
-  const { status, stdout, stderr } = spawnSync(process.execPath, script, options);
+  const { status, stdout, stderr } = spawnSync(process.execPath, [...script, ...args], options);
   return { code: status, stdout, stderr };
 }
 
@@ -23,7 +32,10 @@ afterAll(() => rmSync(directory, { recursive: true }));
 
 describe('npm start', () => {
   it('refreshes every kind of registry, and workers can pull only after it', () => {
-    const { code, stdout } = start('--config', join(ROOT, 'refresher.config.all-registries.example.json'));
+    const { code, stdout } = start(
+      ['--config', join(ROOT, 'refresher.config.all-registries.example.json')],
+      SCRIPT,
+    );
 
     expect(code).toBe(0);
     const namesAfter = (mark: string) =>
@@ -43,7 +55,7 @@ describe('npm start', () => {
     const config = { targets, delegations, runpod: { api: 'rest-v1' } };
     writeFileSync(join(directory, 'forced.json'), JSON.stringify(config));
 
-    const { code, stdout } = start('-c', 'forced.json');
+    const { code, stdout } = start(['-c', 'forced.json']);
 
     expect(stdout).toContain('A worker still cannot pull.');
     expect(stdout).toMatch(/failed .*RefreshFailedError: 1 of 1 targets failed/);
@@ -51,15 +63,15 @@ describe('npm start', () => {
   }, 60_000);
 
   it('prints its usage, and exits with 2 for an unknown option', () => {
-    expect(start('--help')).toMatchObject({ code: 0, stdout: expect.stringContaining('--config PATH') });
-    expect(start('--hepl')).toMatchObject({
+    expect(start(['--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('--config PATH') });
+    expect(start(['--hepl'])).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(/^Unknown option '--hepl'[\s\S]*Usage: npm start/),
     });
   });
 
   it('prints one line when the configuration file does not exist', () => {
-    expect(start('-c', 'nope.json')).toEqual({
+    expect(start(['-c', 'nope.json'])).toEqual({
       code: 1,
       stdout: '',
       stderr: 'nope.json does not exist. Check the path that was given.\n',

@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { SETTINGS_FILE } from '../../lambda/core/contract';
 import type { RefresherSettings } from '../../lambda/core/model';
 import { readConfigFile } from '../../lib/config/load';
-import { synthesise } from '../../local/synthesise';
+import { synthesise } from '../../lib/synthesise';
 import { describeSummary, summarise } from './year/summary';
 import { simulateYear, type YearReport } from './year/year';
 

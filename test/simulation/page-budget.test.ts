@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ASSET_VARIABLE } from '../integration/global-setup';
 import { pageBudgets } from '../lib/page-budget';
+import { built } from '../support/built-once';
 import { fixtureTemplate } from './fixture-template';
 import { FAILURES, timeToPage } from './page-budget';
 import type { CloudFormationTemplate } from './template-values';
@@ -86,6 +86,5 @@ describe('timeToPage', () => {
 
 /** Returns the template of the example configuration, which is synthesised once for all tests. */
 function realTemplate(): CloudFormationTemplate {
-  const asset = process.env[ASSET_VARIABLE] ?? '';
-  return JSON.parse(readFileSync(join(asset, '..', 'EcrCredentialRefresher.template.json'), 'utf8'));
+  return JSON.parse(readFileSync(join(built('assembly'), 'EcrCredentialRefresher.template.json'), 'utf8'));
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SETTINGS_FILE } from '../../lambda/core/contract';
 import type { RefresherSettings } from '../../lambda/core/model';
-import { ASSET_VARIABLE } from '../integration/global-setup';
+import { built } from '../support/built-once';
 import type { CloudFormationTemplate } from './template-values';
 import { violationsOf } from './year/claims';
 import type { Incident, YearPlan } from './year/incidents';
@@ -10,9 +10,8 @@ import { marginOf } from './year/margin';
 import { describeSummary, summarise } from './year/summary';
 import { simulateYear, type YearReport } from './year/year';
 
-const asset = process.env[ASSET_VARIABLE] ?? '';
-const settings: RefresherSettings = JSON.parse(readFileSync(join(asset, SETTINGS_FILE), 'utf8'));
-const templateText = readFileSync(join(asset, '..', 'EcrCredentialRefresher.template.json'), 'utf8');
+const settings: RefresherSettings = JSON.parse(readFileSync(join(built('asset'), SETTINGS_FILE), 'utf8'));
+const templateText = readFileSync(join(built('assembly'), 'EcrCredentialRefresher.template.json'), 'utf8');
 
 const HOUR_MS = 3_600_000;
 /** A scheduled run some days after the start. */

@@ -10,7 +10,7 @@ import type { HttpAnswer } from '../../lambda/core/transport';
 import type { TargetSuccess } from '../../lambda/refresh-credentials/refresh';
 import { NOON } from './fake-clock';
 
-/** A registry as a target names it: ECR in the function's own region and account. */
+/** ECR in the function's own region and account. */
 export function anEcrRegistry(differences: Partial<EcrRegistry> = {}): EcrRegistry {
   return { type: 'ecr', region: 'us-east-1', repositories: ['worker'], ...differences };
 }
@@ -27,7 +27,7 @@ export function aTarget(differences: Partial<Target> = {}): Target {
   };
 }
 
-/** A credential with twelve hours to live. */
+/** A credential that expires in twelve hours. */
 export function aCredential(differences: Partial<Credential> = {}): Credential {
   return {
     username: 'AWS',
@@ -69,7 +69,7 @@ export function aSuccess(differences: Partial<TargetSuccess> = {}): TargetSucces
   };
 }
 
-/** An answer with a JSON body, or with the text that is given. */
+/** An HTTP answer. A text is the body as it is; any other value becomes JSON. */
 export function anAnswer(
   status: number,
   body: unknown = '',
@@ -83,7 +83,7 @@ export function anAnswer(
   };
 }
 
-/** An error as the AWS SDK throws it for a service's answer. */
+/** An error that the AWS SDK throws when a service refuses a call. */
 export function anAwsError(
   name: string,
   status: number,
@@ -93,7 +93,7 @@ export function anAwsError(
   return Object.assign(error, { name, $fault: fault, $metadata: { httpStatusCode: status } });
 }
 
-/** What Lambda hands to a handler with every event. */
+/** The context that Lambda passes to a handler with every event. */
 export function aLambdaContext({
   remainingMs = 300_000,
   awsRequestId = '11111111-2222-3333-4444-555555555555',

@@ -3,20 +3,20 @@ import { Writable } from 'node:stream';
 import { Logger } from '@aws-lambda-powertools/logger';
 import { embeddedMetricLine, type PublishMetrics } from '../../lambda/refresh-credentials/telemetry';
 
-/** The real logger and the real metrics document, whose lines a test can read. */
+/** The real logger and the real metrics document, with an output that a test can read. */
 export interface CapturedTelemetry {
   readonly logger: Logger;
   readonly publishMetrics: PublishMetrics;
-  /** All that was written, as it was written. */
+  /** Everything that was written. */
   output(): string;
   /** The log lines, parsed. */
   logLines(): Record<string, unknown>[];
-  /** The metrics by name, as the last published document has them. Undefined where nothing was published. */
+  /** The metrics of the last published document, by name; undefined when none was published. */
   published(): Record<string, unknown> | undefined;
 }
 
-/** Makes a logger and metrics that write to memory. */
-export function captureTelemetry(service = 'EcrCredentialRefresher'): CapturedTelemetry {
+/** A console that writes to memory. */
+export function captureConsole(): { memory: Writable; console: Console; output: () => string } {
   const written: string[] = [];
   const memory = new Writable({
     write(chunk: Buffer, _encoding, done) {
@@ -24,16 +24,25 @@ export function captureTelemetry(service = 'EcrCredentialRefresher'): CapturedTe
       done();
     },
   });
-  const output = () => written.join('');
+  return {
+    memory,
+    console: new Console({ stdout: memory, stderr: memory }),
+    output: () => written.join(''),
+  };
+}
+
+/** Makes a logger and metrics that write to memory. */
+export function captureTelemetry(service = 'EcrCredentialRefresher'): CapturedTelemetry {
+  const { memory, console, output } = captureConsole();
   const documents = () =>
     output()
       .split('\n')
       .filter((line) => line !== '')
       .map((line): Record<string, unknown> => JSON.parse(line));
   return {
-    // Powertools writes to a console of its own, which it keeps in this field.
+    // Powertools writes to its own console, which it keeps in this field.
     logger: Object.defineProperty(new Logger({ serviceName: service }), 'console', {
-      value: new Console({ stdout: memory, stderr: memory }),
+      value: console,
     }),
     publishMetrics: (metrics, nowMs) => {
       memory.write(`${embeddedMetricLine(service, metrics, nowMs)}\n`);

@@ -4,13 +4,13 @@ import type { Clock } from '../../lambda/core/clock';
 export const NOON = Date.parse('2026-11-21T12:00:00Z');
 
 /**
- * A clock that a test owns. Nobody really waits: once nothing else is left to do, time jumps to the next
- * sleeper, in the order in which the sleepers are due. So many workers can be watched in virtual time.
+ * A clock in virtual time. When no other work is left, time jumps to the next sleeper that is due. So concurrent
+ * workers are tested without real waiting.
  */
 export class FakeClock implements Clock {
-  /** Every sleep that was asked for, in milliseconds. */
+  /** The duration of every call to `sleep`, in milliseconds. */
   readonly sleeps: number[] = [];
-  /** What `random` draws. */
+  /** The number that `random` returns. */
   draw = 0.5;
   #nowMs: number;
   #correctionMs = 0;
@@ -31,7 +31,7 @@ export class FakeClock implements Clock {
     return this.pass(ms);
   };
 
-  /** Like `sleep`, for whatever takes time in a test without being a decision of the code: an answer's latency. */
+  /** Like `sleep`, but not listed in `sleeps`. Tests use it for the latency of a fake. */
   pass(ms: number): Promise<void> {
     return new Promise((wake) => {
       this.#sleepers.push({ dueMs: this.#nowMs + ms, wake });
@@ -39,7 +39,7 @@ export class FakeClock implements Clock {
     });
   }
 
-  /** Moves time on at once, waking nobody. */
+  /** Moves time forward at once without waking a sleeper. */
   advance(ms: number): void {
     this.#nowMs += ms;
   }

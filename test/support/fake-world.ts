@@ -1,29 +1,28 @@
 import { type Credential, type Registry, type RouteName, Secret } from '../../lambda/core/model';
 import type { Proof } from '../../lambda/core/registries/proof';
 import { RunpodAccount } from '../../lambda/core/runpod/account';
-import type { RunpodRoute } from '../../lambda/core/runpod/api';
 import type { ReadOptions } from '../../lambda/core/secrets';
 import type { RefreshServices } from '../../lambda/refresh-credentials/refresh';
 import { aCredential } from './builders';
 import { FakeClock } from './fake-clock';
-import { aRoute } from './fake-route';
+import { type RouteBehaviour, someRoutes } from './fake-route';
 
-/** Where a world differs from one in which everything works at once. */
+/** How a world differs from one in which everything succeeds at once. */
 export interface WorldDifferences {
   readonly readApiKey?: (secretName: string) => Promise<Secret>;
   /** When every key was stored. @default - unknown */
   readonly keyCreatedAt?: Date;
   readonly issue?: (registry: Registry) => Promise<Credential>;
   readonly prove?: (image: string | undefined) => Promise<Proof>;
-  /** The routes of every account, in the order of the settings. @default - a rest-v2 that does everything */
-  readonly routes?: Partial<Record<RouteName, Partial<Omit<RunpodRoute, 'name'>>>>;
+  /** The routes of every account. @default - a rest-v2 that succeeds at everything */
+  readonly routes?: Partial<Record<RouteName, RouteBehaviour>>;
 }
 
-/** The services of the use case over fakes. */
+/** Fakes of the services that the use case needs. */
 export interface FakeWorld {
   readonly services: RefreshServices;
   readonly clock: FakeClock;
-  /** Whatever was asked of the world: "read runpod/api-key", "issue us-east-1", "rest-v2 update auth-prod" … */
+  /** Every call to a fake, such as "read runpod/api-key", "issue us-east-1" or "rest-v2 update auth-prod". */
   readonly calls: string[];
   /** The options of each read of a secret. */
   readonly reads: readonly ReadOptions[];
@@ -31,14 +30,12 @@ export interface FakeWorld {
   callsTo(beginning: string): string[];
 }
 
-/** Makes a world in which everything works, except for what the test gives. */
+/** Makes a world in which everything succeeds, except where the test gives a behaviour. */
 export function aWorld(differences: WorldDifferences = {}): FakeWorld {
   const { readApiKey, keyCreatedAt, issue, prove, routes = { 'rest-v2': {} } } = differences;
   const clock = new FakeClock();
   const calls: string[] = [];
   const reads: ReadOptions[] = [];
-  const names: RouteName[] = ['rest-v2', 'rest-v1', 'graphql'];
-  const wired = names.flatMap((name) => (routes[name] ? [aRoute(name, calls, routes[name])] : []));
   const services: RefreshServices = {
     clock,
     createSecretReader: () => async (secretName, options) => {
@@ -55,7 +52,7 @@ export function aWorld(differences: WorldDifferences = {}): FakeWorld {
       calls.push(`prove ${image ?? 'login'}`);
       return prove?.(image) ?? { accepted: true };
     },
-    createAccount: () => new RunpodAccount(wired, clock),
+    createAccount: () => new RunpodAccount(someRoutes(routes, calls), clock),
   };
   return {
     services,
@@ -66,7 +63,7 @@ export function aWorld(differences: WorldDifferences = {}): FakeWorld {
   };
 }
 
-/** A name for a registry in the list of calls: ECR's region, or the kind of another. */
+/** How the list of calls names a registry: by its region if it is ECR, by its type otherwise. */
 function placeOf(registry: Registry): string | undefined {
   return 'region' in registry ? registry.region : registry.type;
 }

@@ -18,13 +18,13 @@ describe('findLeaks', () => {
     ['JSON-escaped', JSON.stringify({ password: PASSWORD })],
     ['JSON-escaped twice', JSON.stringify({ body: JSON.stringify({ password: PASSWORD }) })],
     ['plain', inspect({ password: PASSWORD })],
-  ])('finds a secret that is written %s in %p', (form, output) => {
+  ])('finds a secret written as %s in %p', (form, output) => {
     const leaks = findLeaks(output, { password: PASSWORD });
 
     expect(leaks).toContainEqual({ secret: 'password', form });
   });
 
-  it('tells which of the secrets it was', () => {
+  it('names the secret that it found', () => {
     const leaks = findLeaks('the key is k9QpB3sTyU', { key: 'k9QpB3sTyU', password: 'Vq7Zt2LmXw' });
 
     expect(leaks).toEqual([{ secret: 'key', form: 'plain' }]);
@@ -37,7 +37,7 @@ describe('findLeaks', () => {
     },
   );
 
-  it('finds a short secret as a whole', () => {
+  it('finds a whole secret that is shorter than eight characters', () => {
     expect(findLeaks('id=Zt2', { id: 'Zt2' })).toContainEqual({ secret: 'id', form: 'plain' });
   });
 });

@@ -1,44 +1,51 @@
 /** A secret that was found in an output. The value itself is not repeated. */
 export interface Leak {
-  /** The name under which the secret was given. */
+  /** The name of the secret. */
   readonly secret: string;
-  /** How it was written. */
+  /** The encoding in which it was found, or `plain`. */
   readonly form: string;
 }
 
-/** So much of a secret gives it away: a parser's message quotes some ten characters of what it could not read. */
-const TELLING_CHARACTERS = 8;
+/** Number of consecutive characters that count as a leak. A parser's message quotes about ten characters of its input. */
+const LEAK_CHARACTERS = 8;
 
-/** An encoded text is longer, and short pieces of it occur by chance. */
-const TELLING_ENCODED_CHARACTERS = 12;
+/** The same for an encoded secret. Shorter pieces of an encoding occur by chance. */
+const ENCODED_LEAK_CHARACTERS = 12;
 
 /**
- * Looks for secrets in whatever a program puts out, plain and in the forms in which one travels: base64 (also
- * inside something longer, as in `Basic …`), base64url, hexadecimal, URL-encoded, JSON-escaped. Eight
- * characters of a secret in a row count as a leak, so a secret to look for must not be made of common words.
+ * Searches an output for secrets: plain, base64 (also inside a longer text, as in `Basic …`), base64url, hexadecimal,
+ * URL-encoded and JSON-escaped. Eight consecutive characters of a secret count as a leak, so a secret of a test must
+ * not consist of common words.
  *
- * @param secrets - by the name to report
+ * @param secrets - the values by the names under which they are reported
  */
 export function findLeaks(output: string, secrets: Readonly<Record<string, string>>): Leak[] {
+  const pieces = new Pieces(output);
   return Object.entries(secrets).flatMap(([secret, value]) =>
     formsOf(value)
-      .filter(({ text, telling }) => holdsPieceOf(output, text, telling))
+      .filter(({ text, minCharacters }) => pieces.includePieceOf(text, minCharacters))
       .map(({ form }) => ({ secret, form })),
   );
+}
+
+/** Searches the message, the stack and the fields of an error for secrets. */
+export function findLeaksInError(error: unknown, secrets: Readonly<Record<string, string>>): Leak[] {
+  const stack = error instanceof Error ? error.stack : '';
+  return findLeaks(`${error} ${stack} ${JSON.stringify(error)}`, secrets);
 }
 
 interface Form {
   readonly form: string;
   readonly text: string;
-  readonly telling: number;
+  readonly minCharacters: number;
 }
 
 function formsOf(value: string): Form[] {
   const bytes = Buffer.from(value, 'utf8');
-  const plain = { form: 'plain', text: value, telling: TELLING_CHARACTERS };
+  const plain = { form: 'plain', text: value, minCharacters: LEAK_CHARACTERS };
   const escaped = JSON.stringify(value).slice(1, -1);
   const encoded = [
-    // Three bytes make four characters, so what stands before the secret shifts its encoding in three ways.
+    // Three bytes become four characters, so the text before a secret shifts its encoding in one of three ways.
     ...[0, 1, 2].flatMap((skip) => {
       const text = bytes.subarray(skip).toString('base64').replace(/=+$/, '');
       return [
@@ -51,7 +58,7 @@ function formsOf(value: string): Form[] {
     { form: 'URL-encoded', text: new URLSearchParams({ v: value }).toString().slice(2) },
     { form: 'JSON-escaped', text: escaped },
     { form: 'JSON-escaped twice', text: JSON.stringify(escaped).slice(1, -1) },
-  ].map((form) => ({ ...form, telling: TELLING_ENCODED_CHARACTERS }));
+  ].map((form) => ({ ...form, minCharacters: ENCODED_LEAK_CHARACTERS }));
   return distinct([plain, ...encoded.filter(({ text }) => text !== value)]);
 }
 
@@ -59,11 +66,25 @@ function distinct(forms: readonly Form[]): Form[] {
   return forms.filter(({ text }, index) => forms.findIndex((other) => other.text === text) === index);
 }
 
-function holdsPieceOf(output: string, text: string, telling: number): boolean {
-  const size = Math.min(telling, text.length);
-  if (size === 0) return false;
-  for (let start = 0; start + size <= text.length; start += 1) {
-    if (output.includes(text.slice(start, start + size))) return true;
+/** All pieces of a text, by their length. A search for thousands of pieces in megabytes would take seconds. */
+class Pieces {
+  readonly #text: string;
+  readonly #bySize = new Map<number, ReadonlySet<string>>();
+
+  constructor(text: string) {
+    this.#text = text;
   }
-  return false;
+
+  /** Whether as many consecutive characters of `other`, or all of a shorter one, occur in the text. */
+  includePieceOf(other: string, minCharacters: number): boolean {
+    const size = Math.min(minCharacters, other.length);
+    if (size === 0) return false;
+    const pieces = this.#bySize.get(size) ?? new Set(piecesOf(this.#text, size));
+    this.#bySize.set(size, pieces);
+    return piecesOf(other, size).some((piece) => pieces.has(piece));
+  }
+}
+
+function piecesOf(text: string, size: number): string[] {
+  return Array.from({ length: Math.max(0, text.length - size + 1) }, (_, at) => text.slice(at, at + size));
 }

@@ -2,8 +2,8 @@ const ESC = String.fromCharCode(27);
 const SEQUENCE = new RegExp(`^${ESC}(?:\\[([?0-9;]*)([A-Za-z])|[=>78()][A-Z0-9]?)`);
 
 /**
- * What a person sees at the end on a terminal that was sent this text: cursor movements and erasures are carried
- * out, colours are dropped. It knows as many sequences as the prompts use.
+ * Returns what a terminal shows after it received this text. It applies cursor movements and erasures, drops colours,
+ * and knows only the sequences that the prompts use.
  */
 export function screenAfter(text: string): string {
   const lines: string[][] = [[]];

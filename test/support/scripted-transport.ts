@@ -1,16 +1,20 @@
+import { createHttp, DEFAULT_RETRY_POLICY, type SendHttp } from '../../lambda/core/http';
 import type { HttpAnswer, HttpRequest, Transport } from '../../lambda/core/transport';
+import { FakeClock } from './fake-clock';
 
-/** What becomes of one request: an answer, a failure, or whatever a function of the request decides. */
+/** The outcome of one request: an answer, a failure, or a function that makes one of them from the request. */
 export type Step = HttpAnswer | Error | ((request: HttpRequest) => HttpAnswer | Error | Promise<HttpAnswer>);
 
-/** A transport without sockets, which keeps what it was given to send. */
+/** A transport without sockets that records what it is given. */
 export interface FakeTransport {
   readonly transport: Transport;
+  /** The requests, in the order in which they were sent. */
   readonly sent: HttpRequest[];
+  /** The limits of each request. */
   readonly limits: { timeoutMs: number; maxBytes: number }[];
 }
 
-/** Answers the requests with these steps, one after the other. A request more than that is a failure. */
+/** Answers one request with each step, in order. Any further request fails. */
 export function scriptedTransport(...steps: readonly Step[]): FakeTransport {
   const rest = [...steps];
   return respondingTransport((request) => {
@@ -20,7 +24,7 @@ export function scriptedTransport(...steps: readonly Step[]): FakeTransport {
   });
 }
 
-/** Answers each request as the function says. */
+/** Answers each request with the result of a function. */
 export function respondingTransport(
   respond: (request: HttpRequest) => HttpAnswer | Error | Promise<HttpAnswer>,
 ): FakeTransport {
@@ -37,4 +41,18 @@ export function respondingTransport(
       return outcome;
     },
   };
+}
+
+/** A scripted transport below the real retries, with a fake clock. */
+export interface ScriptedHttp extends FakeTransport {
+  readonly http: SendHttp;
+  readonly clock: FakeClock;
+}
+
+/** Makes the function that sends requests, over a transport that answers with these steps. */
+export function scriptedHttp(...steps: readonly Step[]): ScriptedHttp {
+  const clock = new FakeClock();
+  const fake = scriptedTransport(...steps);
+  const http = createHttp({ transport: fake.transport, clock, policy: DEFAULT_RETRY_POLICY });
+  return { ...fake, http, clock };
 }

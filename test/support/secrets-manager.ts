@@ -1,13 +1,13 @@
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 
-/** What Secrets Manager answers, as it goes over the wire. */
+/** An HTTP answer of Secrets Manager. */
 export interface WireAnswer {
   readonly status: number;
-  /** The body as text, or a value to be written as JSON. */
+  /** Text is the body as it is; any other value becomes JSON. */
   readonly body: unknown;
 }
 
-/** The answer to a read of a secret with this value. */
+/** The answer to a read of a secret that has this value. */
 export function theSecret(
   value: string | Uint8Array,
   createdAt = new Date('2026-11-01T00:00:00Z'),
@@ -24,12 +24,12 @@ export function theSecret(
   };
 }
 
-/** AWS's refusal of a call, as the JSON protocol writes it. */
+/** The answer with which AWS refuses a call, in the AWS JSON protocol. */
 export function anAwsRefusal(name: string, status: number, message: string): WireAnswer {
   return { status, body: { __type: name, message } };
 }
 
-/** The real client without sockets. Each read takes the next answer, and the last one stays. */
+/** The real client without sockets. Each read gets the next answer; further reads get the last one. */
 export function aSecretsManager(...answers: readonly WireAnswer[]): {
   readonly client: SecretsManagerClient;
   reads(): number;

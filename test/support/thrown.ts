@@ -1,4 +1,4 @@
-/** What a function throws; fails the test when it throws nothing. */
+/** Returns what a function throws. @throws when it throws nothing */
 export function thrownBy(action: () => unknown): unknown {
   try {
     action();
@@ -8,7 +8,7 @@ export function thrownBy(action: () => unknown): unknown {
   throw new Error('expected a throw, but nothing was thrown');
 }
 
-/** What a promise rejects with; fails the test when it resolves. */
+/** Returns the reason with which a promise rejects. @throws when it resolves */
 export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
   const outcome = await promise.then(
     () => undefined,
@@ -16,4 +16,15 @@ export async function rejectionOf(promise: Promise<unknown>): Promise<unknown> {
   );
   if (outcome === undefined) throw new Error('expected a rejection, but the promise resolved');
   return outcome.error;
+}
+
+/** Returns the rejections that nothing handled while an action ran. */
+export async function unhandledRejectionsDuring(action: () => unknown): Promise<unknown[]> {
+  const unhandled: unknown[] = [];
+  const record = (reason: unknown) => unhandled.push(reason);
+  process.on('unhandledRejection', record);
+  await action();
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off('unhandledRejection', record);
+  return unhandled;
 }

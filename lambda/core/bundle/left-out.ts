@@ -2,12 +2,12 @@ import { OperatorMustActError } from '../errors';
 
 /**
  * Replaces the packages that the settings of a bundle do not need (`lib/refresher-code.ts`). Settings and bundle are
- * made together, so this code runs only when somebody changed the settings by hand.
+ * made together, so this code runs only after somebody changed the settings by hand.
  */
 function leftOut(): never {
   throw new OperatorMustActError(
     'configuration-wrong',
-    "this function's code was made for other settings than it has; deploy the stack again",
+    "this function's code was bundled for other settings; deploy the stack again",
   );
 }
 

@@ -10,14 +10,13 @@ const SEPARATORS = /[ \t,]*/y;
 /** The value may be unquoted although it is no token (`realm=/`, `scope=repository:a:pull`): registries send that. */
 const PARAMETER = /([\w!#$%&'*+.^`|~-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))(?=[ \t]*(?:,|$))/sy;
 const SCHEME = /([\w!#$%&'*+.^`|~-]+)(?=[ \t,]|$)/y;
-/** What some schemes have instead of parameters. */
+/** The value that some schemes have instead of parameters (`token68` in RFC 9110). */
 const TOKEN68 = /[ \t]+[\w.~+/-]+=*(?=[ \t]*(?:,|$))/y;
 
 /**
  * Reads the challenges of a `WWW-Authenticate` header. One header may hold several.
  *
- * @returns an empty list where the header is malformed, or where a parameter stands twice, so that its meaning would
- *   be a guess
+ * @returns an empty list when the header is malformed or repeats a parameter, because its meaning would be a guess
  */
 export function parseChallenges(header: string): readonly Challenge[] {
   const challenges: { scheme: string; parameters: Map<string, string> }[] = [];

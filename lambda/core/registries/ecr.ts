@@ -9,7 +9,7 @@ import type { Clock } from '../clock';
 import { TransientError } from '../errors';
 import { type Credential, type EcrPublicRegistry, type EcrRegistry, Secret } from '../model';
 
-/** Shown in the CloudTrail of the other account, so that its owner can tell who asked. */
+/** Shown in the CloudTrail of the other account, so that its owner sees who asked. */
 const ROLE_SESSION_NAME = 'runpod-ecr-refresher';
 
 /** The only region that issues tokens of ECR Public, whatever region the function runs in (ECR Public API reference). */
@@ -35,8 +35,8 @@ export class EcrCredentials {
   }
 
   /**
-   * Issues a credential for a private registry. One serves a whole region for one principal, whatever the
-   * repositories.
+   * Issues a credential for a private registry. It is valid for every repository of the region that the principal may
+   * pull.
    *
    * @throws OperatorMustActError or TransientError
    */
@@ -62,7 +62,7 @@ export class EcrCredentials {
     }
   }
 
-  /** Issues a credential for ECR Public. Unlike ECR's, its answer does not name the registry. @throws like `issue` */
+  /** Issues a credential for ECR Public, whose answer does not name the registry. @throws like `issue` */
   async issuePublic({ url }: EcrPublicRegistry, deadlineMs: number): Promise<Credential> {
     this.#publicClient ??= new ECRPUBLICClient({ ...AWS_CLIENT_DEFAULTS, region: ECR_PUBLIC_REGION });
     const client = this.#publicClient;
@@ -85,7 +85,7 @@ export class EcrCredentials {
   }
 }
 
-/** Equal for registries that one credential serves: same region, same role. */
+/** Returns the same key for registries that share one credential: same region, same role, same external id. */
 export function ecrCacheKey({ region, roleArn, externalId }: EcrRegistry): string {
   return JSON.stringify(['ecr', region, roleArn, externalId]);
 }
@@ -129,7 +129,7 @@ export function decodeAuthorizationToken(
   const token = data?.authorizationToken;
   if (!token) throw refused('no token');
   const bytes = Buffer.from(token, 'base64');
-  // Node ignores what is not base64. Encoding again shows whether it ignored anything.
+  // Node skips characters that are not base64. Encoding again shows whether it skipped any.
   if (withoutPadding(bytes.toString('base64')) !== withoutPadding(token)) {
     throw refused('a token that is not base64');
   }
@@ -153,7 +153,7 @@ function validity(
   refused: (found: string) => TransientError,
 ): Pick<Credential, 'expiresAt' | 'registryUrl'> {
   const { expiresAt, proxyEndpoint } = data;
-  if (!expiresAt || Number.isNaN(expiresAt.getTime())) throw refused('no time of expiry');
+  if (!expiresAt || Number.isNaN(expiresAt.getTime())) throw refused('no expiry time');
   if (expiresAt.getTime() <= nowMs) throw refused(`a token that expired at ${expiresAt.toISOString()}`);
   if (!proxyEndpoint) throw refused('no registry address');
   return { expiresAt, registryUrl: proxyEndpoint.replace(/\/+$/, '') };

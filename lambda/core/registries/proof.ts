@@ -5,10 +5,10 @@ import type { HttpAnswer } from '../transport';
 import { type Challenge, parseChallenges } from './challenge';
 import { basicAuth, fetchToken, rejected } from './token-service';
 
-/** The answer of a registry: it accepted the credential, or it could not be asked. A rejection is thrown. */
+/** What a registry said about a credential: accepted, or nothing that proves it. A rejection is thrown. */
 export type Proof =
   | { readonly accepted: true }
-  /** `lasting`: the registry did answer, so asking again does not help (an image that is missing). */
+  /** `lasting`: the registry did answer, so asking again does not help. An example is a missing image. */
   | { readonly accepted: false; readonly because: string; readonly lasting: boolean };
 
 /** Asks a registry whether it accepts a credential, and whether the credential may pull an image. */
@@ -30,8 +30,8 @@ const MANIFEST_TYPES = [
  * The login is asked about even when an image is named: Harbor gives an anonymous token to a wrong password, and a
  * public image can be pulled with that token. Only `/v2/` answers 401 to it.
  *
- * A registry is first asked without the credential, as its clients do. GHCR and ECR Public reject a password that they
- * did not ask for. A registry that lets anybody in proves nothing when it lets the credential in.
+ * A registry is first asked without the credential, as container clients do. GHCR and ECR Public reject a password that
+ * they did not ask for. A registry that needs no login proves nothing when it accepts the credential.
  */
 export function createProof(http: SendHttp): Prove {
   return async (credential, image, deadlineMs) => {
@@ -53,13 +53,13 @@ export function createProof(http: SendHttp): Prove {
 interface Question {
   readonly method: 'GET' | 'HEAD';
   readonly path: string;
-  /** The scope that a token needs for it. @default - the login only */
+  /** The scope that a token for this question needs. @default - no scope: the login only */
   readonly scope?: string;
 }
 
 const LOGIN: Question = { method: 'GET', path: '/v2/' };
 
-/** Reads `repository:tag` or `repository@digest`. The name of a repository may hold slashes and no colon. */
+/** Reads `repository:tag` or `repository@digest`. The name of a repository may contain slashes but no colon. */
 function manifestOf(image: string): Question {
   const at = image.includes('@') ? image.indexOf('@') : image.indexOf(':');
   const repository = image.slice(0, at);
@@ -113,7 +113,7 @@ class Conversation {
       : unproved(answer.because);
   }
 
-  /** The login that the registry asks for, at `/v2/` or at the image. */
+  /** Finds the login that the registry asks for, at `/v2/` or at the image. */
   async #challenge(questions: readonly Question[]): Promise<Challenge | Proof> {
     for (const question of questions) {
       const { status, headers } = await this.#send(question);
@@ -121,7 +121,7 @@ class Conversation {
       if (status !== 200)
         return unproved(`${this.#name(question)} answered ${status} without asking for a login`);
     }
-    return unproved(`${this.#host} lets anybody in, so it says nothing of the credential`);
+    return unproved(`${this.#host} accepts requests without a login, so it cannot prove the credential`);
   }
 
   /** Prefers a token service over Basic where a registry offers both, as its clients do. */

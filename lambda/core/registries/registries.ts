@@ -5,7 +5,7 @@ import type { ReadSecret } from '../secrets';
 import { EcrCredentials, ecrCacheKey } from './ecr';
 import { readStoredLogin } from './stored-login';
 
-/** What a run gives when it asks for a credential. */
+/** What issuing a credential needs from the run. */
 export interface IssueOptions {
   /** The secret reader of the run. */
   readonly readSecret: ReadSecret;
@@ -16,8 +16,8 @@ export interface IssueOptions {
 /**
  * Issues the credential of a registry.
  *
- * Throws OperatorMustActError, `secret-unusable` among others where Runpod would not take the credential, or
- * TransientError.
+ * Throws OperatorMustActError or TransientError. The reason is `secret-unusable` when Runpod would refuse the
+ * credential because of its length.
  */
 export type IssueCredential = (registry: Registry, options: IssueOptions) => Promise<Credential>;
 
@@ -41,7 +41,7 @@ export function createCredentialIssuer(clock: Clock, minLifeMs = 0): IssueCreden
   return async (registry, options) => checkLengths(await issue(registry, options));
 }
 
-/** Equal for registries that one credential serves. */
+/** Returns the same key for registries that share one credential. */
 export function credentialCacheKey(registry: Registry): string {
   switch (registry.type) {
     case 'ecr':
@@ -53,7 +53,7 @@ export function credentialCacheKey(registry: Registry): string {
   }
 }
 
-/** Refuses a credential that Runpod would not take, before it is sent. @throws OperatorMustActError `secret-unusable` */
+/** Refuses a credential that is too long for Runpod. @throws OperatorMustActError `secret-unusable` */
 function checkLengths(credential: Credential): Credential {
   const { origin = 'the credential of the registry' } = credential;
   const lengths = { username: credential.username.length, password: credential.password.reveal().length };

@@ -8,7 +8,7 @@ export type StoredLoginRegistry = Extract<Registry, { readonly credentialSecretN
 /** User name and password. */
 type Login = Pick<Credential, 'username' | 'password'>;
 
-/** How a login is written in a secret. */
+/** The format in which a secret holds a login. */
 export interface LoginFormat {
   /** What a person pastes into the secret. */
   readonly expected: string;
@@ -28,7 +28,7 @@ export const USERNAME_AND_PASSWORD: LoginFormat = {
   },
 };
 
-/** A service account's key file. The registry takes its whole text as the password, byte for byte. */
+/** The key file of a Google service account. Its whole text is the password, byte for byte. */
 export const SERVICE_ACCOUNT_KEY: LoginFormat = {
   expected: "the service account's key file",
   parse(secretName, value) {
@@ -36,13 +36,13 @@ export const SERVICE_ACCOUNT_KEY: LoginFormat = {
     const isKey =
       key?.type === 'service_account' && typeof key.private_key === 'string' && key.private_key !== '';
     if (typeof value === 'string' && isKey) return { username: '_json_key', password: new Secret(value) };
-    const found = key ? 'JSON that is none' : 'a value that is not a JSON object';
+    const found = key ? 'other JSON' : 'a value that is not a JSON object';
     throw secretUnusable(secretName, "a Google service account's key file as it is", found);
   },
 };
 
 /**
- * What tells these registries from each other.
+ * How these registries differ.
  *
  * - Docker Hub: an access token is the password. Its token service is on another host and answers 401 to a wrong one.
  * - GHCR: a personal access token (classic) is the password. It answers 403 to a password that it did not ask for.
@@ -54,7 +54,12 @@ const FORMATS: Readonly<Record<StoredLoginRegistry['type'], LoginFormat>> = {
   'self-hosted': USERNAME_AND_PASSWORD,
 };
 
-/** Reads the credential of a registry from its secret. It has no time of expiry. @throws what reading throws, or `secret-unusable` */
+/**
+ * Reads the credential of a registry from its secret.
+ *
+ * @returns a credential without an expiry time
+ * @throws what `readSecret` throws, or OperatorMustActError `secret-unusable`
+ */
 export async function readStoredLogin(
   { type, credentialSecretName: secretName, url }: StoredLoginRegistry,
   { readSecret, deadlineMs }: { readonly readSecret: ReadSecret; readonly deadlineMs: number },
@@ -65,7 +70,7 @@ export async function readStoredLogin(
   return { ...login, registryUrl: url.replace(/\/+$/, ''), origin: `secret ${secretName}` };
 }
 
-/** The value as a JSON object; undefined where it is none. */
+/** Parses a JSON object. @returns undefined when the value is not the text of one */
 export function parseObject(value: unknown): Readonly<Record<string, unknown>> | undefined {
   try {
     const json: unknown = JSON.parse(typeof value === 'string' ? value : '');

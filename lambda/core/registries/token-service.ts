@@ -9,7 +9,7 @@ export interface TokenQuestion {
   readonly credential: Credential;
   /** The parameters of the registry's challenge. */
   readonly parameters: ReadonlyMap<string, string>;
-  /** Such as `repository:team/worker:pull`. Undefined for a login without any right. */
+  /** Such as `repository:team/worker:pull`; undefined to prove the login only. */
   readonly scope: string | undefined;
   readonly deadlineMs: number;
 }
@@ -20,12 +20,12 @@ export type TokenAnswer = { readonly token: Secret } | { readonly because: strin
 /**
  * Exchanges a credential for a registry's token (distribution, token authentication specification).
  *
- * The scope is ours and not the one of the challenge, because some registries send a placeholder there
- * (ghcr.io: `repository:user/image:pull`).
+ * The scope of the challenge is not used, because some registries send a placeholder there (ghcr.io:
+ * `repository:user/image:pull`).
  *
- * @throws OperatorMustActError `credential-rejected` for 401 and 403, and 400 of ECR Public; `configuration-wrong` where the realm is not an
- *   address to which the credential may be sent
- * @throws TransientError where the service gives no answer
+ * @throws OperatorMustActError `credential-rejected` for 401 and 403, and for 400 of ECR Public; `configuration-wrong`
+ *   when the credential must not be sent to the realm
+ * @throws TransientError when the service gives no answer
  */
 export async function fetchToken(http: SendHttp, question: TokenQuestion): Promise<TokenAnswer> {
   const { credential, parameters, scope, deadlineMs } = question;
@@ -64,21 +64,21 @@ export function rejected(
 }
 
 /**
- * The token service may be on another host, but only over https. Plain http is allowed only when the registry itself is
- * on the loopback interface. So no registry can direct a credential at a service beside the function.
+ * Checks the address of a token service. It may be on another host, but only over https. Plain http is allowed only
+ * between loopback addresses, so a remote registry cannot direct a credential to a plain service beside the function.
  */
 function tokenServiceUrl(realm: string | undefined, registryUrl: string): URL {
   const registry = new URL(registryUrl);
-  if (realm === undefined || !URL.canParse(realm)) throw untrusted(registry, 'is not an address');
+  if (realm === undefined || !URL.canParse(realm)) throw untrusted(registry, 'not a URL');
   const url = new URL(realm);
-  if (url.username !== '' || url.password !== '') throw untrusted(registry, 'has a user in it');
+  if (url.username !== '' || url.password !== '') throw untrusted(registry, 'a URL with a login in it');
   if (isOwnAddressBehindTls(url, registry)) {
     url.protocol = 'https:';
     url.port = registry.port;
   }
   const bothLoopback =
     url.protocol === 'http:' && registry.protocol === 'http:' && isLoopback(url) && isLoopback(registry);
-  if (url.protocol !== 'https:' && !bothLoopback) throw untrusted(registry, 'is not an https address');
+  if (url.protocol !== 'https:' && !bothLoopback) throw untrusted(registry, 'not https');
   url.hash = '';
   return url;
 }
@@ -90,11 +90,11 @@ function isOwnAddressBehindTls(realm: URL, registry: URL): boolean {
   return sameHost && realm.protocol === 'http:' && registry.protocol === 'https:';
 }
 
-/** The realm is not quoted, because it is text of the registry. */
+/** Does not quote the realm, because the registry wrote it. */
 function untrusted(registry: URL, problem: string): OperatorMustActError {
   return new OperatorMustActError(
     'configuration-wrong',
-    `${registry.host} names a token service for its login, and that realm ${problem}; the credential was not sent there, and nothing was sent to Runpod; check the address of the registry, and let it name its token service by https`,
+    `${registry.host} names a token service whose address is ${problem}; no credential was sent there and nothing was sent to Runpod; check the address of the registry, or let it name its token service by https`,
   );
 }
 

@@ -13,7 +13,7 @@ import {
 import type { SendHttp } from '../http';
 import type { Credential, RouteName, RunpodSettings } from '../model';
 import { RateLimiter } from '../rate-limit';
-import { expectName, type RegistryAuth, type RouteCall, type RunpodCall, type RunpodRoute } from './api';
+import { expectName, type RegistryAuth, type RunpodCall, type RunpodRoute } from './api';
 import { createGraphqlRoute } from './graphql';
 import { createRestRoute, RunpodRest } from './rest';
 
@@ -27,13 +27,13 @@ export function createRoutes(http: SendHttp, settings: RunpodSettings): RunpodRo
   return settings.api === 'auto' ? all : all.filter(({ name }) => name === settings.api);
 }
 
-/** A registry auth that now holds the credential, and the API over which it was written. */
+/** The registry auth that now holds the credential, and the API over which it was written. */
 export interface Written {
   readonly registryAuthId: string;
   readonly route: RouteName;
 }
 
-/** Lists the registry auths of the account. The targets of a run share it, so that they are listed once. */
+/** Lists the registry auths of the account. The targets of a run share one, so that the account is listed once. */
 export type Lookup = () => Promise<readonly RegistryAuth[]>;
 
 /** How often a name is looked up before the target fails. */
@@ -43,9 +43,9 @@ const MAX_CREATE_ATTEMPTS = 3;
 const PREFERENCE_LIFE_MS = 10 * 60_000;
 
 /**
- * One Runpod account over the first of its APIs that works.
+ * One Runpod account, used over the first of Runpod's APIs that works.
  *
- * An API that cannot do it, is down after all retries, or lacks a permission gives way to the next one. The API that
+ * The next API is tried when one is unsupported, is down after all retries, or denies the permission. The API that
  * worked is tried first the next time, as long as the process lives. A refused key ends the attempt, because the key
  * is the same for every API. Nothing is ever deleted.
  */
@@ -63,16 +63,17 @@ export class RunpodAccount {
     this.#rateLimiters = new Map(routes.map(({ name }) => [name, new RateLimiter()]));
   }
 
-  /** Whether an API is another one than the first of the settings. */
+  /** Whether an API is not the first one of the settings. */
   isFallback(route: RouteName): boolean {
     return route !== this.#routes[0]?.name;
   }
 
   /** All registry auths of the account, and the API that listed them. @throws like `update` */
   async list(call: RunpodCall): Promise<{ auths: RegistryAuth[]; route: RouteName }> {
-    // Only outages count here: a key that may write over an API but not list would never write over it again.
+    // Only outages change the preferred API here. A key may be allowed to write over an API but not to list over it, and
+    // the list must not move the writes to another API.
     const { value, route } = await this.#overRoutes(
-      (candidate) => candidate.list(this.#routeCall(call, candidate)),
+      (candidate) => candidate.list(this.#withQuota(call, candidate)),
       { prefer: 'after-outages' },
     );
     return { auths: value, route };
@@ -95,7 +96,7 @@ export class RunpodAccount {
     const refusals: RefresherError[] = [];
     try {
       const { route } = await this.#overRoutes(
-        (candidate) => candidate.update(this.#routeCall(call, candidate), id, credential),
+        (candidate) => candidate.update(this.#withQuota(call, candidate), id, credential),
         { refusals },
       );
       return { registryAuthId: id, route };
@@ -133,11 +134,11 @@ export class RunpodAccount {
     }
   }
 
-  /** Tries the next API only where the last one certainly created nothing. */
+  /** Creates a registry auth. The next API is tried only when the last one certainly created nothing. */
   async #create(call: RunpodCall, name: string, credential: Credential): Promise<Written> {
     const { value, route } = await this.#overRoutes(async (candidate) => {
       try {
-        const created = await candidate.create(this.#routeCall(call, candidate), name, credential);
+        const created = await candidate.create(this.#withQuota(call, candidate), name, credential);
         expectName(candidate.name, created, name);
         return created;
       } catch (error) {
@@ -149,8 +150,8 @@ export class RunpodAccount {
     return { registryAuthId: value.id, route };
   }
 
-  #routeCall(call: RunpodCall, { name }: RunpodRoute): RouteCall {
-    return { ...call, rateLimiter: this.#rateLimiters.get(name) ?? new RateLimiter() };
+  #withQuota(call: RunpodCall, { name }: RunpodRoute): RunpodCall {
+    return { ...call, rateLimiter: this.#rateLimiters.get(name) };
   }
 
   /**
@@ -175,7 +176,7 @@ export class RunpodAccount {
         return { value, route: route.name };
       } catch (thrown) {
         const error = asRefresherError(thrown);
-        // The first API did not refuse the key, so this refusal says more about the API than about the key.
+        // An earlier API did not refuse the key, so this refusal says more about the API than about the key.
         const doubtful = error instanceof ApiKeyRefusedError && refusals.length > 0;
         if (!doubtful && FINAL_FOR_EVERY_ROUTE.some((kind) => error instanceof kind)) throw error;
         refusals.push(error);
@@ -203,7 +204,7 @@ export class RunpodAccount {
   }
 }
 
-/** The error for an id that the account's list does not have. */
+/** Makes the error for an id that the account's list does not have. */
 export function registryAuthMissing(id: string): OperatorMustActError {
   return new OperatorMustActError(
     'registry-auth-missing',

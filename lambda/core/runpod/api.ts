@@ -3,23 +3,19 @@ import type { Credential, RouteName, Secret } from '../model';
 import type { RateLimiter } from '../rate-limit';
 import type { HttpAnswer } from '../transport';
 
-/** A registry auth as Runpod lists it. Its credential can be written and not read. */
+/** A registry auth as Runpod lists it. Its credential can be written but not read. */
 export interface RegistryAuth {
   readonly id: string;
   readonly name: string;
 }
 
-/** What a caller gives with every call to Runpod. */
+/** What goes with every call to Runpod. */
 export interface RunpodCall {
   readonly apiKey: Secret;
   /** A moment of `clock.steady()`, in milliseconds. */
   readonly deadlineMs: number;
-}
-
-/** What one API needs with every call. */
-export interface RouteCall extends RunpodCall {
-  /** The quota of the account at this API. */
-  readonly rateLimiter: RateLimiter;
+  /** The quota of the account at the API that is called. @default - no quota is kept */
+  readonly rateLimiter?: RateLimiter;
 }
 
 /**
@@ -31,27 +27,27 @@ export interface RouteCall extends RunpodCall {
 export interface RunpodRoute {
   readonly name: RouteName;
   /** All registry auths of the account. */
-  list(call: RouteCall): Promise<RegistryAuth[]>;
-  /** Is sent once and never repeated: a lost answer may stand for a creation. */
-  create(call: RouteCall, name: string, credential: Credential): Promise<RegistryAuth>;
+  list(call: RunpodCall): Promise<RegistryAuth[]>;
+  /** Is sent once and never repeated, because a create whose answer is lost may have succeeded. */
+  create(call: RunpodCall, name: string, credential: Credential): Promise<RegistryAuth>;
   /** Resolves only when the answer names the id that was asked for. */
-  update(call: RouteCall, id: string, credential: Credential): Promise<void>;
+  update(call: RunpodCall, id: string, credential: Credential): Promise<void>;
 }
 
-/** A credential as every API takes it. Exactly these two fields, because REST v2 refuses unknown ones. */
+/** A credential in the form of every API: exactly these two fields, because REST v2 refuses unknown ones. */
 export function wireCredential({ username, password }: Credential): { username: string; password: string } {
   return { username, password: password.reveal() };
 }
 
-/** An object of a parsed answer whose fields are not known yet. */
+/** A parsed JSON object whose fields are not checked yet. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** Whether a parsed value is an object whose fields can be looked at. */
+/** Whether a parsed value is a JSON object. */
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The body of an answer as JSON; undefined when it is not JSON (a web page, nothing, half an answer). */
+/** Parses the body of an answer. @returns undefined when it is not JSON: a web page, empty, or cut off */
 export function parseJson(answer: HttpAnswer): unknown {
   try {
     return JSON.parse(answer.body);
@@ -60,14 +56,14 @@ export function parseJson(answer: HttpAnswer): unknown {
   }
 }
 
-/** Statuses that mean "no such operation, any more" or "no such id". */
+/** Statuses that mean "no such operation", "no longer available" or "no such id". */
 export const UNSUPPORTED_STATUSES: ReadonlySet<number> = new Set([404, 405, 410, 501]);
 
 /**
- * Reads the body of a successful answer, or throws what the answer means.
+ * Returns the parsed body of a successful answer, or throws what the answer means.
  *
- * A 403 that is not JSON comes from the edge in front of Runpod and says nothing about the key. A web page is not
- * the API, whatever its status. Redirects are not followed, because the key would go with them.
+ * A 403 that is not JSON comes from the edge in front of Runpod and says nothing about the key. A web page does not come
+ * from the API, whatever its status. A redirect counts as a refusal, because following it would pass the key on.
  *
  * @throws ApiKeyRefusedError, OperatorMustActError `permission-missing`, or ApiUnsupportedError
  */
@@ -108,14 +104,14 @@ function isHtml({ headers, body }: HttpAnswer): boolean {
   return /\bhtml\b/i.test(headers['content-type'] ?? '') || body.trimStart().startsWith('<');
 }
 
-/** What 401 means on every API. */
+/** Makes the error for a 401, which means the same on every API. */
 export function keyRefused(route: RouteName): ApiKeyRefusedError {
   return new ApiKeyRefusedError(
     `Runpod refused the API key (${route}); put a valid key into the secret, then refresh again`,
   );
 }
 
-/** What 403 from the API itself means on every API. */
+/** Makes the error for a 403 of the API itself, which means the same on every API. */
 export function permissionMissing(route: RouteName): OperatorMustActError {
   return new OperatorMustActError(
     'permission-missing',

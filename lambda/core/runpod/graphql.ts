@@ -8,7 +8,7 @@ import {
   keyRefused,
   parseJson,
   permissionMissing,
-  type RouteCall,
+  type RunpodCall,
   type RunpodRoute,
   readAnswer,
   readRegistryAuth,
@@ -27,7 +27,7 @@ const UPDATE =
 /** Runpod's GraphQL API, which ends in 2027. It answers failures with status 200 and `errors`. */
 export function createGraphqlRoute(http: SendHttp, url: string): RunpodRoute {
   async function call(
-    { apiKey, ...options }: RouteCall,
+    { apiKey, ...options }: RunpodCall,
     operation: { query: string; variables?: JsonObject; repeatable: boolean },
   ): Promise<JsonObject> {
     const { query, variables, repeatable } = operation;
@@ -55,7 +55,7 @@ export function createGraphqlRoute(http: SendHttp, url: string): RunpodRoute {
   };
 }
 
-/** The `data` of an answer without `errors`. Outside 200 and 400 the status decides, whatever the errors say. */
+/** Returns the `data` of an answer without `errors`. The codes in `errors` decide only for 2xx and 400, else the status. */
 function readData(answer: HttpAnswer): JsonObject {
   const codesDecide = answer.status === 400 || (answer.status >= 200 && answer.status < 300);
   const json = parseJson(answer);
@@ -70,7 +70,7 @@ function readData(answer: HttpAnswer): JsonObject {
 /** Codes that mean "the schema has no such operation". */
 const UNKNOWN_OPERATION = new Set(['GRAPHQL_VALIDATION_FAILED', 'GRAPHQL_PARSE_FAILED']);
 
-/** What `errors` means, by their codes (Apollo's, which Runpod's server uses). Their text is not looked at. */
+/** Makes the error that the codes in `errors` mean (Apollo's codes, which Runpod's server uses). The text is ignored. */
 function meaningOf(errors: readonly unknown[]): Error {
   const codes = errors.map(codeOf);
   if (codes.includes('UNAUTHENTICATED')) return keyRefused(NAME);

@@ -1,11 +1,11 @@
 import { ApiUnsupportedError } from '../errors';
 import type { SendHttp } from '../http';
-import type { RouteName, Secret } from '../model';
-import type { RateLimiter } from '../rate-limit';
+import type { RouteName } from '../model';
 import type { HttpAnswer, HttpRequest } from '../transport';
 import {
   expectId,
   isJsonObject,
+  type RunpodCall,
   type RunpodRoute,
   readAnswer,
   readRegistryAuth,
@@ -13,8 +13,8 @@ import {
   wireCredential,
 } from './api';
 
-/** What tells REST v1 from REST v2. Lists come wrapped in a field, or bare. */
-const GENERATIONS = {
+/** How REST v1 and REST v2 differ. `listField` is the field that holds the items of a list. */
+const VERSIONS = {
   // The current API (`https://api.runpod.io/v2`), and the only one with a documented update in place.
   'rest-v2': { collection: 'registries', listField: 'registries' },
   // `https://rest.runpod.io/v1`, announced to end on 2026-11-15. Runpod's ECR guide updates over it, though no
@@ -22,26 +22,17 @@ const GENERATIONS = {
   'rest-v1': { collection: 'containerregistryauth', listField: 'containerRegistryAuths' },
 } as const satisfies Partial<Record<RouteName, object>>;
 
-/** A generation of Runpod's REST API. */
-export type RestName = keyof typeof GENERATIONS;
-
-/** What goes with each request. */
-export interface RestCall {
-  readonly apiKey: Secret;
-  /** A moment of `clock.steady()`, in milliseconds. */
-  readonly deadlineMs: number;
-  /** @default - no quota is kept */
-  readonly rateLimiter?: RateLimiter;
-}
+/** A version of Runpod's REST API. */
+export type RestName = keyof typeof VERSIONS;
 
 /** One request, given by its path below the API's base address. */
 export type RestRequest = Pick<HttpRequest, 'method' | 'body'> & { readonly path: string };
 
-/** A list with more pages than this does not end. */
+/** A list with more pages than this counts as endless. */
 const MAX_PAGES = 200;
 
 /**
- * The one client of Runpod's REST APIs: address, key, retries, and what an answer means.
+ * The client of Runpod's REST APIs. It adds the address and the key, retries, and interprets the answer.
  *
  * @example
  * const rest = new RunpodRest(http, 'rest-v2', 'https://api.runpod.io/v2');
@@ -59,7 +50,7 @@ export class RunpodRest {
   }
 
   /** Sends a request and returns the answer, whatever its status. A POST is never repeated. @throws TransientError */
-  send({ apiKey, ...options }: RestCall, { method, path, body }: RestRequest): Promise<HttpAnswer> {
+  send({ apiKey, ...options }: RunpodCall, { method, path, body }: RestRequest): Promise<HttpAnswer> {
     const headers = {
       accept: 'application/json, application/problem+json',
       authorization: `Bearer ${apiKey.reveal()}`,
@@ -72,7 +63,7 @@ export class RunpodRest {
   }
 
   /** Sends a request and returns the JSON of a successful answer. @throws what `readAnswer` throws, and TransientError */
-  async json(call: RestCall, request: RestRequest): Promise<unknown> {
+  async json(call: RunpodCall, request: RestRequest): Promise<unknown> {
     return readAnswer(this.name, await this.send(call, request));
   }
 
@@ -80,9 +71,9 @@ export class RunpodRest {
    * Reads a list to its last page (`pagination.nextCursor`).
    *
    * @param field - the field that holds the items; a bare list is understood as well
-   * @throws ApiUnsupportedError `unclear` where the answer holds no list, or where the list does not end
+   * @throws what `json` throws, or ApiUnsupportedError `unclear` when the answer holds no list or the list has no end
    */
-  async list(call: RestCall, path: string, field: string): Promise<unknown[]> {
+  async list(call: RunpodCall, path: string, field: string): Promise<unknown[]> {
     const items: unknown[] = [];
     let query = '';
     for (let page = 0; page < MAX_PAGES; page += 1) {
@@ -109,10 +100,10 @@ function nextCursor(answer: unknown): string | undefined {
   return typeof cursor === 'string' && cursor !== '' ? cursor : undefined;
 }
 
-/** The registry auths of an account over one generation of the REST API. */
+/** Makes the route over one version of Runpod's REST API. */
 export function createRestRoute(rest: RunpodRest): RunpodRoute {
   const { name } = rest;
-  const { collection, listField } = GENERATIONS[name];
+  const { collection, listField } = VERSIONS[name];
   return {
     name,
     async list(call) {

@@ -3,7 +3,7 @@ import { type AwsCall, callAws, meaningOfAwsError } from '../../../lambda/core/a
 import { OperatorMustActError, TransientError } from '../../../lambda/core/errors';
 import { anAwsError } from '../../support/builders';
 import { FakeClock, NOON } from '../../support/fake-clock';
-import { findLeaks } from '../../support/find-leaks';
+import { findLeaksInError } from '../../support/find-leaks';
 import { rejectionOf } from '../../support/thrown';
 
 const CALL: AwsCall = {
@@ -22,12 +22,12 @@ describe('meaningOfAwsError', () => {
     ['InvalidParameterException', 400, 'configuration-wrong'],
     ['UnrecognizedClientException', 400, 'configuration-wrong'],
     ['DecryptionFailure', 400, 'configuration-wrong'],
-  ])('asks a person for %s (%d)', (name, status, reason) => {
-    const meaning = meaningOfAwsError(anAwsError(name, status, { message: 'in its own words' }), CALL);
+  ])('is an error for a person for %s (%d)', (name, status, reason) => {
+    const meaning = meaningOfAwsError(anAwsError(name, status, { message: 'told by AWS' }), CALL);
 
     expect(meaning).toBeInstanceOf(OperatorMustActError);
     expect(meaning).toMatchObject({ reason });
-    expect(meaning.message).toBe(`ecr:GetAuthorizationToken: ${name}: in its own words`);
+    expect(meaning.message).toBe(`ecr:GetAuthorizationToken: ${name}: told by AWS`);
   });
 
   it.each<[string, number]>([
@@ -45,7 +45,7 @@ describe('meaningOfAwsError', () => {
     ['SomethingElse', 429],
     ['ServerException', 500],
     ['ServiceUnavailable', 503],
-  ])('waits for %s (%d) to pass', (name, status) => {
+  ])('is transient for %s (%d)', (name, status) => {
     const meaning = meaningOfAwsError(anAwsError(name, status), CALL);
 
     expect(meaning).toBeInstanceOf(TransientError);
@@ -53,25 +53,25 @@ describe('meaningOfAwsError', () => {
   });
 
   it.each<[string, unknown, string]>([
-    ['a time-out', Object.assign(new Error('x'), { name: 'TimeoutError' }), 'TimeoutError'],
+    ['a timeout', Object.assign(new Error('x'), { name: 'TimeoutError' }), 'TimeoutError'],
     ['a closed port', Object.assign(new Error('x'), { code: 'ECONNREFUSED' }), 'ECONNREFUSED'],
     [
       'missing credentials',
       Object.assign(new Error('x'), { name: 'CredentialsProviderError' }),
       'CredentialsProviderError',
     ],
-    ['a parser', new SyntaxError(`Unexpected token in ${SECRET}`), 'SyntaxError'],
+    ['a parser error', new SyntaxError(`Unexpected token in ${SECRET}`), 'SyntaxError'],
     ['a text', SECRET, 'string'],
     ['nothing', undefined, 'undefined'],
-  ])('keeps of %s the name only', (_, thrown, name) => {
+  ])('keeps only the name of %s', (_, thrown, name) => {
     const meaning = meaningOfAwsError(thrown, CALL);
 
     expect(meaning).toBeInstanceOf(TransientError);
     expect(meaning.message).toBe(`ecr:GetAuthorizationToken: ${name}`);
-    expect(findLeaks(`${meaning.stack} ${JSON.stringify(meaning)}`, { SECRET })).toEqual([]);
+    expect(findLeaksInError(meaning, { SECRET })).toEqual([]);
   });
 
-  it('drops the message of a parser though the SDK has noted the status on it', () => {
+  it('drops the message of a parser error that carries an HTTP status', () => {
     const thrown = Object.assign(new SyntaxError(`Unexpected token in ${SECRET}`), {
       $metadata: { httpStatusCode: 403 },
     });
@@ -81,7 +81,7 @@ describe('meaningOfAwsError', () => {
     expect(meaning.message).toBe('ecr:GetAuthorizationToken: SyntaxError');
   });
 
-  it('looks into what Powertools has wrapped', () => {
+  it('reads the error that Powertools wrapped', () => {
     const denied = anAwsError('AccessDeniedException', 400, { message: 'not authorized' });
     const wrapped = new GetParameterError(denied.message, { cause: denied });
 
@@ -91,17 +91,17 @@ describe('meaningOfAwsError', () => {
     expect(meaning.message).toBe('ecr:GetAuthorizationToken: AccessDeniedException: not authorized');
   });
 
-  it('adds how to fix it where the call knows', () => {
-    const call = { ...CALL, fixes: { ResourceNotFoundException: 'Make it with: this' } };
+  it('adds the fix that the call names for the error', () => {
+    const call = { ...CALL, fixes: { ResourceNotFoundException: 'Create it with: this' } };
 
     const known = meaningOfAwsError(anAwsError('ResourceNotFoundException', 400), call);
     const other = meaningOfAwsError(anAwsError('InvalidParameterException', 400), call);
 
-    expect(known.message).toMatch(/the service says so Make it with: this$/);
+    expect(known.message).toMatch(/the service says so Create it with: this$/);
     expect(other.message).toMatch(/the service says so$/);
   });
 
-  it('does not carry a message without end into the log', () => {
+  it('cuts a long message', () => {
     const meaning = meaningOfAwsError(anAwsError('AccessDenied', 403, { message: 'x'.repeat(5_000) }), CALL);
 
     expect(meaning.message.length).toBeLessThan(500);
@@ -109,11 +109,11 @@ describe('meaningOfAwsError', () => {
 });
 
 describe('callAws', () => {
-  it('hands back what the call brings', async () => {
+  it('returns the result of the call', async () => {
     await expect(callAws(CALL, new FakeClock(), async () => 'token')).resolves.toBe('token');
   });
 
-  it('never throws the own error of the SDK', async () => {
+  it("never throws the SDK's own error", async () => {
     const failure = await rejectionOf(
       callAws(CALL, new FakeClock(), () => Promise.reject(anAwsError('AccessDenied', 403))),
     );
@@ -130,7 +130,7 @@ describe('callAws', () => {
     expect(failure).toEqual(new TransientError('ecr:GetAuthorizationToken: no answer within 15 ms'));
   });
 
-  it('does not begin a call after the deadline', async () => {
+  it('does not start a call after the deadline', async () => {
     let sent = 0;
     const call = { ...CALL, deadlineMs: NOON };
 

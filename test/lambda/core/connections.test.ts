@@ -52,7 +52,10 @@ describe('sendOverNetwork, over its pool of connections', () => {
   });
 
   it('reuses a connection after a HEAD', async () => {
-    const { get, connections } = await aServer((_, response) => response.end());
+    const { get, connections } = await aServer((request, response) => {
+      response.setHeader('content-length', 2);
+      response.end(request.method === 'HEAD' ? undefined : 'ok');
+    });
 
     await get({}, { method: 'HEAD' });
     await get();

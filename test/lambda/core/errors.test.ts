@@ -7,12 +7,12 @@ import {
   TransientError,
   UnexpectedError,
 } from '../../../lambda/core/errors';
-import { findLeaks } from '../../support/find-leaks';
+import { findLeaksInError } from '../../support/find-leaks';
 
 const SECRET = 'rpa_Vq7Zt2LmXwK9QpB3sTyU';
 
 describe('RefreshFailedError', () => {
-  it('names each failed target with its reason, and how many there are', () => {
+  it('names each failed target with its reason and counts them', () => {
     const error = new RefreshFailedError(
       [
         { target: 'prod', error: new TransientError('Runpod answered 503') },
@@ -23,10 +23,10 @@ describe('RefreshFailedError', () => {
 
     expect(error.name).toBe('RefreshFailedError');
     expect(error.stack).toMatch(/^RefreshFailedError\n +at .*errors\.test\.ts/);
-    expect(error.message).toBe('2 of 5 targets failed. prod: Runpod answered 503 | test: secret x is empty');
+    expect(error.message).toBe('2 of 5 targets failed. test: secret x is empty | prod: Runpod answered 503');
   });
 
-  it('names a reason once for all the targets that share it', () => {
+  it('names a reason once for all targets that share it', () => {
     const failed = ['a', 'b', 'c'].map((target) => ({ target, error: new TransientError('Runpod is down') }));
 
     expect(new RefreshFailedError(failed, 3).message).toBe('3 of 3 targets failed. a, b, c: Runpod is down');
@@ -39,7 +39,7 @@ describe('asRefresherError', () => {
     new OperatorMustActError('configuration-wrong', 'x'),
     new ApiKeyRefusedError('x'),
     new ApiUnsupportedError('x', 'final'),
-  ])('leaves a known failure as it is: %s', (error) => {
+  ])('returns a known error unchanged: %s', (error) => {
     expect(asRefresherError(error)).toBe(error);
   });
 
@@ -50,17 +50,17 @@ describe('asRefresherError', () => {
     [{ message: SECRET }, 'object'],
     [undefined, 'undefined'],
     [null, 'object'],
-  ])('keeps the class of what it does not know, and no word of it (%#)', (thrown, name) => {
+  ])('keeps only the class name of an unknown error (%#)', (thrown, name) => {
     const error = asRefresherError(thrown);
 
     expect(error).toBeInstanceOf(UnexpectedError);
     expect(error).toBeInstanceOf(TransientError);
     expect(error.message).toBe(`unexpected ${name}; the stack trace is in the log`);
     expect(error.cause).toBeUndefined();
-    expect(findLeaks(`${error.stack} ${JSON.stringify(error)}`, { SECRET })).toEqual([]);
+    expect(findLeaksInError(error, { SECRET })).toEqual([]);
   });
 
-  it('keeps the frames, so that the line can be found', () => {
+  it('keeps the stack frames of an unknown error', () => {
     const thrown = new TypeError(`${SECRET} is not a function`);
 
     const { stack } = asRefresherError(thrown);

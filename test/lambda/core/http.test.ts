@@ -1,10 +1,19 @@
+import fc from 'fast-check';
 import { OperatorMustActError, OutOfTimeError, TransientError } from '../../../lambda/core/errors';
-import { createHttp, DEFAULT_RETRY_POLICY, type SendOptions, USER_AGENT } from '../../../lambda/core/http';
+import {
+  createHttp,
+  DEFAULT_RETRY_POLICY,
+  isRetryableStatus,
+  jitteredDelayMs,
+  retryAfterMs,
+  type SendOptions,
+  USER_AGENT,
+} from '../../../lambda/core/http';
 import { RateLimiter } from '../../../lambda/core/rate-limit';
 import type { HttpRequest } from '../../../lambda/core/transport';
 import { anAnswer } from '../../support/builders';
 import { FakeClock, NOON } from '../../support/fake-clock';
-import { type Step, scriptedTransport } from '../../support/scripted-transport';
+import { type Step, scriptedHttp, scriptedTransport } from '../../support/scripted-transport';
 import { rejectionOf } from '../../support/thrown';
 
 const REQUEST: HttpRequest = {
@@ -16,19 +25,17 @@ const REQUEST: HttpRequest = {
 
 const LOST = new TransientError('PATCH api.runpod.io: ECONNRESET');
 
-/** A sender over a scripted transport, with ten minutes to go unless the test says otherwise. */
+/** Sends REQUEST over scripted answers, with a deadline in ten minutes by default. */
 function aSender(...steps: Step[]) {
-  const clock = new FakeClock();
-  const { transport, sent, limits } = scriptedTransport(...steps);
-  const http = createHttp({ transport, clock, policy: DEFAULT_RETRY_POLICY });
+  const { http, clock, sent } = scriptedHttp(...steps);
   const send = (options: Partial<SendOptions> = {}) =>
     http(REQUEST, { deadlineMs: NOON + 600_000, ...options });
-  return { clock, sent, limits, send };
+  return { clock, sent, send };
 }
 
 describe('createHttp', () => {
   it.each([200, 204, 302, 400, 401, 403, 404, 410, 501])(
-    'hands back %d after one attempt',
+    'returns the status %d after one attempt',
     async (status) => {
       const { send, sent } = aSender(anAnswer(status));
 
@@ -39,7 +46,7 @@ describe('createHttp', () => {
     },
   );
 
-  it('says what it is and keeps the headers of the request', async () => {
+  it('adds its user agent and keeps the headers of the request', async () => {
     const { send, sent } = aSender(anAnswer(200));
 
     await send();
@@ -48,7 +55,7 @@ describe('createHttp', () => {
     expect(USER_AGENT).toMatch(/^[a-z-]+\/\d+\.\d+\.\d+$/);
   });
 
-  it.each([408, 425, 429, 500, 502, 503, 504])('tries again after %d', async (status) => {
+  it.each([408, 425, 429, 500, 502, 503, 504])('tries again after the status %d', async (status) => {
     const { send, sent } = aSender(anAnswer(status), anAnswer(200));
 
     const answer = await send();
@@ -57,7 +64,7 @@ describe('createHttp', () => {
     expect(sent).toHaveLength(2);
   });
 
-  it('gives up after four attempts, naming the host and the status', async () => {
+  it('fails after four attempts with the host and the status', async () => {
     const { send, sent } = aSender(...Array(4).fill(anAnswer(503)));
 
     await expect(send()).rejects.toThrow(new TransientError('PATCH api.runpod.io answered 503'));
@@ -65,7 +72,7 @@ describe('createHttp', () => {
     expect(sent).toHaveLength(4);
   });
 
-  it('gives up after four lost answers with what was lost last', async () => {
+  it('fails after four lost answers with the last failure', async () => {
     const last = new TransientError('PATCH api.runpod.io: ETIMEDOUT');
     const { send, sent } = aSender(LOST, LOST, LOST, last);
 
@@ -74,7 +81,7 @@ describe('createHttp', () => {
     expect(sent).toHaveLength(4);
   });
 
-  it('waits longer after each failure', async () => {
+  it('doubles the wait after each failure', async () => {
     const { send, clock } = aSender(LOST, LOST, LOST, anAnswer(200));
 
     await send();
@@ -85,7 +92,7 @@ describe('createHttp', () => {
   it.each([
     ['seconds', '7'],
     ['a date', 'Sat, 21 Nov 2026 12:00:07 GMT'],
-  ])('waits at least as long as Retry-After asks in %s', async (_, header) => {
+  ])('waits at least as long as a Retry-After in %s asks', async (_, header) => {
     const { send, clock } = aSender(anAnswer(429, '', { 'retry-after': header }), anAnswer(200));
 
     await send();
@@ -93,7 +100,7 @@ describe('createHttp', () => {
     expect(clock.sleeps).toEqual([7_000]);
   });
 
-  it('waits its own time when Retry-After asks for less', async () => {
+  it('waits the backoff delay when Retry-After asks for less', async () => {
     const { send, clock } = aSender(anAnswer(503, '', { 'retry-after': '0' }), anAnswer(200));
 
     await send();
@@ -101,7 +108,7 @@ describe('createHttp', () => {
     expect(clock.sleeps).toEqual([150]);
   });
 
-  it('does not wait for what would come after the deadline', async () => {
+  it('does not wait when the next attempt would start after the deadline', async () => {
     const { send, clock, sent } = aSender(anAnswer(429, '', { 'retry-after': '60' }));
 
     await expect(send({ deadlineMs: NOON + 60_000 })).rejects.toThrow('answered 429');
@@ -110,7 +117,7 @@ describe('createHttp', () => {
     expect(sent).toHaveLength(1);
   });
 
-  it('starts no attempt once the deadline is over', async () => {
+  it('starts no attempt after the deadline', async () => {
     const { send, sent } = aSender();
 
     await expect(send({ deadlineMs: NOON })).rejects.toThrow('out of time');
@@ -118,7 +125,7 @@ describe('createHttp', () => {
     expect(sent).toEqual([]);
   });
 
-  it('ends before the deadline when every attempt takes its whole time', async () => {
+  it('ends at the deadline when every attempt times out', async () => {
     const deadlineMs = NOON + 25_000;
     const clock = new FakeClock();
     const { transport, limits } = scriptedTransport(
@@ -136,9 +143,9 @@ describe('createHttp', () => {
   });
 
   it.each([
-    ['is lost', LOST],
-    ['says "not now"', anAnswer(503)],
-  ])('sends what must not be repeated once, though its answer %s', async (_, step) => {
+    ['the answer is lost', LOST],
+    ['the answer is 503', anAnswer(503)],
+  ])('sends an unrepeatable request once when %s', async (_, step) => {
     const { send, sent } = aSender(step);
 
     await expect(send({ repeatable: false })).rejects.toBeInstanceOf(TransientError);
@@ -146,7 +153,7 @@ describe('createHttp', () => {
     expect(sent).toHaveLength(1);
   });
 
-  it('does not repeat what a person must mend', async () => {
+  it('does not retry an error that a person must fix', async () => {
     const refusal = new OperatorMustActError('configuration-wrong', 'only https may carry a credential');
     const { send, sent } = aSender(refusal);
 
@@ -161,7 +168,7 @@ describe('createHttp', () => {
     ['lost answers', LOST],
     ['an outage', anAnswer(500)],
     ['a defect', new TypeError('of undefined')],
-  ])('gives the place in the quota back after %s', async (_, step) => {
+  ])('ends its request at the rate limiter after %s', async (_, step) => {
     const rateLimiter = new RateLimiter();
     const { send } = aSender(...Array(4).fill(step));
 
@@ -173,7 +180,7 @@ describe('createHttp', () => {
     expect(rateLimiter.tryBegin(NOON)).toBeGreaterThan(0);
   });
 
-  it('waits for its turn in the quota', async () => {
+  it('waits until the rate limiter lets the request through', async () => {
     const rateLimiter = new RateLimiter();
     const { send, clock } = aSender(anAnswer(200, '', { ratelimit: '"minute";r=0;t=12' }), anAnswer(200));
 
@@ -183,7 +190,7 @@ describe('createHttp', () => {
     expect(clock.sleeps).toEqual([13_000]);
   });
 
-  it('holds the other requests of the account, too, after a 429', async () => {
+  it('holds back the other requests of the account after a 429', async () => {
     const rateLimiter = new RateLimiter();
     const { send } = aSender(anAnswer(429, '', { 'retry-after': '30' }));
 
@@ -192,21 +199,21 @@ describe('createHttp', () => {
     expect(rateLimiter.tryBegin(NOON)).toBe(30_000);
   });
 
-  it('says how long the quota asks to wait when that is longer than the run may take', async () => {
+  it('names the wait that the rate limit asks for when it is longer than the run may take', async () => {
     const rateLimiter = new RateLimiter();
-    rateLimiter.hold(NOON, 2_400_000);
+    rateLimiter.hold(NOON, 540_000);
     const { send, sent, clock } = aSender();
 
-    await expect(send({ rateLimiter })).rejects.toThrow('another 2400 s');
+    await expect(send({ rateLimiter, deadlineMs: NOON + 60_000 })).rejects.toThrow('another 540 s');
 
     expect(sent).toEqual([]);
     expect(clock.sleeps).toEqual([]);
   });
 
   it.each([
-    ['ends the try for a limit of minutes, which the next retry outlives', 290_000, true],
-    ['counts as an outage for a limit of hours, so that another route may step in', 36_000_000, false],
-  ])('%s', async (_, waitMs, endsTheTry) => {
+    ['throws OutOfTimeError for a limit of minutes, because the next retry can wait it out', 290_000, true],
+    ['counts a limit of hours as an outage, so that another API is tried', 36_000_000, false],
+  ])('%s', async (_, waitMs, isOutOfTime) => {
     const rateLimiter = new RateLimiter();
     rateLimiter.hold(NOON, waitMs);
     const { send } = aSender();
@@ -214,6 +221,104 @@ describe('createHttp', () => {
     const failure = await rejectionOf(send({ rateLimiter, deadlineMs: NOON + 60_000 }));
 
     expect(failure).toBeInstanceOf(TransientError);
-    expect(failure instanceof OutOfTimeError).toBe(endsTheTry);
+    expect(failure instanceof OutOfTimeError).toBe(isOutOfTime);
+  });
+});
+
+const POLICY = { ...DEFAULT_RETRY_POLICY, baseDelayMs: 300, maxDelayMs: 8_000 };
+
+describe('jitteredDelayMs', () => {
+  it.each([
+    [1, 299],
+    [2, 599],
+    [3, 1_199],
+    [5, 4_799],
+    [6, 7_999],
+    [60, 7_999],
+    [5_000, 7_999],
+  ])('returns after %d failures at most %d ms', (failures, longest) => {
+    const almostOne = 1 - Number.EPSILON;
+
+    const delayMs = jitteredDelayMs(failures, POLICY, () => almostOne);
+
+    expect(delayMs).toBe(longest);
+  });
+
+  it('can return zero', () => {
+    expect(jitteredDelayMs(3, POLICY, () => 0)).toBe(0);
+  });
+
+  it('returns a whole number from zero to below the ceiling', () => {
+    const draws = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 2_000 }), draws, (failures, draw) => {
+        const delayMs = jitteredDelayMs(failures, POLICY, () => draw);
+
+        expect(Number.isInteger(delayMs)).toBe(true);
+        expect(delayMs).toBeGreaterThanOrEqual(0);
+        expect(delayMs).toBeLessThan(Math.min(POLICY.maxDelayMs, POLICY.baseDelayMs * 2 ** (failures - 1)));
+      }),
+    );
+  });
+});
+
+describe('isRetryableStatus', () => {
+  it.each([408, 425, 429, 500, 502, 503, 504, 520, 599])('is true for %d', (status) => {
+    expect(isRetryableStatus(status)).toBe(true);
+  });
+
+  it.each([200, 201, 204, 301, 307, 400, 401, 403, 404, 405, 409, 410, 422, 501])(
+    'is false for %d',
+    (status) => {
+      expect(isRetryableStatus(status)).toBe(false);
+    },
+  );
+});
+
+describe('retryAfterMs', () => {
+  it.each([
+    ['0', 0],
+    ['7', 7_000],
+    [' 120 ', 120_000],
+    ['Sat, 21 Nov 2026 12:00:30 GMT', 30_000],
+    ['Sat, 21 Nov 2026 11:00:00 GMT', 0],
+    ['Saturday, 21-Nov-26 12:00:05 GMT', 5_000],
+  ])('reads "%s" as %d ms', (header, expected) => {
+    expect(retryAfterMs(header, NOON)).toBe(expected);
+  });
+
+  it.each([undefined, '', '  ', '-5', '1.5', '1e3', 'soon', 'Mon, nonsense', '2026-11-21T12:00:30Z'])(
+    'returns undefined for %p',
+    (header) => {
+      expect(retryAfterMs(header, NOON)).toBeUndefined();
+    },
+  );
+
+  it('returns no negative number and no NaN for any header', () => {
+    const likely = fc.constantFrom('Mon', 'Sat, 21 Nov ', '2026', ' GMT', '-1', '12:00', '9'.repeat(30));
+    const headers = fc.oneof(
+      fc.string(),
+      fc.array(fc.oneof(likely, fc.string())).map((parts) => parts.join('')),
+    );
+    fc.assert(
+      fc.property(headers, (header) => {
+        const waitMs = retryAfterMs(header, NOON);
+
+        expect(waitMs === undefined || waitMs >= 0).toBe(true);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('reads the same wait from a number of seconds and from a date', () => {
+    const seconds = fc.integer({ min: 0, max: 999_999_999 });
+    fc.assert(
+      fc.property(seconds, (wait) => {
+        const date = new Date(NOON + wait * 1_000).toUTCString();
+
+        expect(retryAfterMs(String(wait), NOON)).toBe(wait * 1_000);
+        expect(retryAfterMs(date, NOON)).toBe(wait * 1_000);
+      }),
+    );
   });
 });

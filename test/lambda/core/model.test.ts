@@ -1,8 +1,6 @@
-import { Console } from 'node:console';
-import { Writable } from 'node:stream';
 import { format, inspect } from 'node:util';
 import { Secret } from '../../../lambda/core/model';
-import { captureTelemetry } from '../../support/captured-telemetry';
+import { captureConsole, captureTelemetry } from '../../support/captured-telemetry';
 import { findLeaks } from '../../support/find-leaks';
 
 const VALUE = 'rpa_Vq7Zt2LmXwK9QpB3sTyU';
@@ -11,17 +9,11 @@ class ErrorWithSecret extends Error {
   readonly apiKey = new Secret(VALUE);
 }
 
-/** What console.log would put on the terminal. */
+/** Returns what console.log prints. */
 function consoleLog(...values: unknown[]): string {
-  let written = '';
-  const stdout = new Writable({
-    write(chunk, _encoding, done) {
-      written += String(chunk);
-      done();
-    },
-  });
-  new Console({ stdout, stderr: stdout }).log(...values);
-  return written;
+  const { console, output } = captureConsole();
+  console.log(...values);
+  return output();
 }
 
 function logged(field: unknown): string {
@@ -32,7 +24,7 @@ function logged(field: unknown): string {
 }
 
 describe('Secret', () => {
-  it('reveals its value to whom asks for it', () => {
+  it('reveals its value on request', () => {
     expect(new Secret(VALUE).reveal()).toBe(VALUE);
   });
 
@@ -42,7 +34,7 @@ describe('Secret', () => {
     ['join', (secret) => ['key', secret].join(' ')],
     ['JSON', (secret) => JSON.stringify({ secret, list: [secret] })],
     ['inspect', (secret) => inspect({ secret })],
-    ['inspect of all that is hidden', (secret) => inspect(secret, { showHidden: true, depth: 9 })],
+    ['inspect with hidden properties', (secret) => inspect(secret, { showHidden: true, depth: 9 })],
     ['format', (secret) => format('%s %o %j', secret, secret, secret)],
     ['console.log', (secret) => consoleLog('key', secret, { secret })],
     ['an error that holds it', () => inspect(new ErrorWithSecret('refused'))],
@@ -50,7 +42,7 @@ describe('Secret', () => {
     ['an error on the console', () => consoleLog(new ErrorWithSecret('refused'))],
     ['a log line', (secret) => logged({ secret })],
     ['a logged error', () => logged(new ErrorWithSecret('refused'))],
-  ])('prints as [secret] by %s', (_, print) => {
+  ])('prints as [secret] in %s', (_, print) => {
     const printed = print(new Secret(VALUE));
 
     expect(printed).toContain('[secret]');
@@ -62,8 +54,8 @@ describe('Secret', () => {
     ['a spread', (secret) => ({ ...secret })],
     ['Object.entries', (secret) => Object.entries(secret)],
     ['inspect without the custom printer', (secret) => inspect(secret, { customInspect: false })],
-    ['every property that it has', (secret) => Reflect.ownKeys(secret)],
-  ])('holds nothing that %s could take', (_, take) => {
+    ['every own property', (secret) => Reflect.ownKeys(secret)],
+  ])('gives nothing away through %s', (_, take) => {
     const taken = take(new Secret(VALUE));
 
     expect(findLeaks(JSON.stringify(taken), { VALUE })).toEqual([]);

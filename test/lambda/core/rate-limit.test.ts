@@ -23,17 +23,17 @@ describe('parseRateLimit', () => {
     ['"minute";r=1.5;t=2'],
     ['"minute";r=;t='],
     [',,;;=,"'],
-  ])('passes over %p', (header) => {
+  ])('skips %p', (header) => {
     expect(parseRateLimit(header)).toEqual([]);
   });
 
-  it('keeps what it understands beside what it does not', () => {
+  it('reads the members that it understands and skips the others', () => {
     expect(parseRateLimit('limit=60, "minute";r=5;t=6;pk=:abc:, "day";r=x;t=1')).toEqual([
       { name: 'minute', remaining: 5, resetSeconds: 6 },
     ]);
   });
 
-  it('gives whole numbers that are not negative for any header', () => {
+  it('returns only whole numbers from zero up for any header', () => {
     const pieces = fc.constantFrom('"minute"', ';', ',', 'r=', 't=', '1', '-', '=', '"', ' ', '99999999999');
     const headers = fc.oneof(
       fc.string(),
@@ -50,7 +50,7 @@ describe('parseRateLimit', () => {
     );
   });
 
-  it('reads back what a server writes', () => {
+  it('reads every list of windows that a server can write', () => {
     const number = fc.integer({ min: 0, max: 999_999_999 });
     const names = fc.constantFrom('minute', 'hour', 'day', 'burst-1');
     fc.assert(
@@ -77,27 +77,27 @@ describe('parseRateLimitPolicy', () => {
   });
 
   it.each([[undefined], [''], ['"minute";q=60'], ['"minute";q=many;w=60'], ['60;w=60']])(
-    'passes over %p',
+    'skips %p',
     (header) => {
       expect(parseRateLimitPolicy(header)).toEqual([]);
     },
   );
 
-  it('does not fail on any header', () => {
+  it('returns a list for any header', () => {
     fc.assert(fc.property(fc.string(), (header) => Array.isArray(parseRateLimitPolicy(header))));
   });
 });
 
 const MINUTE_POLICY = { 'ratelimit-policy': '"minute";q=60;w=60' };
 
-/** How many requests the rateLimiter lets begin at this moment, up to a hundred. */
-function beginsAt(rateLimiter: RateLimiter, nowMs: number): number {
+/** Number of requests that the rate limiter lets through at this moment, at most a hundred. */
+function allowedAt(rateLimiter: RateLimiter, nowMs: number): number {
   let begun = 0;
   while (begun < 100 && rateLimiter.tryBegin(nowMs) === 0) begun += 1;
   return begun;
 }
 
-/** A rateLimiter that has seen one answer with this header. */
+/** A rate limiter that has seen one answer with this header. */
 function rateLimiterThatSaw(
   ratelimit: string,
   nowMs = NOON,
@@ -110,26 +110,26 @@ function rateLimiterThatSaw(
 }
 
 describe('RateLimiter', () => {
-  it('lets everything through before a quota is known', () => {
-    expect(beginsAt(new RateLimiter(), NOON)).toBe(100);
+  it('lets every request through before a quota is known', () => {
+    expect(allowedAt(new RateLimiter(), NOON)).toBe(100);
   });
 
-  it('lets no more through than the server reported', () => {
+  it('lets only as many requests through as the server reported', () => {
     const rateLimiter = rateLimiterThatSaw('"minute";r=3;t=12');
 
-    expect(beginsAt(rateLimiter, NOON)).toBe(3);
+    expect(allowedAt(rateLimiter, NOON)).toBe(3);
   });
 
-  it('keeps back what is on its way, which the server may not have counted', () => {
+  it('subtracts the requests in flight, which the server may not have counted', () => {
     const rateLimiter = new RateLimiter();
     for (let sent = 0; sent < 5; sent += 1) rateLimiter.tryBegin(NOON);
 
     rateLimiter.end(NOON, { ratelimit: '"minute";r=6;t=12' });
 
-    expect(beginsAt(rateLimiter, NOON)).toBe(2);
+    expect(allowedAt(rateLimiter, NOON)).toBe(2);
   });
 
-  it('waits for the renewal and a second more when nothing is left', () => {
+  it('waits until a second after the reset when nothing is left', () => {
     const rateLimiter = rateLimiterThatSaw('"minute";r=0;t=12');
 
     expect(rateLimiter.tryBegin(NOON)).toBe(13_000);
@@ -137,31 +137,31 @@ describe('RateLimiter', () => {
     expect(rateLimiter.tryBegin(NOON + 13_000)).toBe(0);
   });
 
-  it('takes a renewed window for its whole quota until an answer tells', () => {
+  it('treats a renewed window as full until the next answer', () => {
     const rateLimiter = rateLimiterThatSaw('"minute";r=0;t=12');
 
-    expect(beginsAt(rateLimiter, NOON + 13_000)).toBe(60);
+    expect(allowedAt(rateLimiter, NOON + 13_000)).toBe(60);
   });
 
-  it('forgets a renewed window whose quota was never announced', () => {
+  it('forgets a window at its reset when its quota was never announced', () => {
     const rateLimiter = rateLimiterThatSaw('"minute";r=0;t=12', NOON, {});
 
-    expect(beginsAt(rateLimiter, NOON + 13_000)).toBe(100);
+    expect(allowedAt(rateLimiter, NOON + 13_000)).toBe(100);
   });
 
-  it('goes by the narrowest of several windows', () => {
+  it('obeys the window with the fewest requests left', () => {
     const rateLimiter = rateLimiterThatSaw('"minute";r=50;t=12, "hour";r=2;t=1800');
 
-    expect(beginsAt(rateLimiter, NOON)).toBe(2);
+    expect(allowedAt(rateLimiter, NOON)).toBe(2);
   });
 
-  it('waits for the slowest of the windows that are used up', () => {
-    const rateLimiter = rateLimiterThatSaw('"minute";r=0;t=12, "hour";r=0;t=1800, "day";r=9;t=80000');
+  it('waits for the last reset of the windows that are used up', () => {
+    const rateLimiter = rateLimiterThatSaw('"minute";r=0;t=12, "hour";r=0;t=500, "day";r=9;t=80000');
 
-    expect(rateLimiter.tryBegin(NOON)).toBe(1_801_000);
+    expect(rateLimiter.tryBegin(NOON)).toBe(501_000);
   });
 
-  it('believes the lower count when answers overtake each other', () => {
+  it('takes the lower count when answers arrive out of order', () => {
     const rateLimiter = new RateLimiter();
     rateLimiter.tryBegin(NOON);
     rateLimiter.tryBegin(NOON);
@@ -169,10 +169,10 @@ describe('RateLimiter', () => {
     rateLimiter.end(NOON, { ratelimit: '"minute";r=4;t=12' });
     rateLimiter.end(NOON, { ratelimit: '"minute";r=5;t=12' });
 
-    expect(beginsAt(rateLimiter, NOON)).toBe(4);
+    expect(allowedAt(rateLimiter, NOON)).toBe(4);
   });
 
-  it('believes a higher count when another window has begun', () => {
+  it('takes a higher count when a new window has begun', () => {
     const rateLimiter = new RateLimiter();
     rateLimiter.tryBegin(NOON);
     rateLimiter.end(NOON, { ...MINUTE_POLICY, ratelimit: '"minute";r=2;t=1' });
@@ -180,10 +180,10 @@ describe('RateLimiter', () => {
 
     rateLimiter.end(NOON + 1_500, { ...MINUTE_POLICY, ratelimit: '"minute";r=59;t=60' });
 
-    expect(beginsAt(rateLimiter, NOON + 1_500)).toBe(59);
+    expect(allowedAt(rateLimiter, NOON + 1_500)).toBe(59);
   });
 
-  it('does not take a slow answer for another window', () => {
+  it('counts a slow answer to the current window', () => {
     const rateLimiter = new RateLimiter();
     rateLimiter.tryBegin(NOON);
     rateLimiter.tryBegin(NOON);
@@ -191,10 +191,10 @@ describe('RateLimiter', () => {
 
     rateLimiter.end(NOON + 9_000, { ...MINUTE_POLICY, ratelimit: '"minute";r=58;t=40' });
 
-    expect(beginsAt(rateLimiter, NOON + 9_000)).toBe(1);
+    expect(allowedAt(rateLimiter, NOON + 9_000)).toBe(1);
   });
 
-  it('does not let a late answer of the old window end the new one', () => {
+  it('ignores a late answer from the previous window', () => {
     const rateLimiter = new RateLimiter();
     rateLimiter.tryBegin(NOON);
     rateLimiter.tryBegin(NOON);
@@ -202,10 +202,10 @@ describe('RateLimiter', () => {
 
     rateLimiter.end(NOON + 200, { ...MINUTE_POLICY, ratelimit: '"minute";r=50;t=1' });
 
-    expect(beginsAt(rateLimiter, NOON + 5_000)).toBe(3);
+    expect(allowedAt(rateLimiter, NOON + 5_000)).toBe(3);
   });
 
-  it('expects renewals in the rhythm of the windows, however long it was idle', () => {
+  it('keeps the rhythm of the windows after a long idle time', () => {
     const rateLimiter = rateLimiterThatSaw('"minute";r=0;t=12');
     rateLimiter.tryBegin(NOON + 10 * 60_000);
 
@@ -214,7 +214,7 @@ describe('RateLimiter', () => {
     expect(rateLimiter.tryBegin(NOON + 10 * 60_000)).toBe(13_000);
   });
 
-  it('lets nothing through while it is held, and the longest hold counts', () => {
+  it('lets nothing through until the longest hold has ended', () => {
     const rateLimiter = new RateLimiter();
 
     rateLimiter.hold(NOON, 5_000);
@@ -224,7 +224,7 @@ describe('RateLimiter', () => {
     expect(rateLimiter.tryBegin(NOON + 5_000)).toBe(0);
   });
 
-  it('goes on by the last known quota when the headers stop coming', () => {
+  it('counts down the last known quota when answers have no header', () => {
     const rateLimiter = rateLimiterThatSaw('"minute";r=2;t=12');
 
     for (let sent = 0; sent < 2; sent += 1) {
@@ -232,20 +232,20 @@ describe('RateLimiter', () => {
       rateLimiter.end(NOON, {});
     }
 
-    expect(beginsAt(rateLimiter, NOON)).toBe(0);
-    expect(beginsAt(rateLimiter, NOON + 13_000)).toBe(60);
+    expect(allowedAt(rateLimiter, NOON)).toBe(0);
+    expect(allowedAt(rateLimiter, NOON + 13_000)).toBe(60);
   });
 
-  it('understands a header that came twice', () => {
+  it('reads a header that was sent twice', () => {
     const rateLimiter = new RateLimiter();
     rateLimiter.tryBegin(NOON);
 
     rateLimiter.end(NOON, { ratelimit: ['"minute";r=9;t=12', '"hour";r=1;t=12'] });
 
-    expect(beginsAt(rateLimiter, NOON)).toBe(1);
+    expect(allowedAt(rateLimiter, NOON)).toBe(1);
   });
 
-  it('never provokes a 429 with ten workers once the quota is known', async () => {
+  it('provokes no 429 from ten workers once the quota is known', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.record({
@@ -258,7 +258,7 @@ describe('RateLimiter', () => {
           const { refused, minutes } = await writeWithTenWorkers(150, server);
 
           expect(refused).toBe(0);
-          // The windows that the writes fill, the one in which they begin, and two for waiting too long.
+          // The windows that the writes fill, the one in which they start, and two for waits that are too long.
           expect(minutes).toBeLessThanOrEqual(Math.ceil(150 / server.quota) + 3);
         },
       ),
@@ -269,13 +269,13 @@ describe('RateLimiter', () => {
 
 interface LimitingServer {
   readonly quota: number;
-  /** How the seconds to the renewal are made whole. */
+  /** How the server rounds the seconds until the reset. */
   readonly round: (seconds: number) => number;
   readonly windowPhaseMs: number;
   readonly latenciesMs: readonly number[];
 }
 
-/** Ten workers write over the real sender, in virtual time, to a server that counts in fixed windows of a minute. */
+/** Sends writes from ten workers, in virtual time, to a server that counts in fixed windows of one minute. */
 async function writeWithTenWorkers(
   writes: number,
   { quota, round, windowPhaseMs, latenciesMs }: LimitingServer,
@@ -313,3 +313,47 @@ async function writeWithTenWorkers(
 
   return { refused, minutes: (clock.now() - NOON) / 60_000 };
 }
+
+describe('RateLimiter, when a server names impossible limits', () => {
+  const limitedUntil = (headers: Record<string, string>) => {
+    const rateLimiter = new RateLimiter();
+    rateLimiter.tryBegin(NOON);
+    rateLimiter.end(NOON, headers);
+    return rateLimiter;
+  };
+
+  it('ignores a policy that allows nothing, and one without a window', () => {
+    expect(parseRateLimitPolicy('"minute";q=0;w=60, "hour";q=9;w=0, "day";q=5;w=9')).toEqual([
+      { name: 'day', quota: 5, windowSeconds: 9 },
+    ]);
+  });
+
+  it('sends again after a quota of zero', () => {
+    const rateLimiter = limitedUntil({
+      ratelimit: '"minute";r=0;t=10',
+      'ratelimit-policy': '"minute";q=0;w=60',
+    });
+
+    expect(rateLimiter.tryBegin(NOON + 60_000)).toBe(0);
+  });
+
+  it('remembers a limit of years for ten minutes, and then lets one request test it', () => {
+    const rateLimiter = limitedUntil({
+      ratelimit: '"day";r=0;t=99999999',
+      'ratelimit-policy': '"day";q=9;w=86400',
+    });
+
+    expect(rateLimiter.tryBegin(NOON)).toBe(600_000);
+    expect(rateLimiter.tryBegin(NOON + 600_000)).toBe(0);
+    expect(rateLimiter.tryBegin(NOON + 600_000)).toBeGreaterThan(0);
+  });
+
+  it('holds for ten minutes at most, whatever Retry-After says', () => {
+    const rateLimiter = new RateLimiter();
+
+    rateLimiter.hold(NOON, 999_999_999_000);
+
+    expect(rateLimiter.tryBegin(NOON)).toBe(600_000);
+    expect(rateLimiter.tryBegin(NOON + 600_000)).toBe(0);
+  });
+});

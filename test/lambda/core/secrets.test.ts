@@ -1,9 +1,10 @@
-import { OperatorMustActError, TransientError } from '../../../lambda/core/errors';
-import { createApiKeyReader, createSecretReader, parseApiKey } from '../../../lambda/core/secrets';
+import { ApiKeyRefusedError, OperatorMustActError, TransientError } from '../../../lambda/core/errors';
+import { Secret } from '../../../lambda/core/model';
+import { ApiKey, createApiKeyReader, createSecretReader, parseApiKey } from '../../../lambda/core/secrets';
 import { FakeClock, NOON } from '../../support/fake-clock';
-import { findLeaks } from '../../support/find-leaks';
+import { findLeaksInError } from '../../support/find-leaks';
 import { anAwsRefusal, aSecretsManager, theSecret, type WireAnswer } from '../../support/secrets-manager';
-import { rejectionOf, thrownBy } from '../../support/thrown';
+import { rejectionOf, thrownBy, unhandledRejectionsDuring } from '../../support/thrown';
 
 const KEY = 'rpa_Vq7Zt2LmXwK9QpB3sTyU';
 
@@ -11,10 +12,10 @@ describe('parseApiKey', () => {
   it.each([
     ['the key itself', KEY],
     ['the key with a line break after it', `${KEY}\n`],
-    ['the key between blanks', `  ${KEY}\t`],
+    ['the key between spaces', `  ${KEY}\t`],
     ['an object', JSON.stringify({ apiKey: KEY })],
     ['an object over several lines', JSON.stringify({ note: 'made by hand', apiKey: ` ${KEY} ` }, null, 2)],
-  ])('takes %s', (_, value) => {
+  ])('reads %s', (_, value) => {
     expect(parseApiKey('runpod/api-key', value).reveal()).toBe(KEY);
   });
 
@@ -22,44 +23,48 @@ describe('parseApiKey', () => {
     ['nothing', undefined, 'a binary or empty value'],
     ['a binary value', new TextEncoder().encode(KEY), 'a binary or empty value'],
     ['an empty text', '', 'a value that is empty'],
-    ['blanks', ' \n ', 'a value that is empty'],
+    ['white space', ' \n ', 'a value that is empty'],
     ['two words', `Bearer ${KEY}`, 'spaces or line breaks'],
     ['two lines', `${KEY}\n${KEY}`, 'spaces or line breaks'],
-    ['letters that a header cannot hold', `${KEY}ü`, 'spaces or line breaks'],
+    ['a character that a header cannot hold', `${KEY}ü`, 'spaces or line breaks'],
     ['a key in quotation marks', `"${KEY}"`, 'quotation marks'],
-    ['a key with half of them', `${KEY}'`, 'quotation marks'],
-    ['an object whose field is in them twice', JSON.stringify({ apiKey: `"${KEY}"` }), 'quotation marks'],
+    ['a key with one quotation mark', `${KEY}'`, 'quotation marks'],
+    [
+      'an object whose field is in quotation marks',
+      JSON.stringify({ apiKey: `"${KEY}"` }),
+      'quotation marks',
+    ],
     ['half an object', `{"apiKey": "${KEY}"`, 'begins like JSON but is not'],
     ['an object with another field', JSON.stringify({ api_key: KEY }), 'without a text field apiKey'],
     ['an object with a number', '{"apiKey": 7}', 'without a text field apiKey'],
     ['an object with an empty field', '{"apiKey": ""}', 'a value that is empty'],
     ['an object with two words', JSON.stringify({ apiKey: `Bearer ${KEY}` }), 'spaces or line breaks'],
-  ])('refuses %s, and quotes nothing of it', (_, value, found) => {
+  ])('refuses %s without quoting it', (_, value, found) => {
     const error = thrownBy(() => parseApiKey('runpod/api-key', value));
 
     expect(error).toBeInstanceOf(OperatorMustActError);
     expect(error).toMatchObject({ reason: 'secret-unusable' });
     expect(String(error)).toContain('secret runpod/api-key: expected the Runpod API key itself');
     expect(String(error)).toContain(found);
-    expect(findLeaks(`${error} ${JSON.stringify(error)}`, { KEY })).toEqual([]);
+    expect(findLeaksInError(error, { KEY })).toEqual([]);
   });
 });
 
 describe('createApiKeyReader', () => {
-  /** Reads once what Secrets Manager answers. */
+  /** Reads a key once from this answer of Secrets Manager. */
   function read(answer: WireAnswer) {
     const { client } = aSecretsManager(answer);
     const readKey = createApiKeyReader(createSecretReader(client, new FakeClock()));
     return readKey('runpod/api-key', { deadlineMs: NOON + 60_000 });
   }
 
-  it('reads a key', async () => {
+  it('returns the key', async () => {
     const { key } = await read(theSecret(KEY));
 
     expect(key.reveal()).toBe(KEY);
   });
 
-  it('tells when the current version was stored', async () => {
+  it('returns when the current version was stored', async () => {
     const stored = new Date(NOON - 7 * 24 * 3_600_000);
 
     const { createdAt } = await read(theSecret(KEY, stored));
@@ -67,13 +72,13 @@ describe('createApiKeyReader', () => {
     expect(createdAt).toEqual(stored);
   });
 
-  it('does not take a binary secret', async () => {
+  it('refuses a binary secret', async () => {
     const failure = await rejectionOf(read(theSecret(new TextEncoder().encode(KEY))));
 
     expect(failure).toMatchObject({ reason: 'secret-unusable' });
   });
 
-  it('says how to make a secret that is missing', async () => {
+  it('names the command that creates a missing secret', async () => {
     const refusal = anAwsRefusal('ResourceNotFoundException', 400, "Secrets Manager can't find the secret.");
 
     const failure = await rejectionOf(read(refusal));
@@ -82,19 +87,19 @@ describe('createApiKeyReader', () => {
     expect(String(failure)).toContain('aws secretsmanager create-secret --name runpod/api-key');
   });
 
-  it('tells a missing permission in the words of AWS', async () => {
-    const words = 'User: arn:aws:sts::1:role/r is not authorized to perform: secretsmanager:GetSecretValue';
+  it('keeps the message of AWS when a permission is missing', async () => {
+    const message = 'User: arn:aws:sts::1:role/r is not authorized to perform: secretsmanager:GetSecretValue';
 
-    const failure = await rejectionOf(read(anAwsRefusal('AccessDeniedException', 400, words)));
+    const failure = await rejectionOf(read(anAwsRefusal('AccessDeniedException', 400, message)));
 
     expect(failure).toMatchObject({ reason: 'permission-missing' });
-    expect(String(failure)).toContain(words);
+    expect(String(failure)).toContain(message);
   });
 
   it.each([
     ['an outage', anAwsRefusal('InternalServiceError', 500, 'oops')],
     ['throttling', anAwsRefusal('ThrottlingException', 400, 'Rate exceeded')],
-  ])('takes %s for something that passes', async (_, answer) => {
+  ])('throws TransientError for %s', async (_, answer) => {
     const failure = await rejectionOf(read(answer));
 
     expect(failure).toBeInstanceOf(TransientError);
@@ -103,20 +108,18 @@ describe('createApiKeyReader', () => {
   it.each([
     ['is cut off', `{"SecretString":"${KEY}`],
     ['is not JSON', `${KEY} is the key`],
-  ])('quotes nothing of an answer that %s', async (_, body) => {
+  ])('does not quote an answer that %s', async (_, body) => {
     const failure = await rejectionOf(read({ status: 200, body }));
 
     expect(failure).toBeInstanceOf(TransientError);
-    expect(findLeaks(`${failure} ${(failure as Error).stack} ${JSON.stringify(failure)}`, { KEY })).toEqual(
-      [],
-    );
+    expect(findLeaksInError(failure, { KEY })).toEqual([]);
   });
 });
 
 describe('createSecretReader', () => {
   const OPTIONS = { deadlineMs: NOON + 60_000, expected: 'the key' };
 
-  it('reads a secret once in a run, however many ask at the same time', async () => {
+  it('reads a secret once for many callers', async () => {
     const { client, reads } = aSecretsManager(theSecret('old'), theSecret('new'));
     const read = createSecretReader(client, new FakeClock());
 
@@ -127,7 +130,7 @@ describe('createSecretReader', () => {
     expect(reads()).toBe(1);
   });
 
-  it('reads a secret again when it is asked to, and keeps the new value', async () => {
+  it('reads a secret again on request and keeps the new value', async () => {
     const { client, reads } = aSecretsManager(theSecret('old'), theSecret('new'));
     const read = createSecretReader(client, new FakeClock());
     await read('s', OPTIONS);
@@ -138,7 +141,7 @@ describe('createSecretReader', () => {
     expect(reads()).toBe(2);
   });
 
-  it('reads a secret again in the next run, over the same client', async () => {
+  it('reads a secret again in the next run with the same client', async () => {
     const { client, reads } = aSecretsManager(theSecret('old'), theSecret('new'));
     const clock = new FakeClock();
     await createSecretReader(client, clock)('s', OPTIONS);
@@ -149,11 +152,150 @@ describe('createSecretReader', () => {
     expect(reads()).toBe(2);
   });
 
-  it('gives a binary value as bytes', async () => {
+  it('returns a binary value as bytes', async () => {
     const { client } = aSecretsManager(theSecret(new TextEncoder().encode('bytes')));
 
     const { value } = await createSecretReader(client, new FakeClock())('s', OPTIONS);
 
     expect(Buffer.from(value as Uint8Array).toString()).toBe('bytes');
+  });
+});
+
+const REFUSED = new ApiKeyRefusedError('Runpod refused the API key');
+
+/** An ApiKey whose secret has the next of these values at each read. Further reads get the last one. */
+function aKeyThatReads(...values: (string | Error)[]) {
+  const reads: (string | Error)[] = [];
+  const again: boolean[] = [];
+  const key = new ApiKey(async (readAgain) => {
+    again.push(readAgain);
+    const value = values[Math.min(reads.length, values.length - 1)] ?? '';
+    reads.push(value);
+    if (value instanceof Error) throw value;
+    return { key: new Secret(value) };
+  });
+  return { key, reads, again };
+}
+
+/** A Runpod that refuses these keys and records every key that it receives. */
+function aRunpodThatRefuses(...refused: string[]) {
+  const offered: string[] = [];
+  const write = async (apiKey: Secret) => {
+    offered.push(apiKey.reveal());
+    await Promise.resolve();
+    if (refused.includes(apiKey.reveal())) throw REFUSED;
+    return `written with ${apiKey.reveal()}`;
+  };
+  return { offered, write };
+}
+
+describe('ApiKey', () => {
+  it('reads the key once for many targets', async () => {
+    const { key, reads } = aKeyThatReads('good');
+    const { write } = aRunpodThatRefuses();
+
+    await Promise.all(Array.from({ length: 20 }, () => key.use(write)));
+
+    expect(reads).toHaveLength(1);
+  });
+
+  it('reads a refused key again and repeats the action with it', async () => {
+    const { key, reads, again } = aKeyThatReads('old', 'new');
+    const { write, offered } = aRunpodThatRefuses('old');
+
+    const result = await key.use(write);
+
+    expect(result).toBe('written with new');
+    expect(offered).toEqual(['old', 'new']);
+    expect(reads).toHaveLength(2);
+    expect(again).toEqual([false, true]);
+  });
+
+  it('reads the key again once for all targets that were refused at the same time', async () => {
+    const { key, reads } = aKeyThatReads('old', 'new');
+    const { write } = aRunpodThatRefuses('old');
+
+    const results = await Promise.all(Array.from({ length: 10 }, () => key.use(write)));
+
+    expect(new Set(results)).toEqual(new Set(['written with new']));
+    expect(reads).toHaveLength(2);
+  });
+
+  it('uses the new key for later targets', async () => {
+    const { key, reads } = aKeyThatReads('old', 'new');
+    const { write, offered } = aRunpodThatRefuses('old');
+    await key.use(write);
+
+    await key.use(write);
+
+    expect(offered).toEqual(['old', 'new', 'new']);
+    expect(reads).toHaveLength(2);
+  });
+
+  it('does not use a key again that was refused twice', async () => {
+    const { key, reads } = aKeyThatReads('dead');
+    const { write, offered } = aRunpodThatRefuses('dead');
+    await rejectionOf(key.use(write));
+
+    const failure = await rejectionOf(key.use(write));
+
+    expect(failure).toBe(REFUSED);
+    expect(offered).toEqual(['dead', 'dead']);
+    expect(reads).toHaveLength(2);
+  });
+
+  it('tries the key that was read again only once for concurrent targets', async () => {
+    const { key } = aKeyThatReads('dead');
+    const { write, offered } = aRunpodThatRefuses('dead');
+    const between: Promise<unknown>[] = [];
+    const first = key.use(async (apiKey) => {
+      if (offered.length === 1) between.push(rejectionOf(key.use(write)));
+      return write(apiKey);
+    });
+
+    await rejectionOf(first);
+    await Promise.all(between);
+
+    expect(offered).toHaveLength(3);
+  });
+
+  it('does not read the key again after any other failure', async () => {
+    const { key, reads } = aKeyThatReads('good');
+    const outage = new TransientError('it answered 503');
+
+    const failure = await rejectionOf(key.use(() => Promise.reject(outage)));
+
+    expect(failure).toBe(outage);
+    expect(reads).toHaveLength(1);
+  });
+
+  it('rejects with the failure to read the key', async () => {
+    const unreadable = new TransientError('secretsmanager:GetSecretValue');
+    const { key, reads } = aKeyThatReads(unreadable);
+    const { write, offered } = aRunpodThatRefuses();
+
+    const failures = await Promise.all([rejectionOf(key.ready()), rejectionOf(key.use(write))]);
+
+    expect(failures).toEqual([unreadable, unreadable]);
+    expect(offered).toEqual([]);
+    expect(reads).toHaveLength(1);
+  });
+
+  it('rejects with the failure to read the key again', async () => {
+    const unreadable = new TransientError('secretsmanager:GetSecretValue');
+    const { key } = aKeyThatReads('old', unreadable);
+    const { write } = aRunpodThatRefuses('old');
+
+    const failures = await Promise.all([rejectionOf(key.use(write)), rejectionOf(key.use(write))]);
+
+    expect(failures).toEqual([unreadable, unreadable]);
+  });
+
+  it('leaves no rejection unhandled when an unreadable key is not used', async () => {
+    const unhandled = await unhandledRejectionsDuring(() =>
+      aKeyThatReads(new TransientError('secretsmanager:GetSecretValue')),
+    );
+
+    expect(unhandled).toEqual([]);
   });
 });

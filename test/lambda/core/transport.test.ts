@@ -14,7 +14,7 @@ describe('sendOverNetwork', () => {
     server = undefined;
   });
 
-  /** Starts a server on loopback, and tells the request that reaches it. */
+  /** Starts a server on loopback. @returns a request that reaches it */
   async function serve(
     answer: (request: IncomingMessage, response: ServerResponse) => void,
     differences: Partial<HttpRequest> = {},
@@ -26,7 +26,7 @@ describe('sendOverNetwork', () => {
     return { method: 'GET', url: `http://127.0.0.1:${port}/v2/`, headers: {}, ...differences };
   }
 
-  it('brings the status, the headers and the whole body', async () => {
+  it('returns the status, the headers and the whole body', async () => {
     const request = await serve((_, response) => {
       response.writeHead(418, { ratelimit: '"minute";r=1;t=2' });
       response.write('Grüße, ');
@@ -39,7 +39,7 @@ describe('sendOverNetwork', () => {
     expect(answer.headers.ratelimit).toBe('"minute";r=1;t=2');
   });
 
-  it('sends method, headers and the bytes of the body', async () => {
+  it('sends the method, the headers and the body', async () => {
     let received = '';
     const request = await serve(
       async (incoming, response) => {
@@ -56,7 +56,7 @@ describe('sendOverNetwork', () => {
     expect(received).toBe('PATCH a/b application/json 8 {"ü":1}');
   });
 
-  it('reads the answer to a HEAD, which has a length and no body', async () => {
+  it('reads the answer to a HEAD, which has a content length and no body', async () => {
     const request = await serve(
       (_, response) => response.writeHead(200, { 'content-length': '5000' }).end(),
       { method: 'HEAD' },
@@ -78,7 +78,7 @@ describe('sendOverNetwork', () => {
     expect(asked).toEqual(['/v2/']);
   });
 
-  it('uses one connection for one request after the other', async () => {
+  it('sends consecutive requests over one connection', async () => {
     const ports = new Set<number | undefined>();
     const request = await serve((incoming, response) => {
       ports.add(incoming.socket.remotePort);
@@ -90,7 +90,7 @@ describe('sendOverNetwork', () => {
     expect(ports.size).toBe(1);
   });
 
-  it('takes an answer of exactly the allowed size', async () => {
+  it('accepts an answer of exactly the allowed size', async () => {
     const request = await serve((_, response) => response.end('x'.repeat(1_000)));
 
     const answer = await sendOverNetwork(request, LIMITS);
@@ -98,7 +98,7 @@ describe('sendOverNetwork', () => {
     expect(answer.body).toHaveLength(1_000);
   });
 
-  it('breaks off an answer that is larger', async () => {
+  it('rejects an answer that is too large', async () => {
     const request = await serve((_, response) => {
       const more = () => {
         while (!response.destroyed && response.write('x'.repeat(900)));
@@ -116,13 +116,13 @@ describe('sendOverNetwork', () => {
     ['never begins', () => undefined],
     ['stops in the middle', (response) => response.write('{')],
     [
-      'drips',
+      'arrives byte by byte',
       (response) => {
-        const drip = setInterval(() => response.write(' '), 10);
-        response.once('close', () => clearInterval(drip));
+        const timer = setInterval(() => response.write(' '), 10);
+        response.once('close', () => clearInterval(timer));
       },
     ],
-  ])('stops waiting for an answer that %s', async (_, answer) => {
+  ])('times out on an answer that %s', async (_, answer) => {
     const request = await serve((_incoming, response) => answer(response));
 
     const outcome = sendOverNetwork(request, { ...LIMITS, timeoutMs: 60 });
@@ -131,30 +131,30 @@ describe('sendOverNetwork', () => {
   });
 
   it.each<[string, (request: IncomingMessage, response: ServerResponse) => void]>([
-    ['before it begins', (request) => request.socket.resetAndDestroy()],
-    ['before it begins, without a reset', (request) => request.socket.destroy()],
+    ['breaks off before it begins', (request) => request.socket.resetAndDestroy()],
+    ['breaks off before it begins, without a reset', (request) => request.socket.destroy()],
     [
-      'in the middle',
+      'breaks off in the middle',
       (request, response) => {
         response.writeHead(200, { 'content-length': '100' });
         response.write('half', () => request.socket.resetAndDestroy());
       },
     ],
     [
-      'short of its length',
+      'is shorter than its content length',
       (request, response) => {
         response.writeHead(200, { 'content-length': '100' });
         response.write('half', () => request.socket.end());
       },
     ],
     [
-      'before the last chunk',
+      'breaks off before the last chunk',
       (request, response) => {
         response.write('half', () => request.socket.end());
       },
     ],
-    ['with bytes that are not HTTP', (request) => request.socket.end('220 smtp.example.com\r\n\r\n')],
-  ])('takes an answer that breaks off %s for an outage', async (_, answer) => {
+    ['is not HTTP', (request) => request.socket.end('220 smtp.example.com\r\n\r\n')],
+  ])('throws TransientError for an answer that %s', async (_, answer) => {
     const request = await serve(answer);
 
     const outcome = sendOverNetwork(request, LIMITS);
@@ -163,7 +163,7 @@ describe('sendOverNetwork', () => {
     await expect(outcome).rejects.toThrow(/^GET 127\.0\.0\.1:\d+: /);
   });
 
-  it('takes a closed port for an outage, and names it', async () => {
+  it('throws TransientError ECONNREFUSED for a closed port', async () => {
     const request = await serve(() => undefined);
     await new Promise((resolve) => server?.close(resolve));
 
@@ -173,7 +173,7 @@ describe('sendOverNetwork', () => {
     await expect(outcome).rejects.toBeInstanceOf(TransientError);
   });
 
-  it('says nothing of the path, the headers or the body when it fails', async () => {
+  it('leaves path, headers and body out of the error', async () => {
     const request = await serve((incoming) => incoming.socket.destroy(), {
       method: 'POST',
       headers: { authorization: 'Bearer rpa_Vq7Zt2LmXw' },
@@ -186,7 +186,7 @@ describe('sendOverNetwork', () => {
     expect(String(failure)).toMatch(/^TransientError: POST 127\.0\.0\.1:\d+: [A-Za-z ]+$/);
   });
 
-  it('refuses to carry a credential in the clear, before anything is sent', async () => {
+  it('refuses plain http to a host that is not loopback', async () => {
     const request: HttpRequest = { method: 'GET', url: 'http://registry.example.com/v2/', headers: {} };
 
     const send = async () => sendOverNetwork(request, LIMITS);
@@ -224,7 +224,7 @@ describe('assertConfidential', () => {
     );
   });
 
-  it('names the host only', () => {
+  it('names only the host in its error', () => {
     expect(() => assertConfidential('http://user:hJ5nRc8eDf@example.com/path?key=Vq7Zt2LmXw')).toThrow(
       'example.com would be asked over http; only https may carry a credential',
     );

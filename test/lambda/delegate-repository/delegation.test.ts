@@ -10,6 +10,7 @@ import { type DelegationProperties, RUNPOD_PRINCIPAL_ARNS } from '../../../lambd
 import { ownStatement } from '../../../lambda/delegate-repository/policy-text';
 import type { PolicyEdit } from '../../../lambda/delegate-repository/repository-policy';
 import { FakeClock, NOON } from '../../support/fake-clock';
+import { rejectionOf } from '../../support/thrown';
 
 const DENIED = new OperatorMustActError('permission-missing', 'not allowed');
 const REFUSED = new OperatorMustActError('configuration-wrong', 'Runpod said no');
@@ -24,7 +25,7 @@ const properties: DelegationProperties = {
 };
 
 describe('establish', () => {
-  it.each(['policy', 'key'] as const)('waits until AWS heeds the permission for the %s', async (what) => {
+  it.each(['policy', 'key'] as const)('waits until AWS applies the permission for the %s', async (what) => {
     const world = aWorld({ [what]: [DENIED, DENIED, DENIED] });
 
     await expect(establish(properties, world.ports, NOON + HOUR_MS)).resolves.toBe('deleg_1');
@@ -33,7 +34,7 @@ describe('establish', () => {
   });
 
   it.each(['policy', 'key'] as const)(
-    'does not wait for ever for the permission for the %s',
+    'fails when the permission for the %s is denied four times',
     async (what) => {
       const world = aWorld({ [what]: [DENIED, DENIED, DENIED, DENIED] });
 
@@ -44,7 +45,7 @@ describe('establish', () => {
     },
   );
 
-  it('does not wait for a permission when the time is nearly over', async () => {
+  it('does not wait for a permission when the deadline is near', async () => {
     const world = aWorld({ policy: [DENIED] });
 
     const error = await failureOf(establish(properties, world.ports, NOON + 4_000));
@@ -55,11 +56,11 @@ describe('establish', () => {
 
   it.each([
     ['Runpod refused', { runpod: [REFUSED] }, true],
-    ['nobody knows whether it is registered', { runpod: [new UnconfirmedError('lost')] }, false],
-    ['Runpod was down before it was asked to register', { runpod: [DOWN] }, true],
+    ['the registration may or may not have happened', { runpod: [new UnconfirmedError('lost')] }, false],
+    ['Runpod was down before the registration', { runpod: [DOWN] }, true],
     ['the write of the policy was lost', { policy: [DOWN] }, false],
     ['the policy was refused', { policy: [REFUSED] }, true],
-  ])('says what is left when %s', async (_, failures, nothingLeft) => {
+  ])('reports whether something is left when %s', async (_, failures, nothingLeft) => {
     const world = aWorld(failures);
 
     const error = await failureOf(establish(properties, world.ports, NOON + HOUR_MS));
@@ -68,7 +69,7 @@ describe('establish', () => {
     expect(world.text()).toBeUndefined();
   });
 
-  it('keeps the statement that an earlier delivery has put there, and says that it is left', async () => {
+  it('restores the statement of an earlier delivery and reports that it is left', async () => {
     const world = aWorld({});
     await establish(properties, world.ports, NOON + HOUR_MS);
     const before = world.text();
@@ -81,22 +82,20 @@ describe('establish', () => {
     expect(ownStatement(world.text(), '')).toEqual(ownStatement(before, ''));
   });
 
-  it('tells of both failures when the policy cannot be put back', async () => {
+  it('reports both failures when the policy cannot be restored', async () => {
     const world = aWorld({ runpod: [REFUSED] });
     world.failPolicyAfterwards(DOWN);
 
     const error = await failureOf(establish(properties, world.ports, NOON + HOUR_MS));
 
     expect(error.nothingLeft).toBe(false);
-    expect(error.message).toBe(
-      'Runpod said no; besides, the statement could not be taken out of the policy again: no answer',
-    );
+    expect(error.message).toBe('Runpod said no; besides, the policy could not be restored: no answer');
   });
 
   it.each([
     ['the ARN', { repositoryArn: 'my-app' }, 'expected the ARN of an ECR repository'],
     ['a principal', { principalArns: ['*'] }, 'expected the ARN of a role as each principal'],
-  ])('touches nothing when %s is wrong', async (_, differences, message) => {
+  ])('changes nothing when %s is wrong', async (_, differences, message) => {
     const world = aWorld({});
 
     const error = await failureOf(establish({ ...properties, ...differences }, world.ports, NOON + HOUR_MS));
@@ -107,7 +106,7 @@ describe('establish', () => {
 });
 
 describe('dissolve', () => {
-  it('tells of both failures', async () => {
+  it('reports both failures', async () => {
     const world = aWorld({ policy: [REFUSED], revoke: [DOWN] });
 
     await expect(dissolve(properties, world.ports, NOON + HOUR_MS)).rejects.toThrow(
@@ -123,7 +122,7 @@ interface Failures {
   revoke?: Error[];
 }
 
-/** One repository in memory, and Runpod; each fails as often as it has failures left. */
+/** A repository and a Runpod in memory. Each call fails with the next of its failures until none is left. */
 function aWorld(initial: Failures) {
   const clock = new FakeClock();
   let failures = initial;
@@ -172,10 +171,7 @@ function aWorld(initial: Failures) {
 }
 
 async function failureOf(promise: Promise<unknown>): Promise<NotEstablishedError> {
-  const thrown = await promise.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
+  const thrown = await rejectionOf(promise);
   if (!(thrown instanceof NotEstablishedError)) throw new Error('expected a NotEstablishedError');
   return thrown;
 }

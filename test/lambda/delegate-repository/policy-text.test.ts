@@ -13,7 +13,7 @@ const statement = pullStatement(RUNPOD_PRINCIPAL_ARNS);
 const foreign = { Sid: 'Theirs', Effect: 'Deny', Principal: '*', Action: 'ecr:PutImage' };
 
 describe('pullStatement', () => {
-  it('lets exactly these roles pull, and nothing else', () => {
+  it('allows exactly these roles to pull and nothing else', () => {
     expect(statement).toEqual({
       Sid: 'RunpodEcrDelegation',
       Effect: 'Allow',
@@ -30,7 +30,7 @@ describe('pullStatement', () => {
     });
   });
 
-  it('names each account once', () => {
+  it('names each account only once', () => {
     const { Principal } = pullStatement([...RUNPOD_PRINCIPAL_ARNS, ROLE]);
 
     expect(Principal).toEqual({
@@ -47,14 +47,14 @@ describe('pullStatement', () => {
 });
 
 describe('withStatement', () => {
-  it('makes a policy where there is none', () => {
+  it('creates a policy when there is none', () => {
     expect(parsed(withStatement(undefined, statement, WHERE))).toEqual({
       Version: '2012-10-17',
       Statement: [statement],
     });
   });
 
-  it('keeps the version of the policy and whatever else stands in it', () => {
+  it('keeps the version and all other parts of the policy', () => {
     const text = JSON.stringify({ Version: '2008-10-17', Id: 'x', Statement: [foreign] });
 
     expect(parsed(withStatement(text, statement, WHERE))).toEqual({
@@ -64,7 +64,7 @@ describe('withStatement', () => {
     });
   });
 
-  it('puts a new statement in the place of the old one, and leaves only one', () => {
+  it('replaces the old statement and removes its duplicates', () => {
     const old = { Sid: STATEMENT_SID, Effect: 'Deny' };
     const text = JSON.stringify({ Statement: [old, foreign, old] });
 
@@ -72,10 +72,10 @@ describe('withStatement', () => {
   });
 
   it.each<[string, object]>([
-    ['as it was written', statement],
-    ['with lists of one as a single value', { ...statement, Principal: { AWS: '550005742258' } }],
-    ['with its lists and keys in another order', reversed(statement)],
-  ])('leaves the text alone where the statement stands there %s', (_, standing) => {
+    ['unchanged', statement],
+    ['with a single value instead of a list of one', { ...statement, Principal: { AWS: '550005742258' } }],
+    ['in another order', reversed(statement)],
+  ])('returns the same text when the policy has the statement %s', (_, standing) => {
     const text = JSON.stringify({ Statement: [foreign, standing] }, null, 4);
 
     expect(withStatement(text, statement, WHERE)).toBe(text);
@@ -85,23 +85,27 @@ describe('withStatement', () => {
     ['another role', pullStatement([ROLE])],
     ['no condition', { ...statement, Condition: undefined }],
     ['another effect', { ...statement, Effect: 'Deny' }],
-    ['an action more', { ...statement, Action: ['ecr:*', 'ecr:BatchGetImage'] }],
-    ['everybody', { ...statement, Principal: { AWS: '*' } }],
-  ])('puts the statement right that has %s', (_, standing) => {
+    ['another action', { ...statement, Action: ['ecr:*', 'ecr:BatchGetImage'] }],
+    ['everybody as principal', { ...statement, Principal: { AWS: '*' } }],
+  ])('replaces a statement with %s', (_, standing) => {
     const text = JSON.stringify({ Statement: [standing] });
 
     expect(parsed(withStatement(text, statement, WHERE))).toEqual({ Statement: [statement] });
   });
 
   it.each([
-    ['no JSON', '{"Version": hunter2', 'its text is not a JSON object'],
-    ['no text', '', 'its text is not a JSON object'],
+    ['not JSON', '{"Version": hunter2', 'its text is not a JSON object'],
+    ['empty', '', 'its text is not a JSON object'],
     ['a list', '[]', 'its text is not a JSON object'],
     ['null', 'null', 'its text is not a JSON object'],
-    ['a word for statements', '{"Statement": "hunter2"}', 'its Statement is neither an object nor a list'],
-    ['null for statements', '{"Statement": null}', 'its Statement is neither an object nor a list'],
-  ])('refuses a policy with %s, naming the repository and quoting nothing', (_, text, why) => {
-    const expected = `the policy of ${WHERE} is not understood: ${why}; nothing was changed, put the policy right first`;
+    [
+      'wrong: its Statement is text',
+      '{"Statement": "hunter2"}',
+      'its Statement is neither an object nor a list',
+    ],
+    ['wrong: its Statement is null', '{"Statement": null}', 'its Statement is neither an object nor a list'],
+  ])('refuses a policy that is %s without quoting it', (_, text, why) => {
+    const expected = `the policy of ${WHERE} is not understood: ${why}; nothing was changed, correct the policy first`;
 
     expect(() => withStatement(text, statement, WHERE)).toThrow(expected);
     expect(() => withoutStatement(text, WHERE)).toThrow(expected);
@@ -110,22 +114,22 @@ describe('withStatement', () => {
 });
 
 describe('withoutStatement', () => {
-  it('leaves nothing of a policy that had nothing else', () => {
+  it('returns no policy when no other statement is left', () => {
     expect(withoutStatement(withStatement(undefined, statement, WHERE), WHERE)).toBeUndefined();
   });
 
-  it('leaves no policy where there is none', () => {
+  it('returns no policy when there is none', () => {
     expect(withoutStatement(undefined, WHERE)).toBeUndefined();
   });
 
-  it('leaves the text alone that has no such statement', () => {
+  it('returns the same text when the policy does not have the statement', () => {
     const text = JSON.stringify({ Statement: foreign }, null, 4);
 
     expect(withoutStatement(text, WHERE)).toBe(text);
   });
 });
 
-describe('creating, changing and removing the statement', () => {
+describe('withStatement and withoutStatement', () => {
   const text = fc.string({ maxLength: 12 });
   const sid = fc.option(
     text.filter((one) => one !== STATEMENT_SID),
@@ -143,7 +147,7 @@ describe('creating, changing and removing the statement', () => {
     { requiredKeys: ['Statement'] },
   );
 
-  it('gives back every policy exactly as it was', () => {
+  it('restore every policy after the statement is added, changed and removed', () => {
     fc.assert(
       fc.property(policies, (policy) => {
         const before = JSON.stringify(policy);
@@ -158,7 +162,7 @@ describe('creating, changing and removing the statement', () => {
     );
   });
 
-  it('adds one statement and leaves the others in their order', () => {
+  it('add one statement and keep the others in order', () => {
     fc.assert(
       fc.property(policies, (policy) => {
         const before = JSON.stringify(policy);
@@ -183,7 +187,7 @@ function parsed(text: string | undefined) {
   return JSON.parse(text ?? 'null');
 }
 
-/** The same statement as AWS might write it. */
+/** The same value with its keys and lists in reverse order. */
 function reversed(value: object): object {
   const entries = Object.entries(value).map(([key, item]) => {
     if (Array.isArray(item)) return [key, [...item].reverse()];

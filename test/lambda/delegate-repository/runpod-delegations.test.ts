@@ -6,30 +6,32 @@ import {
 } from '../../../lambda/core/errors';
 import { createHttp } from '../../../lambda/core/http';
 import { Secret } from '../../../lambda/core/model';
-import type { HttpAnswer } from '../../../lambda/core/transport';
 import { parseRepositoryArn } from '../../../lambda/delegate-repository/repository';
 import {
   createRunpodDelegations,
   DelegationsUnavailableError,
 } from '../../../lambda/delegate-repository/runpod-delegations';
+import { anAnswer } from '../../support/builders';
 import { FakeClock, NOON } from '../../support/fake-clock';
 import { type Step, scriptedTransport } from '../../support/scripted-transport';
+import { rejectionOf } from '../../support/thrown';
 
 const ARN = 'arn:aws:ecr:us-east-1:123456789012:repository/team/my-app';
 const repository = parseRepositoryArn(ARN);
-const ours = {
+const PAGE = anAnswer(403, '<html>error code: 1010</html>', { 'content-type': 'text/html' });
+const OURS = {
   id: 'deleg_1',
   repository: 'team/my-app',
   awsRegion: 'us-east-1',
   awsUser: '123456789012',
   dockerRegistryUri: '123456789012.dkr.ecr.us-east-1.amazonaws.com',
 };
-const NONE = answer(200, { delegations: [] });
+const NONE = anAnswer(200, { delegations: [] });
 const LOST = new TransientError('api.runpod.io: ECONNRESET');
 
 describe('createRunpodDelegations', () => {
-  it('registers a repository by its ARN and name, as the specification says', async () => {
-    const { ensure, sent } = delegations(NONE, answer(201, ours));
+  it('registers a repository with its ARN and name', async () => {
+    const { ensure, sent } = delegations(NONE, anAnswer(201, OURS));
 
     await expect(ensure('mine')).resolves.toBe('deleg_1');
 
@@ -40,8 +42,8 @@ describe('createRunpodDelegations', () => {
     expect(JSON.parse(sent[1]?.body ?? '')).toEqual({ resource: ARN, name: 'mine' });
   });
 
-  it('registers it by an image’s address where Runpod takes no ARN', async () => {
-    const { ensure, sent } = delegations(NONE, answer(400, {}), answer(201, ours));
+  it('registers a repository with the address of an image when Runpod refuses the ARN', async () => {
+    const { ensure, sent } = delegations(NONE, anAnswer(400, {}), anAnswer(201, OURS));
 
     await expect(ensure()).resolves.toBe('deleg_1');
 
@@ -51,14 +53,14 @@ describe('createRunpodDelegations', () => {
   });
 
   it.each<[string, object]>([
-    ['by the address of its registry', ours],
-    ['by the account', { ...ours, dockerRegistryUri: undefined }],
+    ['by the address of its registry', OURS],
+    ['by the account', { ...OURS, dockerRegistryUri: undefined }],
     [
       'by a role of the account',
-      { ...ours, dockerRegistryUri: undefined, awsUser: 'arn:aws:iam::123456789012:role/x' },
+      { ...OURS, dockerRegistryUri: undefined, awsUser: 'arn:aws:iam::123456789012:role/x' },
     ],
-  ])('finds it %s, and registers nothing twice', async (_, listed) => {
-    const { ensure, sent } = delegations(answer(200, { delegations: [{ id: 'other' }, listed] }));
+  ])('finds a registered repository %s and does not register it again', async (_, listed) => {
+    const { ensure, sent } = delegations(anAnswer(200, { delegations: [{ id: 'other' }, listed] }));
 
     await expect(ensure()).resolves.toBe('deleg_1');
 
@@ -66,23 +68,23 @@ describe('createRunpodDelegations', () => {
   });
 
   it.each<[string, object]>([
-    ['in another account', { ...ours, dockerRegistryUri: '999999999999.dkr.ecr.us-east-1.amazonaws.com' }],
-    ['in another region', { ...ours, awsRegion: 'us-west-2' }],
-    ['of another name', { ...ours, repository: 'my-app' }],
-    ['whose account is part of a longer number', { ...ours, dockerRegistryUri: '1234567890123.dkr.ecr' }],
-  ])('does not take a repository %s for it', async (_, listed) => {
+    ['in another account', { ...OURS, dockerRegistryUri: '999999999999.dkr.ecr.us-east-1.amazonaws.com' }],
+    ['in another region', { ...OURS, awsRegion: 'us-west-2' }],
+    ['of another name', { ...OURS, repository: 'my-app' }],
+    ['whose account is part of a longer number', { ...OURS, dockerRegistryUri: '1234567890123.dkr.ecr' }],
+  ])('ignores a delegation for a repository %s', async (_, listed) => {
     const { ensure, revoke } = delegations(
-      answer(200, { delegations: [{ ...listed, id: 'other' }] }),
-      answer(201, ours),
-      answer(200, { delegations: [{ ...listed, id: 'other' }] }),
+      anAnswer(200, { delegations: [{ ...listed, id: 'other' }] }),
+      anAnswer(201, OURS),
+      anAnswer(200, { delegations: [{ ...listed, id: 'other' }] }),
     );
 
     await expect(ensure()).resolves.toBe('deleg_1');
     await expect(revoke()).resolves.toBeUndefined();
   });
 
-  it('looks again before it repeats a registration whose answer was lost', async () => {
-    const { ensure, sent, clock } = delegations(NONE, LOST, answer(200, { delegations: [ours] }));
+  it('lists the delegations again after a registration whose answer was lost', async () => {
+    const { ensure, sent, clock } = delegations(NONE, LOST, anAnswer(200, { delegations: [OURS] }));
 
     await expect(ensure()).resolves.toBe('deleg_1');
 
@@ -90,81 +92,89 @@ describe('createRunpodDelegations', () => {
     expect(clock.sleeps).toContain(1_000);
   });
 
-  it('looks again where an answer does not name the delegation', async () => {
-    const { ensure } = delegations(NONE, answer(200, { ok: true }), answer(200, { delegations: [ours] }));
+  it('lists the delegations again when an answer does not name one', async () => {
+    const { ensure } = delegations(NONE, anAnswer(200, { ok: true }), anAnswer(200, { delegations: [OURS] }));
 
     await expect(ensure()).resolves.toBe('deleg_1');
   });
 
-  it('is patient with a refusal, because AWS may not heed the new policy yet', async () => {
-    const refusal = [NONE, answer(400, {}), answer(400, {})];
-    const { ensure } = delegations(...refusal, ...refusal, NONE, answer(201, ours));
+  it('retries a refusal, because AWS may not have applied the new policy yet', async () => {
+    const refusal = [NONE, anAnswer(400, {}), anAnswer(400, {})];
+    const { ensure } = delegations(...refusal, ...refusal, NONE, anAnswer(201, OURS));
 
     await expect(ensure()).resolves.toBe('deleg_1');
   });
 
-  it('gives up after four refusals, sure that nothing is registered', async () => {
-    const refusal = [NONE, answer(400, {}), answer(400, {})];
+  it('fails after four refusals and is certain that nothing is registered', async () => {
+    const refusal = [NONE, anAnswer(400, {}), anAnswer(400, {})];
     const { ensure, sent } = delegations(...refusal, ...refusal, ...refusal, ...refusal);
 
-    const error = await failureOf(ensure());
+    const error = await rejectionOf(ensure());
 
     expect(error).toBeInstanceOf(OperatorMustActError);
-    expect(error.message).toBe(
-      'Runpod did not register repository team/my-app in us-east-1: rest-v2 refused the request (400)',
+    expect(error).toHaveProperty(
+      'message',
+      'Runpod did not register repository team/my-app in us-east-1: rest-v2 answered 400',
     );
     expect(sent).toHaveLength(12);
   });
 
   it.each<[string, Step[]]>([
     ['every answer is lost', [NONE, LOST, NONE, LOST, NONE, LOST, NONE, LOST]],
-    ['the key is refused when it looks again', [NONE, LOST, answer(401, {})]],
-    ['the edge answers with a page', [NONE, ...[1, 2, 3].flatMap(() => [page(), NONE]), page()]],
-  ])('says that nobody knows when %s', async (_, steps) => {
-    expect(await failureOf(delegations(...steps).ensure())).toBeInstanceOf(UnconfirmedError);
+    ['the key is refused at the next list', [NONE, LOST, anAnswer(401, {})]],
+    [
+      'the edge answers every registration with a web page',
+      [NONE, ...[1, 2, 3].flatMap(() => [PAGE, NONE]), PAGE],
+    ],
+  ])('throws UnconfirmedError when %s', async (_, steps) => {
+    expect(await rejectionOf(delegations(...steps).ensure())).toBeInstanceOf(UnconfirmedError);
   });
 
-  it('is sure again when it looked after a lost answer and Runpod then refused', async () => {
-    const refusal = [NONE, answer(400, {}), answer(400, {})];
+  it('is certain again when Runpod refuses after a lost answer', async () => {
+    const refusal = [NONE, anAnswer(400, {}), anAnswer(400, {})];
     const { ensure } = delegations(NONE, LOST, ...refusal, ...refusal, ...refusal);
 
-    expect(await failureOf(ensure())).not.toBeInstanceOf(UnconfirmedError);
+    expect(await rejectionOf(ensure())).not.toBeInstanceOf(UnconfirmedError);
   });
 
-  it('stops when the time is over', async () => {
-    const { ensure, sent } = delegations(NONE, answer(400, {}), answer(400, {}));
+  it('stops at the deadline', async () => {
+    const { ensure, sent } = delegations(NONE, anAnswer(400, {}), anAnswer(400, {}));
 
-    expect(await failureOf(ensure(undefined, 500))).toBeInstanceOf(OperatorMustActError);
+    expect(await rejectionOf(ensure(undefined, 500))).toBeInstanceOf(OperatorMustActError);
     expect(sent).toHaveLength(3);
   });
 
-  it.each([404, 405, 410, 501])('says what %i means: only REST v2 knows delegations', async (status) => {
-    const { ensure } = delegations(answer(status, {}));
+  it.each([404, 405, 410, 501])('throws DelegationsUnavailableError for the status %i', async (status) => {
+    const { ensure } = delegations(anAnswer(status, {}));
 
-    const error = await failureOf(ensure());
+    const error = await rejectionOf(ensure());
 
     expect(error).toBeInstanceOf(DelegationsUnavailableError);
-    expect(error.message).toContain(
+    expect(String(error)).toContain(
       `REST v2 answered ${status} to /registries/delegations, and no other of its APIs knows delegations`,
     );
   });
 
   it.each<[string, Step[], new (...args: never[]) => Error]>([
-    ['a refused key', [answer(401, {})], ApiKeyRefusedError],
-    ['a key without the permission', [NONE, answer(403, {})], OperatorMustActError],
-    ['a list that is none', [answer(200, { items: [] })], TransientError],
-  ])('stops at once at %s', async (_, steps, kind) => {
-    expect(await failureOf(delegations(...steps).ensure())).toBeInstanceOf(kind);
+    ['a refused key', [anAnswer(401, {})], ApiKeyRefusedError],
+    ['a key without the permission', [NONE, anAnswer(403, {})], OperatorMustActError],
+    ['an answer without a list', [anAnswer(200, { items: [] })], TransientError],
+  ])('does not retry after %s', async (_, steps, kind) => {
+    expect(await rejectionOf(delegations(...steps).ensure())).toBeInstanceOf(kind);
   });
 
-  it('revokes what is registered for the repository, and what is gone already is fine', async () => {
+  it('revokes every delegation of the repository and ignores one that is gone', async () => {
     const listed = [
-      ours,
-      { ...ours, id: 'deleg/2' },
-      { ...ours, id: 'keep' },
-      { ...ours, id: 'x', awsRegion: 'y' },
+      OURS,
+      { ...OURS, id: 'deleg/2' },
+      { ...OURS, id: 'keep' },
+      { ...OURS, id: 'x', awsRegion: 'y' },
     ];
-    const { revoke, sent } = delegations(answer(200, { delegations: listed }), noContent(), answer(404, {}));
+    const { revoke, sent } = delegations(
+      anAnswer(200, { delegations: listed }),
+      anAnswer(204),
+      anAnswer(404, {}),
+    );
 
     await revoke('keep');
 
@@ -174,13 +184,14 @@ describe('createRunpodDelegations', () => {
     ]);
   });
 
-  it.each([400, 403])('does not take %i for a revocation', async (status) => {
-    const { revoke } = delegations(answer(200, { delegations: [ours] }), answer(status, {}));
+  it.each([400, 403])('throws when the revocation is answered with %i', async (status) => {
+    const { revoke } = delegations(anAnswer(200, { delegations: [OURS] }), anAnswer(status, {}));
 
-    expect(await failureOf(revoke())).toBeInstanceOf(OperatorMustActError);
+    expect(await rejectionOf(revoke())).toBeInstanceOf(OperatorMustActError);
   });
 });
 
+/** Delegations over scripted answers, with one attempt for each request. */
 function delegations(...steps: readonly Step[]) {
   const clock = new FakeClock();
   const { transport, sent } = scriptedTransport(...steps);
@@ -197,25 +208,4 @@ function delegations(...steps: readonly Step[]) {
     ensure: (name?: string, timeMs = 60_000) => ensure(access(timeMs), repository, name),
     revoke: (except?: string) => revoke(access(60_000), repository, except),
   };
-}
-
-async function failureOf(promise: Promise<unknown>): Promise<Error> {
-  const thrown = await promise.then(
-    () => new Error('nothing was thrown'),
-    (error: unknown) => error,
-  );
-  if (!(thrown instanceof Error)) throw new Error('no error was thrown');
-  return thrown;
-}
-
-function answer(status: number, body: object): HttpAnswer {
-  return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
-}
-
-function noContent(): HttpAnswer {
-  return { status: 204, headers: {}, body: '' };
-}
-
-function page(): HttpAnswer {
-  return { status: 403, headers: { 'content-type': 'text/html' }, body: '<html>error code: 1010</html>' };
 }

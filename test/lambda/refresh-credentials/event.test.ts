@@ -1,29 +1,18 @@
 import { InvalidEventError } from '../../../lambda/core/errors';
 import { chooseTargets, parseEvent } from '../../../lambda/refresh-credentials/event';
 import { aTarget } from '../../support/builders';
+import { aQueuedEvent, aScheduledEvent } from '../../support/lambda-events';
 
-const SCHEDULED = {
-  version: '0',
-  id: '53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa',
-  'detail-type': 'Scheduled Event',
-  source: 'aws.events',
-  time: '2026-11-21T12:00:00Z',
-  detail: {},
-};
+const SCHEDULED = aScheduledEvent();
 
-/** A message as the queue delivers it. */
-function queued(...bodies: unknown[]) {
-  return { Records: bodies.map((body) => ({ messageId: 'm', eventSource: 'aws:sqs', body })) };
-}
-
-/** What Lambda's on-failure destination writes. */
-function failedInvocation(requestPayload: unknown) {
-  return JSON.stringify({
+/** The entry that Lambda's on-failure destination writes. */
+function aFailedInvocation(requestPayload: unknown): object {
+  return {
     version: '1.0',
     requestContext: { condition: 'RetriesExhausted', approximateInvokeCount: 3 },
     requestPayload,
     responsePayload: { errorType: 'RefreshFailedError' },
-  });
+  };
 }
 
 describe('parseEvent', () => {
@@ -35,27 +24,35 @@ describe('parseEvent', () => {
     ['a scheduled event', SCHEDULED, { dryRun: false, runId: SCHEDULED.id }],
     ['targets', { targets: ['prod'] }, { targets: ['prod'], dryRun: false }],
     ['a dry run', { dryRun: true }, { dryRun: true }],
-    ['both', { targets: ['a', 'b'], dryRun: true }, { targets: ['a', 'b'], dryRun: true }],
-    ['a queued schedule', queued(failedInvocation(SCHEDULED)), { dryRun: false, runId: SCHEDULED.id }],
+    ['targets in a dry run', { targets: ['a', 'b'], dryRun: true }, { targets: ['a', 'b'], dryRun: true }],
+    [
+      'a queued scheduled event',
+      aQueuedEvent(aFailedInvocation(SCHEDULED)),
+      { dryRun: false, runId: SCHEDULED.id },
+    ],
     [
       'a queued event of targets',
-      queued(failedInvocation({ targets: ['prod'] })),
+      aQueuedEvent(aFailedInvocation({ targets: ['prod'] })),
       { targets: ['prod'], dryRun: false },
     ],
     [
-      'a queued event without an id, by that of its invocation',
-      queued(JSON.stringify({ requestContext: { requestId: 'r-1' }, requestPayload: { targets: ['prod'] } })),
+      'a queued event without an id, with the id of its invocation',
+      aQueuedEvent({ requestContext: { requestId: 'r-1' }, requestPayload: { targets: ['prod'] } }),
       { targets: ['prod'], dryRun: false, runId: 'r-1' },
     ],
     [
-      'a failed invocation whose payload was too large to come along',
-      queued(JSON.stringify({ version: '1.0', requestContext: { requestId: 'r-1' } })),
+      'a failed invocation whose payload was too large to be delivered',
+      aQueuedEvent({ version: '1.0', requestContext: { requestId: 'r-1' } }),
       { dryRun: false, runId: 'r-1' },
     ],
-    ['an event put back by hand', queued('{"targets":["prod"]}'), { targets: ['prod'], dryRun: false }],
     [
-      'a schedule put back by hand',
-      queued(JSON.stringify(SCHEDULED)),
+      'an event that a person queued',
+      aQueuedEvent('{"targets":["prod"]}'),
+      { targets: ['prod'], dryRun: false },
+    ],
+    [
+      'a scheduled event that a person queued',
+      aQueuedEvent(SCHEDULED),
       { dryRun: false, runId: SCHEDULED.id },
     ],
   ])('reads %s', (_, event, expected) => {
@@ -75,10 +72,10 @@ describe('parseEvent', () => {
     [['prod'], 'found a list'],
     [7, 'found number'],
     [{ Records: [] }, 'found 0'],
-    [queued('{}', '{}'), 'found 2'],
-    [queued('not JSON'), 'as JSON'],
-    [queued(undefined), 'as JSON'],
-    [queued('{"target":"prod"}'), 'unknown field "target"'],
+    [aQueuedEvent('{}', '{}'), 'found 2'],
+    [aQueuedEvent('not JSON'), 'as JSON'],
+    [aQueuedEvent(undefined), 'as JSON'],
+    [aQueuedEvent('{"target":"prod"}'), 'unknown field "target"'],
     [{ Records: ['x'] }, 'as JSON'],
     [{ Records: [null] }, 'as JSON'],
   ])('refuses %j and says why', (event, why) => {
@@ -90,23 +87,23 @@ describe('parseEvent', () => {
 describe('chooseTargets', () => {
   const all = ['prod', 'test', 'dev'].map((name) => aTarget({ name }));
 
-  it('takes all when no name is given', () => {
+  it('returns all targets when no name is given', () => {
     expect(chooseTargets(all, undefined)).toBe(all);
   });
 
-  it('takes each named target once, in the order of the configuration', () => {
+  it('returns each named target once in the order of the configuration', () => {
     const chosen = chooseTargets(all, ['dev', 'prod', 'dev']);
 
     expect(chosen.map(({ name }) => name)).toEqual(['prod', 'dev']);
   });
 
-  it('names what is not there and what is', () => {
+  it('names the unknown target and the known ones', () => {
     expect(() => chooseTargets(all, ['prod', 'stage'])).toThrow(
-      new InvalidEventError('no target is named "stage"; there are prod, test, dev'),
+      new InvalidEventError('no target is named "stage"; the targets are prod, test, dev'),
     );
   });
 
-  it('does not list a thousand names', () => {
+  it('lists at most twenty names', () => {
     const many = Array.from({ length: 1_000 }, (_, index) => aTarget({ name: `t${index}` }));
 
     expect(() => chooseTargets(many, ['x'])).toThrow(/t0, t1, .*, t19, …$/);

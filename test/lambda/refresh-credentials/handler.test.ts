@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto';
+import { LOG_MESSAGES } from '../../../lambda/core/contract';
 import { InvalidEventError, RefreshFailedError, TransientError } from '../../../lambda/core/errors';
 import { createHandler } from '../../../lambda/refresh-credentials/handler';
 import { aLambdaContext, aTarget, someSettings } from '../../support/builders';
 import { captureTelemetry } from '../../support/captured-telemetry';
 import { NOON } from '../../support/fake-clock';
 import { aWorld, type WorldDifferences } from '../../support/fake-world';
+import { aQueuedEvent, aScheduledEvent } from '../../support/lambda-events';
 import { rejectionOf } from '../../support/thrown';
 
 const TARGETS = ['a', 'b', 'c'].map((name) => aTarget({ name, registryAuthId: `auth-${name}` }));
 
-/** A handler over a fake world, as one warm process would keep it. */
+/** The handler of one warm process over a fake world. */
 function aHandler(differences: WorldDifferences = {}) {
   const world = aWorld(differences);
   const telemetry = captureTelemetry();
@@ -23,7 +25,7 @@ function aHandler(differences: WorldDifferences = {}) {
   return { world, invoke, ...telemetry };
 }
 
-/** A world in which these ids cannot be written while they are in the set. */
+/** A world in which an id cannot be written while it is in the set. */
 function failingFor(ids: ReadonlySet<string>): WorldDifferences {
   const update = async (_call: unknown, id: string) => {
     if (ids.has(id)) throw new TransientError('Runpod answered 503');
@@ -31,17 +33,21 @@ function failingFor(ids: ReadonlySet<string>): WorldDifferences {
   return { routes: { 'rest-v2': { update } } };
 }
 
-/** What Lambda's on-failure destination writes of an invocation that had no payload worth the name. */
-function failedInvocation(requestId: string): string {
-  return JSON.stringify({ requestContext: { requestId }, requestPayload: {} });
-}
+/** An entry of Lambda's on-failure destination, as the queue delivers it. */
+const FAILED_INVOCATION = aQueuedEvent({ requestContext: { requestId: 'request-1' }, requestPayload: {} });
 
-function aSchedule(id: string) {
-  return { id, source: 'aws.events', 'detail-type': 'Scheduled Event', detail: {} };
+/** A handler whose first run failed for target b only. The target works now, and `world.calls` is empty. */
+async function aHandlerAfterAFailure(event: unknown, awsRequestId?: string) {
+  const down = new Set(['auth-b']);
+  const handler = aHandler(failingFor(down));
+  await rejectionOf(handler.invoke(event, awsRequestId));
+  down.clear();
+  handler.world.calls.length = 0;
+  return handler;
 }
 
 describe('createHandler', () => {
-  it('returns what the interface promises, and no more', async () => {
+  it('returns exactly the fields that the interface promises', async () => {
     const { invoke } = aHandler();
 
     const report = await invoke({ targets: ['a'] });
@@ -68,7 +74,7 @@ describe('createHandler', () => {
     expect(world.callsTo('rest-v2 update')).toHaveLength(3);
   });
 
-  it('refreshes only what the event names, which is no full run', async () => {
+  it('refreshes only the targets that the event names and does not count as a full run', async () => {
     const { invoke, world, published } = aHandler();
 
     await invoke({ targets: ['c', 'b'] });
@@ -77,7 +83,7 @@ describe('createHandler', () => {
     expect(published()).not.toHaveProperty('RunSucceeded');
   });
 
-  it('says that a dry run was one, and publishes nothing', async () => {
+  it('marks a dry run and publishes no metrics', async () => {
     const list = async () => TARGETS.map(({ name }) => ({ id: `auth-${name}`, name }));
     const { invoke, world, published } = aHandler({ routes: { 'rest-v2': { list } } });
 
@@ -88,7 +94,7 @@ describe('createHandler', () => {
     expect(published()).toBeUndefined();
   });
 
-  it('throws after all is done and reported, naming each failed target with its reason', async () => {
+  it('throws with each failed target and its reason after all targets are reported', async () => {
     const { invoke, world, published, logLines } = aHandler(failingFor(new Set(['auth-a', 'auth-c'])));
 
     const failure = await rejectionOf(invoke());
@@ -98,15 +104,15 @@ describe('createHandler', () => {
     expect(world.callsTo('rest-v2 update')).toHaveLength(3);
     expect(published()).toMatchObject({ RunSucceeded: 0, TargetsRefreshed: 1, TargetsFailed: 2 });
     expect(logLines().map(({ message }) => message)).toEqual([
-      'target refreshed',
-      'target failed',
-      'target failed',
-      'run finished',
+      LOG_MESSAGES.targetRefreshed,
+      LOG_MESSAGES.targetFailed,
+      LOG_MESSAGES.targetFailed,
+      LOG_MESSAGES.runFinished,
     ]);
   });
 
   it.each([[{ target: 'a' }], [{ targets: ['x'] }], ['a'], [{ Records: [] }]])(
-    'does nothing for the event %j, which it does not understand',
+    'does nothing for the unknown event %j',
     async (event) => {
       const { invoke, world, output } = aHandler();
 
@@ -118,7 +124,7 @@ describe('createHandler', () => {
     },
   );
 
-  it('begins with the targets that have waited longest', async () => {
+  it('starts with the target that was least recently tried', async () => {
     const { invoke, world } = aHandler();
     await invoke({ targets: ['a', 'b'] });
     world.calls.length = 0;
@@ -128,7 +134,7 @@ describe('createHandler', () => {
     expect(world.callsTo('rest-v2 update')[0]).toBe('rest-v2 update auth-c');
   });
 
-  it('keeps five seconds of the invocation to report', async () => {
+  it('keeps the last five seconds of the invocation for the report', async () => {
     const { services, reads } = aWorld();
     const handler = createHandler({ settings: someSettings(), services, ...captureTelemetry() });
 
@@ -137,7 +143,7 @@ describe('createHandler', () => {
     expect(reads.map(({ deadlineMs }) => deadlineMs)).toEqual([NOON + 55_000]);
   });
 
-  it('has the id of the invocation in every line', async () => {
+  it('logs the request id in every line', async () => {
     const { invoke, logLines } = aHandler();
 
     await invoke({}, 'request-1');
@@ -146,7 +152,7 @@ describe('createHandler', () => {
     expect(new Set(ids)).toEqual(new Set(['request-1']));
   });
 
-  it('reports the age of the keys that were read', async () => {
+  it('publishes the age of the oldest key', async () => {
     const { invoke, published } = aHandler({ keyCreatedAt: new Date(NOON - 91 * 24 * 3_600_000) });
 
     await invoke();
@@ -154,77 +160,10 @@ describe('createHandler', () => {
     expect(published()).toMatchObject({ ApiKeyAgeDays: 91 });
   });
 
-  describe('at a retry of the same event', () => {
-    it('goes on with what is missing, and reports the whole run', async () => {
-      const down = new Set(['auth-b']);
-      const { invoke, world, published } = aHandler(failingFor(down));
-      await rejectionOf(invoke(aSchedule('run-1')));
-      down.clear();
-      world.calls.length = 0;
-
-      const report = await invoke(aSchedule('run-1'));
-
-      expect(world.callsTo('rest-v2 update')).toEqual(['rest-v2 update auth-b']);
-      expect(report.refreshed.map(({ target }) => target).sort()).toEqual(['a', 'b', 'c']);
-      expect(report.refreshed[0]).not.toHaveProperty('durationMs');
-      expect(published()).toMatchObject({ RunSucceeded: 1, TargetsRefreshed: 1 });
-    });
-
-    it('knows the event that comes back from the queue', async () => {
-      const down = new Set(['auth-b']);
-      const { invoke, world } = aHandler(failingFor(down));
-      await rejectionOf(invoke(aSchedule('run-1')));
-      down.clear();
-      world.calls.length = 0;
-      const body = JSON.stringify({ requestPayload: aSchedule('run-1') });
-
-      await invoke({ Records: [{ body }] });
-
-      expect(world.callsTo('rest-v2 update')).toEqual(['rest-v2 update auth-b']);
-    });
-
-    it.each<[string, object, string]>([
-      ['by Lambda', {}, 'request-1'],
-      ['by the queue', { Records: [{ body: failedInvocation('request-1') }] }, 'request-2'],
-    ])('knows an event without an id that is repeated %s', async (_, event, requestId) => {
-      const down = new Set(['auth-b']);
-      const { invoke, world } = aHandler(failingFor(down));
-      await rejectionOf(invoke({}, 'request-1'));
-      down.clear();
-      world.calls.length = 0;
-
-      await invoke(event, requestId);
-
-      expect(world.callsTo('rest-v2 update')).toEqual(['rest-v2 update auth-b']);
-    });
-
-    it('still throws while a target fails, counting all targets of the run', async () => {
-      const { invoke } = aHandler(failingFor(new Set(['auth-b'])));
-      await rejectionOf(invoke(aSchedule('run-1')));
-
-      const failure = await rejectionOf(invoke(aSchedule('run-1')));
-
-      expect(String(failure)).toContain('1 of 3 targets failed. b:');
-    });
-
-    it('begins anew an hour later', async () => {
-      const down = new Set(['auth-b']);
-      const { invoke, world } = aHandler(failingFor(down));
-      await rejectionOf(invoke(aSchedule('run-1')));
-      down.clear();
-      world.calls.length = 0;
-      world.clock.advance(3_600_001);
-
-      await invoke(aSchedule('run-1'));
-
-      expect(world.callsTo('rest-v2 update')).toHaveLength(3);
-    });
-  });
-
   it.each([
-    ['another event', aSchedule('run-1'), aSchedule('run-2')],
+    ['another event', aScheduledEvent('run-1'), aScheduledEvent('run-2')],
     ['an event without an id', {}, {}],
-  ])('begins anew with %s', async (_, first, second) => {
+  ])('starts from the beginning with %s', async (_, first, second) => {
     const { invoke, world } = aHandler();
     await invoke(first);
     world.calls.length = 0;
@@ -234,5 +173,55 @@ describe('createHandler', () => {
     expect(world.callsTo('rest-v2 update')).toHaveLength(3);
     expect(world.callsTo('read')).toHaveLength(1);
     expect(world.callsTo('issue')).toHaveLength(1);
+  });
+});
+
+describe('createHandler at a retry', () => {
+  it('writes only the missing targets and reports the whole run', async () => {
+    const { invoke, world, published } = await aHandlerAfterAFailure(aScheduledEvent('run-1'));
+
+    const report = await invoke(aScheduledEvent('run-1'));
+
+    expect(world.callsTo('rest-v2 update')).toEqual(['rest-v2 update auth-b']);
+    expect(report.refreshed.map(({ target }) => target).sort()).toEqual(['a', 'b', 'c']);
+    expect(report.refreshed[0]).not.toHaveProperty('durationMs');
+    expect(published()).toMatchObject({ RunSucceeded: 1, TargetsRefreshed: 1 });
+  });
+
+  it('recognises the event that comes back from the queue', async () => {
+    const { invoke, world } = await aHandlerAfterAFailure(aScheduledEvent('run-1'));
+
+    await invoke(aQueuedEvent({ requestPayload: aScheduledEvent('run-1') }));
+
+    expect(world.callsTo('rest-v2 update')).toEqual(['rest-v2 update auth-b']);
+  });
+
+  it.each<[string, object, string]>([
+    ['by Lambda', {}, 'request-1'],
+    ['by the queue', FAILED_INVOCATION, 'request-2'],
+  ])('recognises an event without an id that is repeated %s', async (_, event, requestId) => {
+    const { invoke, world } = await aHandlerAfterAFailure({}, 'request-1');
+
+    await invoke(event, requestId);
+
+    expect(world.callsTo('rest-v2 update')).toEqual(['rest-v2 update auth-b']);
+  });
+
+  it('throws while a target fails and counts all targets of the run', async () => {
+    const { invoke } = aHandler(failingFor(new Set(['auth-b'])));
+    await rejectionOf(invoke(aScheduledEvent('run-1')));
+
+    const failure = await rejectionOf(invoke(aScheduledEvent('run-1')));
+
+    expect(String(failure)).toContain('1 of 3 targets failed. b:');
+  });
+
+  it('starts from the beginning an hour later', async () => {
+    const { invoke, world } = await aHandlerAfterAFailure(aScheduledEvent('run-1'));
+    world.clock.advance(3_600_001);
+
+    await invoke(aScheduledEvent('run-1'));
+
+    expect(world.callsTo('rest-v2 update')).toHaveLength(3);
   });
 });

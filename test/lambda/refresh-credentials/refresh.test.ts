@@ -8,13 +8,16 @@ import { Secret, type Target } from '../../../lambda/core/model';
 import type { Proof } from '../../../lambda/core/registries/proof';
 import {
   isSuccess,
+  mapConcurrently,
+  once,
   Refresher,
   type RefreshServices,
   type TargetOutcome,
 } from '../../../lambda/refresh-credentials/refresh';
 import { aCredential, anEcrRegistry, aTarget } from '../../support/builders';
-import { NOON } from '../../support/fake-clock';
+import { FakeClock, NOON } from '../../support/fake-clock';
 import { aWorld, type FakeWorld } from '../../support/fake-world';
+import { unhandledRejectionsDuring } from '../../support/thrown';
 
 const DEADLINE = NOON + 295_000;
 
@@ -27,7 +30,7 @@ async function run(
   return (await new Refresher(world.services).run(request)).outcomes;
 }
 
-/** Each target's name with the id that was written, or with what went wrong. */
+/** The name of each target with the id that was written, or with the message of its error. */
 function summary(outcomes: readonly TargetOutcome[]): [string, string][] {
   return outcomes.map((outcome) => [
     outcome.target,
@@ -35,15 +38,15 @@ function summary(outcomes: readonly TargetOutcome[]): [string, string][] {
   ]);
 }
 
-/** A thousand targets would do as well. */
+/** Thirty targets with ids of their own. */
 function manyTargets(differences: (index: number) => Partial<Target> = () => ({})): Target[] {
   return Array.from({ length: 30 }, (_, index) =>
     aTarget({ name: `t${index}`, registryAuthId: `auth-${index}`, ...differences(index) }),
   );
 }
 
-describe('refresh', () => {
-  it('issues, proves and writes, in this order', async () => {
+describe('Refresher', () => {
+  it('issues, proves and writes a credential in this order', async () => {
     const world = aWorld();
 
     const outcomes = await run(world, [aTarget({ verifyImage: 'worker:1' })]);
@@ -67,7 +70,7 @@ describe('refresh', () => {
     ]);
   });
 
-  it('writes the credential that the registry issued, with the key of the secret', async () => {
+  it('writes the issued credential with the API key from the secret', async () => {
     const written: unknown[] = [];
     const credential = aCredential({ password: new Secret('from ECR') });
     const world = aWorld({
@@ -87,7 +90,7 @@ describe('refresh', () => {
     expect(written).toEqual([['from-the-secret', DEADLINE, 'auth-prod', credential]]);
   });
 
-  it('asks once for what many targets share', async () => {
+  it('issues, proves and reads once for targets that share everything', async () => {
     const world = aWorld();
 
     await run(world, manyTargets());
@@ -98,7 +101,7 @@ describe('refresh', () => {
     expect(world.callsTo('rest-v2 update')).toHaveLength(30);
   });
 
-  it('lists the names once for many targets by name', async () => {
+  it('lists the account once for many targets by name', async () => {
     const auths = Array.from({ length: 30 }, (_, index) => ({ id: `auth-${index}`, name: `n${index}` }));
     const world = aWorld({ routes: { 'rest-v2': { list: async () => auths } } });
 
@@ -112,7 +115,7 @@ describe('refresh', () => {
     expect(world.callsTo('rest-v2 create')).toEqual([]);
   });
 
-  it('asks apart for what targets do not share', async () => {
+  it('issues, proves and reads separately for targets that share nothing', async () => {
     const world = aWorld();
 
     await run(world, [
@@ -144,17 +147,17 @@ describe('refresh', () => {
     expect(outcome?.durationMs).toBe(400);
   });
 
-  it('writes ten targets at a time', async () => {
-    let onTheirWay = 0;
+  it('writes at most ten targets at a time', async () => {
+    let running = 0;
     let most = 0;
     const world: FakeWorld = aWorld({
       routes: {
         'rest-v2': {
           update: async () => {
-            onTheirWay += 1;
-            most = Math.max(most, onTheirWay);
+            running += 1;
+            most = Math.max(most, running);
             await world.clock.pass(100);
-            onTheirWay -= 1;
+            running -= 1;
           },
         },
       },
@@ -167,9 +170,9 @@ describe('refresh', () => {
 
   it.each<[string, Error]>([
     ['an outage', new TransientError('it is down')],
-    ['what a person must mend', new OperatorMustActError('permission-missing', 'not allowed')],
+    ['an error that a person must fix', new OperatorMustActError('permission-missing', 'not allowed')],
     ['a defect', new TypeError('x is undefined')],
-  ])('does not stop the other targets for %s', async (_, error) => {
+  ])('refreshes the other targets after %s', async (_, error) => {
     const update = (_call: unknown, id: string) =>
       id === 'auth-1' ? Promise.reject(error) : Promise.resolve();
     const world = aWorld({ routes: { 'rest-v2': { update } } });
@@ -180,7 +183,7 @@ describe('refresh', () => {
     expect(outcomes).toHaveLength(30);
   });
 
-  it('does not stop the targets of one registry or key for the failure of another', async () => {
+  it('refreshes targets whose registry and key work when others fail', async () => {
     const world = aWorld({
       readApiKey: async (name) => {
         if (name === 'gone') throw new OperatorMustActError('secret-unusable', 'no such secret');
@@ -206,7 +209,7 @@ describe('refresh', () => {
     ]);
   });
 
-  it('keeps of a defect the class only', async () => {
+  it('keeps only the class name of a defect', async () => {
     const world = aWorld({ issue: () => Promise.reject(new TypeError('a message that may quote anything')) });
 
     const outcomes = await run(world, [aTarget()]);
@@ -214,7 +217,7 @@ describe('refresh', () => {
     expect(summary(outcomes)).toEqual([['prod', 'unexpected TypeError; the stack trace is in the log']]);
   });
 
-  it('asks nothing of the registry and of Runpod when a key cannot be read', async () => {
+  it('calls neither the registry nor Runpod when the key cannot be read', async () => {
     const world = aWorld({ readApiKey: () => Promise.reject(new TransientError('no answer')) });
 
     await run(world, manyTargets());
@@ -224,10 +227,7 @@ describe('refresh', () => {
     expect(world.callsTo('rest')).toEqual([]);
   });
 
-  it('leaves no rejection unhandled when everything fails at once', async () => {
-    const unhandled: unknown[] = [];
-    const note = (reason: unknown) => unhandled.push(reason);
-    process.on('unhandledRejection', note);
+  it('leaves no rejection unhandled when key and credential both fail', async () => {
     const world: FakeWorld = aWorld({
       readApiKey: () => Promise.reject(new TransientError('no key')),
       issue: async () => {
@@ -236,10 +236,10 @@ describe('refresh', () => {
       },
     });
 
-    await run(world, manyTargets());
-    await world.clock.pass(1_000);
-    await new Promise((resolve) => setImmediate(resolve));
-    process.off('unhandledRejection', note);
+    const unhandled = await unhandledRejectionsDuring(async () => {
+      await run(world, manyTargets());
+      await world.clock.pass(1_000);
+    });
 
     expect(unhandled).toEqual([]);
   });
@@ -271,22 +271,19 @@ describe('refresh', () => {
       async () => notThere,
       { verified: false, unverifiedBecause: notThere.because },
     ],
-  ])(
-    'with verify "%s" and a registry that %s does what the mode says',
-    async (verify, _, prove, expected) => {
-      const world = aWorld({ prove });
+  ])('obeys verify "%s" when the registry %s', async (verify, _, prove, expected) => {
+    const world = aWorld({ prove });
 
-      const [outcome] = await run(world, [aTarget({ verify })]);
+    const [outcome] = await run(world, [aTarget({ verify })]);
 
-      const succeeds = 'verified' in expected;
-      expect(outcome && !isSuccess(outcome) ? outcome.error : outcome).toMatchObject(expected);
-      expect(outcome).toHaveProperty(succeeds ? 'route' : 'error');
-      expect(world.callsTo('rest-v2')).toHaveLength(succeeds ? 1 : 0);
-      expect(world.callsTo('prove')).toHaveLength(verify === 'off' ? 0 : 1);
-    },
-  );
+    const succeeds = 'verified' in expected;
+    expect(outcome && !isSuccess(outcome) ? outcome.error : outcome).toMatchObject(expected);
+    expect(outcome).toHaveProperty(succeeds ? 'route' : 'error');
+    expect(world.callsTo('rest-v2')).toHaveLength(succeeds ? 1 : 0);
+    expect(world.callsTo('prove')).toHaveLength(verify === 'off' ? 0 : 1);
+  });
 
-  it('asks a registry that is silent no more about the other images, unless they must be proved', async () => {
+  it('asks a silent registry about no other image, except for targets that require proof', async () => {
     const asked: (string | undefined)[] = [];
     const world = aWorld({
       prove: async (image) => {
@@ -300,31 +297,28 @@ describe('refresh', () => {
 
     const outcomes = await run(world, [...many, target(40, 'required')]);
 
-    // As many as are asked at the same time.
+    // The ten that are asked at the same time, before the first answer.
     expect(asked).toEqual([...many.slice(0, 10).map(({ verifyImage }) => verifyImage), 'worker:40']);
     expect(outcomes.filter(isSuccess)).toHaveLength(40);
     expect(outcomes[20]).toMatchObject({ verified: false, unverifiedBecause: down.because });
   });
 
   it.each<[string, () => Promise<Proof>, number, number]>([
-    ['a refusal', rejected, 1, 0],
+    ['a rejection', rejected, 1, 0],
     ['a proof', async () => ({ accepted: true }), 30, 29],
-  ])(
-    'counts %s that is there already, though the registry was silent about another image',
-    async (...row) => {
-      const [, prove, sent, verified] = row;
-      const world = aWorld({ prove: (image) => (image === 'worker:a' ? prove() : Promise.resolve(down)) });
-      const targets = manyTargets((index) => ({ verifyImage: index === 1 ? 'worker:b' : 'worker:a' }));
+  ])('uses %s that it has although the registry gave no answer about another image', async (...row) => {
+    const [, prove, sent, verified] = row;
+    const world = aWorld({ prove: (image) => (image === 'worker:a' ? prove() : Promise.resolve(down)) });
+    const targets = manyTargets((index) => ({ verifyImage: index === 1 ? 'worker:b' : 'worker:a' }));
 
-      const outcomes = await run(world, targets);
+    const outcomes = await run(world, targets);
 
-      const successes = outcomes.filter(isSuccess);
-      expect(successes).toHaveLength(sent);
-      expect(successes.filter((success) => success.verified)).toHaveLength(verified);
-    },
-  );
+    const successes = outcomes.filter(isSuccess);
+    expect(successes).toHaveLength(sent);
+    expect(successes.filter((success) => success.verified)).toHaveLength(verified);
+  });
 
-  it('gives a proof a minute at most, and less where the run has less', async () => {
+  it('limits a proof to one minute and to the deadline of the run', async () => {
     const deadlines: number[] = [];
     const world = aWorld();
     const services: RefreshServices = {
@@ -342,7 +336,7 @@ describe('refresh', () => {
     expect(deadlines).toEqual([NOON + 60_000, NOON + 20_000]);
   });
 
-  it('says why a target was not verified only where it was to be', async () => {
+  it('gives no reason for an unverified target when verify is off', async () => {
     const world = aWorld({ prove: async () => down });
 
     const [outcome] = await run(world, [aTarget({ verify: 'off' })]);
@@ -350,7 +344,7 @@ describe('refresh', () => {
     expect(outcome).not.toHaveProperty('unverifiedBecause');
   });
 
-  it('marks what was written over another route than the first', async () => {
+  it('marks a target that was written over a fallback route', async () => {
     const cannot = () => Promise.reject(new ApiUnsupportedError('it answered 404', 'final'));
     const world = aWorld({ routes: { 'rest-v2': { update: cannot }, 'rest-v1': {} } });
 
@@ -359,7 +353,7 @@ describe('refresh', () => {
     expect(outcome).toMatchObject({ route: 'rest-v1', fallback: true });
   });
 
-  it('tells no time of expiry of a credential that does not expire', async () => {
+  it('returns no expiry time for a credential that does not expire', async () => {
     const { expiresAt: _, ...lasting } = aCredential();
     const world = aWorld({ issue: async () => lasting });
 
@@ -369,7 +363,7 @@ describe('refresh', () => {
     expect(outcome).not.toHaveProperty('expiresAt');
   });
 
-  it('reads a refused key afresh once for all targets', async () => {
+  it('reads a refused key again once for all targets', async () => {
     const keys = ['old', 'new'];
     const world = aWorld({
       readApiKey: async () => new Secret(keys.shift() ?? 'too many reads'),
@@ -389,7 +383,7 @@ describe('refresh', () => {
     expect(world.callsTo('issue')).toHaveLength(1);
   });
 
-  it('lists afresh with the fresh key', async () => {
+  it('lists the account again with the new key', async () => {
     const keys = ['old', 'new'];
     const world = aWorld({
       readApiKey: async () => new Secret(keys.shift() ?? 'too many reads'),
@@ -408,7 +402,7 @@ describe('refresh', () => {
     expect(summary(outcomes)).toEqual([['prod', 'auth-1']]);
   });
 
-  it('creates one auth for two targets of one name', async () => {
+  it('creates one registry auth for two targets of one name', async () => {
     const auths: { id: string; name: string }[] = [];
     const world = aWorld({
       routes: {
@@ -435,61 +429,132 @@ describe('refresh', () => {
     ]);
     expect(auths).toHaveLength(1);
   });
+});
 
-  describe('in a dry run', () => {
-    const list = async () => [{ id: 'auth-prod', name: 'ecr-prod' }];
+describe('Refresher in a dry run', () => {
+  const list = async () => [{ id: 'auth-prod', name: 'ecr-prod' }];
 
-    it('asks and proves everything, and writes nothing', async () => {
-      const world = aWorld({ routes: { 'rest-v2': { list } } });
+  it('issues, proves and lists, and writes nothing', async () => {
+    const world = aWorld({ routes: { 'rest-v2': { list } } });
 
-      const outcomes = await run(
-        world,
-        [
-          aTarget({ name: 'by-id' }),
-          aTarget({ name: 'by-name', registryAuthName: 'ecr-prod' }),
-          aTarget({ name: 'new', registryAuthName: 'ecr-new' }),
-        ],
-        { dryRun: true },
-      );
+    const outcomes = await run(
+      world,
+      [
+        aTarget({ name: 'by-id' }),
+        aTarget({ name: 'by-name', registryAuthName: 'ecr-prod' }),
+        aTarget({ name: 'new', registryAuthName: 'ecr-new' }),
+      ],
+      { dryRun: true },
+    );
 
-      expect(summary(outcomes)).toEqual([
-        ['by-id', 'auth-prod'],
-        ['by-name', 'auth-prod'],
-        ['new', 'to be created'],
-      ]);
-      expect(world.calls.sort()).toEqual([
-        'issue us-east-1',
-        'prove login',
-        'read runpod/api-key',
-        'rest-v2 list',
-      ]);
+    expect(summary(outcomes)).toEqual([
+      ['by-id', 'auth-prod'],
+      ['by-name', 'auth-prod'],
+      ['new', 'to be created'],
+    ]);
+    expect(world.calls.sort()).toEqual([
+      'issue us-east-1',
+      'prove login',
+      'read runpod/api-key',
+      'rest-v2 list',
+    ]);
+  });
+
+  it('reports a missing id', async () => {
+    const world = aWorld({ routes: { 'rest-v2': { list } } });
+
+    const [outcome] = await run(world, [aTarget({ registryAuthId: 'gone' })], { dryRun: true });
+
+    expect(outcome).toMatchObject({ error: { reason: 'registry-auth-missing' } });
+  });
+
+  it('refuses a name that two registry auths have', async () => {
+    const twice = async () => [...(await list()), { id: 'auth-2', name: 'ecr-prod' }];
+    const world = aWorld({ routes: { 'rest-v2': { list: twice } } });
+
+    const [outcome] = await run(world, [aTarget({ registryAuthName: 'ecr-prod' })], { dryRun: true });
+
+    expect(outcome).toMatchObject({ error: { reason: 'configuration-wrong' } });
+  });
+
+  it('fails when Runpod refuses the key', async () => {
+    const refused = () => Promise.reject(new ApiKeyRefusedError('refused'));
+    const world = aWorld({ routes: { 'rest-v2': { list: refused } } });
+
+    const [outcome] = await run(world, [aTarget()], { dryRun: true });
+
+    expect(outcome).toMatchObject({ error: { reason: 'api-key-refused' } });
+    expect(world.callsTo('read')).toHaveLength(2);
+  });
+});
+
+describe('mapConcurrently', () => {
+  it('returns results in the order of the items', async () => {
+    const clock = new FakeClock();
+
+    const results = await mapConcurrently([30, 10, 20], 3, async (ms) => {
+      await clock.pass(ms);
+      return ms * 2;
     });
 
-    it('misses an id that is not there', async () => {
-      const world = aWorld({ routes: { 'rest-v2': { list } } });
+    expect(results).toEqual([60, 20, 40]);
+  });
 
-      const [outcome] = await run(world, [aTarget({ registryAuthId: 'gone' })], { dryRun: true });
+  it.each([
+    [1, 1],
+    [4, 4],
+    [50, 20],
+  ])('with a limit of %d runs %d of twenty actions at a time', async (limit, expected) => {
+    const clock = new FakeClock();
+    let running = 0;
+    let most = 0;
 
-      expect(outcome).toMatchObject({ error: { reason: 'registry-auth-missing' } });
+    await mapConcurrently(Array.from({ length: 20 }), limit, async () => {
+      running += 1;
+      most = Math.max(most, running);
+      await clock.pass(5);
+      running -= 1;
     });
 
-    it('refuses a name that two auths bear, as the write would', async () => {
-      const twice = async () => [...(await list()), { id: 'auth-2', name: 'ecr-prod' }];
-      const world = aWorld({ routes: { 'rest-v2': { list: twice } } });
+    expect(most).toBe(expected);
+  });
 
-      const [outcome] = await run(world, [aTarget({ registryAuthName: 'ecr-prod' })], { dryRun: true });
+  it('starts the next item as soon as one is done', async () => {
+    const clock = new FakeClock();
+    const startedAt = clock.now();
 
-      expect(outcome).toMatchObject({ error: { reason: 'configuration-wrong' } });
-    });
+    await mapConcurrently([100, 10, 10, 10], 2, (ms) => clock.pass(ms));
 
-    it('fails as the write would when the key is refused', async () => {
-      const refused = () => Promise.reject(new ApiKeyRefusedError('refused'));
-      const world = aWorld({ routes: { 'rest-v2': { list: refused } } });
+    expect(clock.now() - startedAt).toBe(100);
+  });
 
-      const [outcome] = await run(world, [aTarget()], { dryRun: true });
+  it('calls nothing for an empty list', async () => {
+    await expect(mapConcurrently([], 10, () => Promise.reject(new Error('called')))).resolves.toEqual([]);
+  });
+});
 
-      expect(outcome).toMatchObject({ error: { reason: 'api-key-refused' } });
-      expect(world.callsTo('read')).toHaveLength(2);
-    });
+describe('once', () => {
+  it('makes each value once', () => {
+    const values = new Map<string, { key: string }>();
+    let made = 0;
+    const make = (key: string) => () => {
+      made += 1;
+      return { key };
+    };
+
+    const results = ['a', 'b', 'a', 'b'].map((key) => once(values, key, make(key)));
+
+    expect(results).toEqual([{ key: 'a' }, { key: 'b' }, { key: 'a' }, { key: 'b' }]);
+    expect(made).toBe(2);
+  });
+
+  it('keeps a promise that rejects', async () => {
+    const values = new Map<string, Promise<never>>();
+    const first = once(values, 'a', () => Promise.reject(new Error('first')));
+
+    const second = once(values, 'a', () => Promise.reject(new Error('second')));
+
+    await expect(first).rejects.toThrow('first');
+    expect(second).toBe(first);
   });
 });

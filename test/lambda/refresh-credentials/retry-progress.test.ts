@@ -5,17 +5,17 @@ import { FakeClock } from '../../support/fake-clock';
 
 const HOUR_MS = 3_600_000;
 
-/** The names that a memory tells for a run. */
+/** Names of the targets that a run has refreshed. */
 function refreshed(progress: RetryProgress, runId: string): string[] {
   return [...progress.refreshedBefore(runId).keys()];
 }
 
 describe('RetryProgress', () => {
-  it('knows nothing at first', () => {
+  it('knows no refreshed target at first', () => {
     expect(refreshed(new RetryProgress(new FakeClock()), 'run-1')).toEqual([]);
   });
 
-  it('adds up what the tries of one run have done', () => {
+  it('adds up the targets that the attempts of one run refreshed', () => {
     const progress = new RetryProgress(new FakeClock());
 
     progress.record('run-1', [aSuccess({ target: 'a' })]);
@@ -26,7 +26,7 @@ describe('RetryProgress', () => {
     expect(progress.refreshedBefore('run-1').get('a')).toEqual(aSuccess({ target: 'a' }));
   });
 
-  it('does not mix up runs whose tries alternate', () => {
+  it('keeps runs apart whose attempts alternate', () => {
     const progress = new RetryProgress(new FakeClock());
 
     progress.record('run-1', [aSuccess({ target: 'a' })]);
@@ -37,7 +37,7 @@ describe('RetryProgress', () => {
     expect(refreshed(progress, 'run-1')).toEqual(['a', 'c']);
   });
 
-  it('keeps the four runs that were tried last', () => {
+  it('remembers the four most recent runs', () => {
     const progress = new RetryProgress(new FakeClock());
     const runs = ['run-1', 'run-2', 'run-3', 'run-4'];
     for (const run of runs) progress.record(run, [aSuccess({ target: run })]);
@@ -49,7 +49,7 @@ describe('RetryProgress', () => {
     expect(kept).toEqual(['run-1', 'run-3', 'run-4', 'run-5']);
   });
 
-  it('puts first what has waited longest, whichever run refreshed it, and else keeps the order', () => {
+  it('puts the least recently tried target first across runs and otherwise keeps the order', () => {
     const clock = new FakeClock();
     const progress = new RetryProgress(clock);
     const targets = ['a', 'b', 'c', 'd', 'e'].map((name) => aTarget({ name }));
@@ -66,7 +66,7 @@ describe('RetryProgress', () => {
     ]);
   });
 
-  it('counts a failure as a turn, but not that there was no time for one', () => {
+  it('counts a failed target as tried, but not one for which there was no time', () => {
     const clock = new FakeClock();
     const progress = new RetryProgress(clock);
     const targets = ['failing', 'untried', 'healthy'].map((name) => aTarget({ name }));
@@ -83,7 +83,7 @@ describe('RetryProgress', () => {
     expect(order).toEqual(['untried', 'healthy', 'failing']);
   });
 
-  it('forgets each target an hour after it was refreshed', () => {
+  it('forgets a target an hour after it was refreshed', () => {
     const clock = new FakeClock();
     const progress = new RetryProgress(clock);
     progress.record('run-1', [aSuccess({ target: 'a' })]);
@@ -93,9 +93,9 @@ describe('RetryProgress', () => {
     clock.advance(HOUR_MS / 2);
     const afterAnHour = refreshed(progress, 'run-1');
     clock.advance(1);
-    const aMomentLater = refreshed(progress, 'run-1');
+    const aMillisecondLater = refreshed(progress, 'run-1');
 
     expect(afterAnHour).toEqual(['a', 'b']);
-    expect(aMomentLater).toEqual(['b']);
+    expect(aMillisecondLater).toEqual(['b']);
   });
 });

@@ -70,37 +70,41 @@ describe('metricsOf', () => {
       { RunSucceeded: 0, TargetsRefreshed: 0, TargetsFailed: 1 },
     ],
     [
-      'targets over another route',
+      'targets over a fallback route',
       { successes: [aSuccess(), aSuccess({ fallback: true }), aSuccess({ fallback: true })] },
       { TargetsRefreshed: 3, FallbackRoute: 2 },
     ],
     [
-      'the least of several lives, in whole minutes',
+      'the shortest remaining life in whole minutes',
       { successes: [aSuccess(expiringIn(700)), aSuccess(expiringIn(59.9)), aSuccess(expiringIn(90))] },
       { CredentialMinutesLeft: 59 },
     ],
     [
-      'an operator needed, though some targets only were asked for',
+      'targets that need an operator in a partial run',
       { fullRun: false, failures: [keyless, keyless, outage] },
       { OperatorActionNeeded: 2 },
     ],
     ['the age of the key', { apiKeyAgeDays: 91 }, { ApiKeyAgeDays: 91 }],
-  ])('tells of %s', (_, differences, expected) => {
+  ])('reports %s', (_, differences, expected) => {
     expect(measured(differences)).toMatchObject(expected);
   });
 
   it.each<[string, Partial<RunSummary>, string]>([
-    ['of the run when not all targets were asked for', { fullRun: false }, 'RunSucceeded'],
-    ['of the life when nothing was written', { successes: [], failures: [outage] }, 'CredentialMinutesLeft'],
-    ['of the life when nothing expires', { successes: [withoutExpiry()] }, 'CredentialMinutesLeft'],
-    ['of the age when it is not known', {}, 'ApiKeyAgeDays'],
+    ['the success of a partial run', { fullRun: false }, 'RunSucceeded'],
     [
-      'of operators after an outage, which hides what they may have to do',
+      'the remaining life when nothing was written',
+      { successes: [], failures: [outage] },
+      'CredentialMinutesLeft',
+    ],
+    ['the remaining life when nothing expires', { successes: [withoutExpiry()] }, 'CredentialMinutesLeft'],
+    ['the age of the key when it is unknown', {}, 'ApiKeyAgeDays'],
+    [
+      'needed operators after an outage, because it hides them',
       { failures: [outage] },
       'OperatorActionNeeded',
     ],
-    ['of operators when some targets only were asked for', { fullRun: false }, 'OperatorActionNeeded'],
-  ])('says nothing %s', (_, differences, name) => {
+    ['needed operators in a partial run without any', { fullRun: false }, 'OperatorActionNeeded'],
+  ])('leaves out %s', (_, differences, name) => {
     const metrics = measured(differences);
 
     expect(metrics).toHaveProperty('TargetsFailed');
@@ -109,7 +113,7 @@ describe('metricsOf', () => {
 });
 
 describe('embeddedMetricLine', () => {
-  it('is the document that CloudWatch reads, on one line, with the dimension that the alarms look for', () => {
+  it('returns one line with the document of CloudWatch and the dimension of the alarms', () => {
     const metrics = { RunSucceeded: 1, CredentialMinutesLeft: 719 };
 
     const line = embeddedMetricLine('EcrCredentialRefresher', metrics, NOON);
@@ -142,7 +146,7 @@ function withoutExpiry() {
 }
 
 describe('logRun', () => {
-  it('writes a line for each target and one for the run', () => {
+  it('writes one line for each target and one for the run', () => {
     const lines = logged({ failures: [outage, keyless], resumed: 3 });
 
     expect(lines).toMatchObject([
@@ -160,7 +164,7 @@ describe('logRun', () => {
     ]);
   });
 
-  it('warns of a target that could not be verified', () => {
+  it('warns about a target that could not be verified', () => {
     const [line] = logged({
       successes: [aSuccess({ verified: false, unverifiedBecause: 'it answered 503' })],
     });
@@ -168,7 +172,7 @@ describe('logRun', () => {
     expect(line).toMatchObject({ level: 'WARN', unverifiedBecause: 'it answered 503' });
   });
 
-  it('has the stack of a defect only', () => {
+  it('logs a stack trace only for a defect', () => {
     const defect = { target: 'prod', error: new UnexpectedError('unexpected TypeError'), durationMs: 1 };
 
     const [, first, second] = logged({ failures: [defect, outage] });
@@ -177,7 +181,7 @@ describe('logRun', () => {
     expect(second).not.toHaveProperty('stack');
   });
 
-  it('says of a dry run that nothing was written', () => {
+  it('logs that a dry run would have refreshed the target', () => {
     const [line, last] = logged({ dryRun: true });
 
     expect(line).toMatchObject({ message: 'target would be refreshed' });

@@ -39,6 +39,11 @@ describe('toSettings', () => {
         restV1Url: 'https://rest.runpod.io/v1',
         graphqlUrl: 'https://api.runpod.io/graphql',
       },
+      minCredentialMinutes: 600,
     });
+  });
+
+  it('asks for a credential that outlives the next run and the time in which a person acts', () => {
+    expect(toSettings(config({ refreshIntervalHours: 1 })).minCredentialMinutes).toBe(60 + 240);
   });
 });

@@ -139,8 +139,9 @@ describe('createProof, at registries as they are', () => {
     const failure = await rejectionOf(prove());
 
     expect(sent).toHaveLength(1);
-    expect(String(failure)).toContain('registry.example.com names a token service for its login');
-    expect(String(failure)).toContain('is not an https address');
+    expect(String(failure)).toContain(
+      'registry.example.com names a token service whose address is not https',
+    );
     expect(String(failure)).not.toContain(host);
   });
 

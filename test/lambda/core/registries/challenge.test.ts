@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { parseChallenges } from '../../../../lambda/core/registries/challenge';
 
-/** The challenges of a header, as plain objects. */
+/** The challenges of a header as plain objects. */
 function read(header: string): object[] {
   return parseChallenges(header).map(({ scheme, parameters }) => ({
     scheme,
@@ -28,9 +28,9 @@ describe('parseChallenges', () => {
         },
       ],
     ],
-    ['htpasswd', 'Basic realm="a, \\"b\\" = c"', [{ scheme: 'basic', realm: 'a, "b" = c' }]],
+    ['escaped quotation marks', 'Basic realm="a, \\"b\\" = c"', [{ scheme: 'basic', realm: 'a, "b" = c' }]],
     [
-      'two in one header',
+      'two challenges',
       'Basic realm="x", BEARER Realm = token , service=s',
       [
         { scheme: 'basic', realm: 'x' },
@@ -45,26 +45,26 @@ describe('parseChallenges', () => {
         { scheme: 'newauth', realm: 'apps', type: '1', title: 'Login to "apps"' },
       ],
     ],
-    ['a scheme alone', 'Negotiate', [{ scheme: 'negotiate' }]],
+    ['a scheme without parameters', 'Negotiate', [{ scheme: 'negotiate' }]],
     [
-      'a scheme with a value, then another',
+      'a scheme with a value before another scheme',
       'Negotiate YWJj==, Basic realm="x"',
       [{ scheme: 'negotiate' }, { scheme: 'basic', realm: 'x' }],
     ],
     ['empty list elements', ' , Basic realm="x",, ', [{ scheme: 'basic', realm: 'x' }]],
-    ['nothing', '', []],
+    ['an empty header', '', []],
   ])('reads %s', (_, header, expected) => {
     expect(read(header)).toEqual(expected);
   });
 
   it.each([
-    ['a quote that does not end', 'Bearer realm="https://auth.example.com'],
+    ['a quotation that does not end', 'Bearer realm="https://auth.example.com'],
     ['text after a quoted value', 'Bearer realm="a"b'],
-    ['a parameter that stands twice', 'Bearer realm="https://a.example.com",realm="https://b.example.com"'],
-    ['a parameter that stands twice in other letters', 'Bearer realm="a",Realm="b"'],
+    ['a repeated parameter', 'Bearer realm="https://a.example.com",realm="https://b.example.com"'],
+    ['a parameter that is repeated in other letters', 'Bearer realm="a",Realm="b"'],
     ['a parameter before any scheme', 'realm="a"'],
-    ['a character that no token has', 'Bearer @'],
-  ])('takes nothing out of a header with %s', (_, header) => {
+    ['a character that a scheme cannot have', 'Bearer @'],
+  ])('returns nothing for a header with %s', (_, header) => {
     expect(read(header)).toEqual([]);
   });
 
@@ -72,7 +72,7 @@ describe('parseChallenges', () => {
   const value = fc.string({ unit: fc.constantFrom('a', '"', '\\', ',', '=', ' ', ':', '/', 'é', '\t') });
   const blank = fc.constantFrom('', ' ', '\t', '  ');
 
-  it('reads back whatever is written by the rules, however it is spaced and spelt', () => {
+  it('reads every valid header whatever its spaces and letter case', () => {
     const parameter = fc.record({ name: token, value, before: blank, after: blank });
     const challenge = fc.record({
       scheme: token,
@@ -83,26 +83,30 @@ describe('parseChallenges', () => {
       }),
     });
     fc.assert(
-      fc.property(fc.array(challenge, { minLength: 1, maxLength: 3 }), fc.boolean(), (challenges, shout) => {
-        const written = challenges.map(({ scheme, parameters }) => {
-          const list = parameters.map(
-            ({ name, value: text, before, after }) =>
-              `${shout ? name.toUpperCase() : name}${before}=${after}"${text.replace(/["\\]/g, '\\$&')}"`,
-          );
-          return `${shout ? scheme.toUpperCase() : scheme} ${list.join(', ')}`;
-        });
+      fc.property(
+        fc.array(challenge, { minLength: 1, maxLength: 3 }),
+        fc.boolean(),
+        (challenges, upperCase) => {
+          const written = challenges.map(({ scheme, parameters }) => {
+            const list = parameters.map(
+              ({ name, value: text, before, after }) =>
+                `${upperCase ? name.toUpperCase() : name}${before}=${after}"${text.replace(/["\\]/g, '\\$&')}"`,
+            );
+            return `${upperCase ? scheme.toUpperCase() : scheme} ${list.join(', ')}`;
+          });
 
-        expect(read(written.join(', '))).toEqual(
-          challenges.map(({ scheme, parameters }) => ({
-            scheme: scheme.toLowerCase(),
-            ...Object.fromEntries(parameters.map(({ name, value: text }) => [name.toLowerCase(), text])),
-          })),
-        );
-      }),
+          expect(read(written.join(', '))).toEqual(
+            challenges.map(({ scheme, parameters }) => ({
+              scheme: scheme.toLowerCase(),
+              ...Object.fromEntries(parameters.map(({ name, value: text }) => [name.toLowerCase(), text])),
+            })),
+          );
+        },
+      ),
     );
   });
 
-  it('ends, without a throw, whatever comes', () => {
+  it('returns a list for any header', () => {
     const unit = fc.constantFrom('B', ' ', '"', '\\', ',', '=', 'realm', '\n', '\t', '{');
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit, maxLength: 200 }), fc.string()), (header) => {
@@ -112,7 +116,7 @@ describe('parseChallenges', () => {
     );
   });
 
-  it('takes no longer than a moment for a header as long as a server may send', () => {
+  it('reads the longest header that a server may send within seconds', () => {
     const startedMs = performance.now();
 
     for (const header of [

@@ -1,5 +1,4 @@
-import type { Registry } from '../../../../lambda/core/model';
-import { Secret } from '../../../../lambda/core/model';
+import { type Registry, Secret } from '../../../../lambda/core/model';
 import { createCredentialIssuer, credentialCacheKey } from '../../../../lambda/core/registries/registries';
 import type { ReadSecret } from '../../../../lambda/core/secrets';
 import { FakeClock, NOON } from '../../../support/fake-clock';
@@ -12,7 +11,7 @@ const OWN: Registry = {
   url: 'https://registry.example.com/',
 };
 
-/** Issues credentials of registries whose secrets all hold this login. Each read is noted. */
+/** Issues credentials from secrets that all hold this login, and records each read. */
 function anIssuer(login: object = { username: 'robot', password: 'p' }) {
   const reads: string[] = [];
   const readSecret: ReadSecret = async (secretName, { deadlineMs, expected }) => {
@@ -27,7 +26,7 @@ function anIssuer(login: object = { username: 'robot', password: 'p' }) {
 }
 
 describe('createCredentialIssuer', () => {
-  it('makes a credential without time of expiry out of a secret', async () => {
+  it('returns a credential without an expiry time from a secret', async () => {
     const { issue } = anIssuer();
 
     const credential = await issue(OWN);
@@ -48,15 +47,6 @@ describe('createCredentialIssuer', () => {
     expect(reads).toEqual([`s ${NOON} {"username": "…", "password": "…"}`]);
   });
 
-  it.each<[string, Registry]>([
-    ['kind', { ...OWN, type: 'ghcr' }],
-    ['address', { ...OWN, url: 'https://other.example.com' }],
-    ['secret', { ...OWN, credentialSecretName: 't' }],
-  ])('lets registries of another %s share no credential', (_, other) => {
-    expect(credentialCacheKey(other)).not.toBe(credentialCacheKey(OWN));
-    expect(credentialCacheKey({ ...OWN })).toBe(credentialCacheKey(OWN));
-  });
-
   it.each([
     [{ username: 'u'.repeat(191), password: 'p'.repeat(16_384) }, undefined],
     [
@@ -67,7 +57,7 @@ describe('createCredentialIssuer', () => {
       { username: 'u', password: 'p'.repeat(16_385) },
       'secret s: Runpod takes a password of at most 16384 characters, found 16385',
     ],
-  ])('refuses what Runpod would not take (%#)', async (login, message) => {
+  ])('refuses a login that is too long for Runpod (%#)', async (login, message) => {
     const { issue } = anIssuer(login);
 
     const outcome = issue(OWN);
@@ -78,5 +68,16 @@ describe('createCredentialIssuer', () => {
         reason: 'secret-unusable',
         message: expect.stringContaining(message),
       });
+  });
+});
+
+describe('credentialCacheKey', () => {
+  it.each<[string, Registry]>([
+    ['kind', { ...OWN, type: 'ghcr' }],
+    ['address', { ...OWN, url: 'https://other.example.com' }],
+    ['secret', { ...OWN, credentialSecretName: 't' }],
+  ])('differs for registries with another %s', (_, other) => {
+    expect(credentialCacheKey(other)).not.toBe(credentialCacheKey(OWN));
+    expect(credentialCacheKey({ ...OWN })).toBe(credentialCacheKey(OWN));
   });
 });

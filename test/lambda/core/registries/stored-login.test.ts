@@ -1,6 +1,6 @@
 import { OperatorMustActError } from '../../../../lambda/core/errors';
 import { SERVICE_ACCOUNT_KEY, USERNAME_AND_PASSWORD } from '../../../../lambda/core/registries/stored-login';
-import { findLeaks } from '../../../support/find-leaks';
+import { findLeaksInError } from '../../../support/find-leaks';
 import { thrownBy } from '../../../support/thrown';
 
 const PASSWORD = 'k9QpB3sTyU:Vq7Zt2LmXwü';
@@ -8,8 +8,11 @@ const PASSWORD = 'k9QpB3sTyU:Vq7Zt2LmXwü';
 describe('USERNAME_AND_PASSWORD', () => {
   it.each([
     ['the two fields', { username: 'robot', password: PASSWORD }],
-    ['further fields', { engine: 'registry', username: 'robot', password: PASSWORD, port: 5000 }],
-  ])('takes %s, and the password as it stands', (_, json) => {
+    [
+      'the two fields beside others',
+      { engine: 'registry', username: 'robot', password: PASSWORD, port: 5000 },
+    ],
+  ])('reads %s with the password unchanged', (_, json) => {
     const login = USERNAME_AND_PASSWORD.parse('registry/hub', JSON.stringify(json, null, 2));
 
     expect(login.username).toBe('robot');
@@ -45,7 +48,7 @@ describe('USERNAME_AND_PASSWORD', () => {
       JSON.stringify({ username: 'robot', password: `${PASSWORD}\n` }),
       'a line break or another control character in password',
     ],
-  ])('refuses %s, and quotes nothing of it', (_, value, found) => {
+  ])('refuses %s without quoting it', (_, value, found) => {
     const error = thrownBy(() => USERNAME_AND_PASSWORD.parse('registry/hub', value));
 
     expect(error).toEqual(
@@ -54,7 +57,7 @@ describe('USERNAME_AND_PASSWORD', () => {
         `secret registry/hub: expected JSON with the fields username and password, found ${found}; nothing was sent to Runpod; store it again`,
       ),
     );
-    expect(findLeaks(`${(error as Error).stack} ${JSON.stringify(error)}`, { PASSWORD })).toEqual([]);
+    expect(findLeaksInError(error, { PASSWORD })).toEqual([]);
   });
 });
 
@@ -68,7 +71,7 @@ describe('SERVICE_ACCOUNT_KEY', () => {
   it.each([
     ['over several lines', `${JSON.stringify(KEY, null, 2)}\n`],
     ['in one line', JSON.stringify(KEY)],
-  ])('takes the text of the key file byte for byte, %s', (_, text) => {
+  ])('returns the key file %s byte for byte as the password', (_, text) => {
     const login = SERVICE_ACCOUNT_KEY.parse('registry/google', text);
 
     expect(login.username).toBe('_json_key');
@@ -76,13 +79,13 @@ describe('SERVICE_ACCOUNT_KEY', () => {
   });
 
   it.each<[string, unknown, string]>([
-    ['a login', JSON.stringify({ username: 'robot', password: PASSWORD }), 'JSON that is none'],
-    ["a person's credential", JSON.stringify({ ...KEY, type: 'authorized_user' }), 'JSON that is none'],
-    ['a key file without its key', JSON.stringify({ ...KEY, private_key: '' }), 'JSON that is none'],
-    ['base64 of it', Buffer.from(JSON.stringify(KEY)).toString('base64'), 'not a JSON object'],
-    ['a binary value', new TextEncoder().encode(JSON.stringify(KEY)), 'not a JSON object'],
-    ['half of it', JSON.stringify(KEY).slice(0, -1), 'not a JSON object'],
-  ])('refuses %s, and quotes nothing of it', (_, value, found) => {
+    ['a login', JSON.stringify({ username: 'robot', password: PASSWORD }), 'other JSON'],
+    ["a person's credential", JSON.stringify({ ...KEY, type: 'authorized_user' }), 'other JSON'],
+    ['a key file without its key', JSON.stringify({ ...KEY, private_key: '' }), 'other JSON'],
+    ['a key file in base64', Buffer.from(JSON.stringify(KEY)).toString('base64'), 'not a JSON object'],
+    ['a binary key file', new TextEncoder().encode(JSON.stringify(KEY)), 'not a JSON object'],
+    ['half a key file', JSON.stringify(KEY).slice(0, -1), 'not a JSON object'],
+  ])('refuses %s without quoting it', (_, value, found) => {
     const error = thrownBy(() => SERVICE_ACCOUNT_KEY.parse('registry/google', value));
 
     expect(error).toMatchObject({ reason: 'secret-unusable' });
@@ -90,6 +93,6 @@ describe('SERVICE_ACCOUNT_KEY', () => {
       "secret registry/google: expected a Google service account's key file as it is",
     );
     expect(String(error)).toContain(found);
-    expect(findLeaks(`${(error as Error).stack} ${JSON.stringify(error)}`, { PASSWORD })).toEqual([]);
+    expect(findLeaksInError(error, { PASSWORD })).toEqual([]);
   });
 });

@@ -6,18 +6,23 @@ import {
   TransientError,
 } from '../../../../lambda/core/errors';
 import { type RouteName, Secret } from '../../../../lambda/core/model';
-import { RunpodAccount } from '../../../../lambda/core/runpod/account';
-import type { RegistryAuth, RouteCall, RunpodRoute } from '../../../../lambda/core/runpod/api';
-import { keyRefused, permissionMissing } from '../../../../lambda/core/runpod/api';
-import { aCredential } from '../../../support/builders';
+import { createRoutes, RunpodAccount } from '../../../../lambda/core/runpod/account';
+import {
+  keyRefused,
+  permissionMissing,
+  type RegistryAuth,
+  type RunpodCall,
+} from '../../../../lambda/core/runpod/api';
+import { aCredential, someSettings } from '../../../support/builders';
 import { FakeClock, NOON } from '../../../support/fake-clock';
-import { aRoute } from '../../../support/fake-route';
+import { type RouteBehaviour, someRoutes } from '../../../support/fake-route';
+import { scriptedHttp } from '../../../support/scripted-transport';
 import { rejectionOf } from '../../../support/thrown';
 
 const CALL = { apiKey: new Secret('key-1'), deadlineMs: NOON + 60_000 };
 const CREDENTIAL = aCredential();
 const OTHERS: RegistryAuth[] = [{ id: 'other', name: 'another' }];
-const HERE: RegistryAuth[] = [...OTHERS, { id: 'auth-prod', name: 'ecr-prod' }];
+const LISTED: RegistryAuth[] = [...OTHERS, { id: 'auth-prod', name: 'ecr-prod' }];
 
 const cannot = () => Promise.reject(new ApiUnsupportedError('it answered 404', 'final'));
 const unclear = () => Promise.reject(new ApiUnsupportedError('it answered 200 without JSON', 'unclear'));
@@ -27,31 +32,39 @@ const refused = () => Promise.reject(keyRefused('rest-v2'));
 const forbidden = () => Promise.reject(permissionMissing('rest-v2'));
 const broken = () => Promise.reject(new TypeError('x is undefined'));
 
-type Behaviour = Partial<Omit<RunpodRoute, 'name'>>;
-
-/** An account over the routes that are given, in the order of the settings. */
-function anAccount(behaviours: Partial<Record<RouteName, Behaviour>>) {
+/** An account over these routes, in the order of the settings. */
+function anAccount(behaviours: Partial<Record<RouteName, RouteBehaviour>>) {
   const calls: string[] = [];
   const clock = new FakeClock();
-  const names: RouteName[] = ['rest-v2', 'rest-v1', 'graphql'];
-  const routes = names.flatMap((name) => {
-    const behaviour = behaviours[name];
-    return behaviour === undefined ? [] : [aRoute(name, calls, behaviour)];
-  });
-  return { account: new RunpodAccount(routes, clock), calls, clock };
+  return { account: new RunpodAccount(someRoutes(behaviours, calls), clock), calls, clock };
 }
 
-/** All three routes with the same answer to an update, and with this list. */
+/** All three routes with the same behaviour at an update, and with this list. */
 function allRoutes(
-  update: Behaviour['update'],
-  list = () => Promise.resolve(HERE),
-): Record<RouteName, Behaviour> {
+  update: RouteBehaviour['update'],
+  list = () => Promise.resolve(LISTED),
+): Record<RouteName, RouteBehaviour> {
   const behaviour = { list, ...(update && { update }) };
   return { 'rest-v2': behaviour, 'rest-v1': behaviour, graphql: behaviour };
 }
 
+describe('createRoutes', () => {
+  it.each([
+    ['auto', ['rest-v2', 'rest-v1', 'graphql']],
+    ['rest-v2', ['rest-v2']],
+    ['rest-v1', ['rest-v1']],
+    ['graphql', ['graphql']],
+  ] as const)('makes for the setting %s the routes %j', (api, expected) => {
+    const { http } = scriptedHttp();
+
+    const routes = createRoutes(http, { ...someSettings().runpod, api });
+
+    expect(routes.map(({ name }) => name)).toEqual(expected);
+  });
+});
+
 describe('RunpodAccount.update', () => {
-  it('takes the first route that works, and asks no other', async () => {
+  it('writes over the first route that works and tries no other', async () => {
     const { account, calls } = anAccount({ 'rest-v2': {}, 'rest-v1': {}, graphql: {} });
 
     const written = await account.update(CALL, 'auth-prod', CREDENTIAL);
@@ -61,12 +74,12 @@ describe('RunpodAccount.update', () => {
   });
 
   it.each([
-    ['cannot', cannot],
-    ['gives an answer that nobody understands', unclear],
+    ['cannot update', cannot],
+    ['gives an unclear answer', unclear],
     ['is down after all retries', down],
     ['lacks a permission', forbidden],
     ['has a defect', broken],
-  ])('goes on to the next route when one %s', async (_, update) => {
+  ])('tries the next route when one %s', async (_, update) => {
     const { account, calls } = anAccount({ 'rest-v2': { update }, 'rest-v1': { update }, graphql: {} });
 
     const written = await account.update(CALL, 'auth-prod', CREDENTIAL);
@@ -79,7 +92,7 @@ describe('RunpodAccount.update', () => {
     ]);
   });
 
-  it('does not offer a refused key to the next route', async () => {
+  it('does not try a refused key at the next route', async () => {
     const { account, calls } = anAccount({ 'rest-v2': { update: refused }, 'rest-v1': {}, graphql: {} });
 
     const failure = await rejectionOf(account.update(CALL, 'auth-prod', CREDENTIAL));
@@ -88,7 +101,7 @@ describe('RunpodAccount.update', () => {
     expect(calls).toEqual(['rest-v2 update auth-prod']);
   });
 
-  it('does not take the word of a later route for the key, when the first did not refuse it', async () => {
+  it('tries the next route when only a later route refuses the key', async () => {
     const { account } = anAccount({
       'rest-v2': { update: down },
       'rest-v1': { update: refused },
@@ -99,15 +112,15 @@ describe('RunpodAccount.update', () => {
   });
 
   it.each([
-    ['that an outage is over, where the last word is not the key', down, TransientError],
-    ['for another key, where nothing else can be hoped for', cannot, ApiKeyRefusedError],
-  ])('waits %s', async (_, update, kind) => {
+    ['an outage of the first route', down, TransientError],
+    ['a refused key when the first route cannot update', cannot, ApiKeyRefusedError],
+  ])('reports %s when the last route refuses the key', async (_, update, kind) => {
     const { account } = anAccount({ 'rest-v2': { update }, 'rest-v1': { update: refused } });
 
     expect(await rejectionOf(account.update(CALL, 'auth-prod', CREDENTIAL))).toBeInstanceOf(kind);
   });
 
-  it('asks only the route that is forced', async () => {
+  it('tries only the route that the settings force', async () => {
     const { account, calls } = anAccount({ graphql: { update: down } });
 
     const failure = await rejectionOf(account.update(CALL, 'auth-prod', CREDENTIAL));
@@ -116,20 +129,20 @@ describe('RunpodAccount.update', () => {
     expect(calls).toEqual(['graphql update auth-prod']);
   });
 
-  it.each<[string, Behaviour['update'], RegistryAuth[], object]>([
-    ['every route cannot and the id is not listed', cannot, OTHERS, { reason: 'registry-auth-missing' }],
-    ['every route cannot and the id is listed', cannot, HERE, { reason: 'no-route-left' }],
+  it.each<[string, RouteBehaviour['update'], RegistryAuth[], object]>([
+    ['no route can update and the id is not listed', cannot, OTHERS, { reason: 'registry-auth-missing' }],
+    ['no route can update and the id is listed', cannot, LISTED, { reason: 'no-route-left' }],
     [
       'the answers are unclear and the id is not listed',
       unclear,
       OTHERS,
       { reason: 'registry-auth-missing' },
     ],
-    ['the answers are unclear and the id is listed', unclear, HERE, { name: 'TransientError' }],
-    ['every route lacks the permission', forbidden, HERE, { reason: 'permission-missing' }],
+    ['the answers are unclear and the id is listed', unclear, LISTED, { name: 'TransientError' }],
+    ['the permission is missing on every route', forbidden, LISTED, { reason: 'permission-missing' }],
     ['every route is down', down, OTHERS, { name: 'TransientError' }],
     ['every route has a defect', broken, OTHERS, { name: 'TransientError' }],
-  ])('when %s, says so', async (_, update, listed, expected) => {
+  ])('throws the matching error when %s', async (_, update, listed, expected) => {
     const { account } = anAccount(allRoutes(update, () => Promise.resolve(listed)));
 
     const failure = await rejectionOf(account.update(CALL, 'auth-prod', CREDENTIAL));
@@ -137,29 +150,29 @@ describe('RunpodAccount.update', () => {
     expect(failure).toMatchObject(expected);
   });
 
-  it.each<[string, Record<RouteName, Behaviour['update']>, object]>([
+  it.each<[string, Record<RouteName, RouteBehaviour['update']>, object]>([
     [
-      'an outage before a missing permission',
+      'an outage rather than a missing permission',
       { 'rest-v2': forbidden, 'rest-v1': down, graphql: cannot },
       { name: 'TransientError' },
     ],
     [
-      'a missing permission before an API that is gone',
+      'a missing permission rather than an API that is gone',
       { 'rest-v2': cannot, 'rest-v1': forbidden, graphql: cannot },
       { reason: 'permission-missing' },
     ],
     [
-      'a missing permission before an unclear answer',
+      'a missing permission rather than an unclear answer',
       { 'rest-v2': unclear, 'rest-v1': forbidden, graphql: cannot },
       { reason: 'permission-missing' },
     ],
     [
-      'an unclear answer before an API that is gone',
+      'an unclear answer rather than an API that is gone',
       { 'rest-v2': cannot, 'rest-v1': cannot, graphql: unclear },
       { name: 'TransientError' },
     ],
-  ])('tells of %s', async (_, updates, expected) => {
-    const list = () => Promise.resolve(HERE);
+  ])('reports %s', async (_, updates, expected) => {
+    const list = () => Promise.resolve(LISTED);
     const { account } = anAccount({
       'rest-v2': { update: updates['rest-v2'] ?? cannot, list },
       'rest-v1': { update: updates['rest-v1'] ?? cannot, list },
@@ -171,7 +184,7 @@ describe('RunpodAccount.update', () => {
     expect(failure).toMatchObject(expected);
   });
 
-  it('does not call an id missing when the list cannot be had', async () => {
+  it('does not report a missing id when the account cannot be listed', async () => {
     const { account } = anAccount(allRoutes(cannot, down));
 
     const failure = await rejectionOf(account.update(CALL, 'auth-prod', CREDENTIAL));
@@ -179,7 +192,7 @@ describe('RunpodAccount.update', () => {
     expect(failure).toBeInstanceOf(TransientError);
   });
 
-  it('finds out that an id is gone although a route is down for good', async () => {
+  it('reports a missing id while one route is down', async () => {
     const list = () => Promise.resolve(OTHERS);
     const { account } = anAccount({
       'rest-v2': { update: cannot, list },
@@ -192,7 +205,7 @@ describe('RunpodAccount.update', () => {
     expect(failure).toMatchObject({ reason: 'registry-auth-missing' });
   });
 
-  it('names every route and the runbook when none is left', async () => {
+  it('names every answer and the runbook when no route is left', async () => {
     const { account } = anAccount(allRoutes(cannot));
 
     const failure = await rejectionOf(account.update(CALL, 'auth-prod', CREDENTIAL));
@@ -201,12 +214,11 @@ describe('RunpodAccount.update', () => {
     expect(String(failure)).toContain('see the runbook, "Runpod retires an API"');
   });
 
-  it('takes a web page in the place of every API for an outage: maintenance looks like that', async () => {
-    const page = () => Promise.reject(new ApiUnsupportedError('it answered with a web page', 'may-pass'));
+  it('treats web pages in the place of the APIs as an outage', async () => {
     const { account } = anAccount({
-      'rest-v2': { update: page, list: page },
+      'rest-v2': { update: maintenance, list: maintenance },
       'rest-v1': { update: cannot, list: cannot },
-      graphql: { update: page, list: page },
+      graphql: { update: maintenance, list: maintenance },
     });
 
     const error = await rejectionOf(account.update(CALL, 'auth-prod', CREDENTIAL));
@@ -214,10 +226,10 @@ describe('RunpodAccount.update', () => {
     expect(error).toBeInstanceOf(TransientError);
   });
 
-  it('does not go on to the next route when the time is over', async () => {
-    const late = () =>
+  it('does not try the next route after an OutOfTimeError', async () => {
+    const outOfTime = () =>
       Promise.reject(new OutOfTimeError('the quota asks to wait longer than the run may take'));
-    const { account, calls } = anAccount({ 'rest-v2': { update: late }, graphql: {} });
+    const { account, calls } = anAccount({ 'rest-v2': { update: outOfTime }, graphql: {} });
 
     const failure = await rejectionOf(account.update(CALL, 'auth-prod', CREDENTIAL));
 
@@ -225,14 +237,14 @@ describe('RunpodAccount.update', () => {
     expect(calls).toEqual(['rest-v2 update auth-prod']);
   });
 
-  it('does not let the rate limit of one route hold the next', async () => {
-    const limited = ({ rateLimiter }: RouteCall) => {
-      rateLimiter.hold(NOON, 3_600_000);
+  it('keeps the rate limit of each route apart', async () => {
+    const limited = ({ rateLimiter }: RunpodCall) => {
+      rateLimiter?.hold(NOON, 3_600_000);
       return Promise.reject(new TransientError('it answered 429'));
     };
     const waitsMs: number[] = [];
-    const free = async ({ rateLimiter }: RouteCall) => {
-      waitsMs.push(rateLimiter.tryBegin(NOON));
+    const free = async ({ rateLimiter }: RunpodCall) => {
+      waitsMs.push(rateLimiter?.tryBegin(NOON) ?? Number.NaN);
     };
     const { account } = anAccount({ 'rest-v2': { update: limited }, graphql: { update: free } });
 
@@ -241,7 +253,7 @@ describe('RunpodAccount.update', () => {
     expect(waitsMs).toEqual([0]);
   });
 
-  it('begins with the route that worked the last time', async () => {
+  it('starts with the route that worked the last time', async () => {
     const { account, calls, clock } = anAccount({
       'rest-v2': { update: cannot },
       'rest-v1': { update: cannot },
@@ -256,7 +268,7 @@ describe('RunpodAccount.update', () => {
     expect(calls).toEqual(['graphql update auth-prod']);
   });
 
-  it('gives the others a chance when the remembered route fails', async () => {
+  it('tries the other routes when the preferred one fails', async () => {
     let graphqlIsUp = true;
     const { account, calls } = anAccount({
       'rest-v2': { update: cannot },
@@ -278,10 +290,10 @@ describe('RunpodAccount.update', () => {
   });
 
   it.each<[string, () => Promise<never>]>([
-    ['gave an answer that nobody understood', unclear],
+    ['gave an unclear answer', unclear],
     ['showed a web page', maintenance],
     ['lacked a permission', forbidden],
-  ])('gives a route that %s its place back after ten minutes', async (_, fails) => {
+  ])('tries a route that %s first again after ten minutes', async (_, fails) => {
     const answers = [fails, () => Promise.resolve()];
     const { account, clock } = anAccount({
       'rest-v2': { update: () => answers.shift()?.() ?? Promise.resolve() },
@@ -295,7 +307,7 @@ describe('RunpodAccount.update', () => {
     expect([first.route, later.route]).toEqual(['rest-v1', 'rest-v2']);
   });
 
-  it('writes over the first route though it may not list', async () => {
+  it('writes over the first route even when it may not list', async () => {
     const { account } = anAccount({ 'rest-v2': { list: forbidden }, 'rest-v1': {} });
 
     const { route: listed } = await account.list(CALL);
@@ -304,7 +316,7 @@ describe('RunpodAccount.update', () => {
     expect([listed, written]).toEqual(['rest-v1', 'rest-v2']);
   });
 
-  it('gives a route that was down its place back after ten minutes', async () => {
+  it('tries a route that was down first again after ten minutes', async () => {
     let isDown = true;
     const { account, clock } = anAccount({
       'rest-v2': { update: () => (isDown ? down() : Promise.resolve()) },
@@ -323,27 +335,8 @@ describe('RunpodAccount.update', () => {
   });
 });
 
-describe('RunpodAccount.ensure, while the first API is down,', () => {
-  it('creates over the one that could list', async () => {
-    const { account, calls } = anAccount({
-      'rest-v2': { list: down, create: down },
-      'rest-v1': { list: async () => [] },
-    });
-
-    const written = await account.ensure(
-      CALL,
-      'ecr-new',
-      CREDENTIAL,
-      async () => (await account.list(CALL)).auths,
-    );
-
-    expect(written.route).toBe('rest-v1');
-    expect(calls.filter((call) => call.startsWith('rest-v2'))).toEqual(['rest-v2 list']);
-  });
-});
-
 describe('RunpodAccount.isFallback', () => {
-  it('is every route but the first of the settings', () => {
+  it('is true for every route but the first of the settings', () => {
     const { account } = anAccount({ 'rest-v2': {}, 'rest-v1': {}, graphql: {} });
 
     const fallbacks = (['rest-v2', 'rest-v1', 'graphql'] as const).map((name) => account.isFallback(name));
@@ -351,7 +344,7 @@ describe('RunpodAccount.isFallback', () => {
     expect(fallbacks).toEqual([false, true, true]);
   });
 
-  it('is not the route that is forced', () => {
+  it('is false for the route that the settings force', () => {
     const { account } = anAccount({ graphql: {} });
 
     expect(account.isFallback('graphql')).toBe(false);
@@ -359,27 +352,27 @@ describe('RunpodAccount.isFallback', () => {
 });
 
 describe('RunpodAccount.list', () => {
-  it('tells over which route the list came', async () => {
+  it('returns the list and the route that gave it', async () => {
     const { account } = anAccount({
       'rest-v2': { list: cannot },
-      'rest-v1': { list: () => Promise.resolve(HERE) },
+      'rest-v1': { list: () => Promise.resolve(LISTED) },
     });
 
-    await expect(account.list(CALL)).resolves.toEqual({ auths: HERE, route: 'rest-v1' });
+    await expect(account.list(CALL)).resolves.toEqual({ auths: LISTED, route: 'rest-v1' });
   });
 });
 
 describe('RunpodAccount.ensure', () => {
-  it('updates in place what bears the name', async () => {
+  it('updates the registry auth of this name in place', async () => {
     const { account, calls } = anAccount({ 'rest-v2': {} });
 
-    const written = await account.ensure(CALL, 'ecr-prod', CREDENTIAL, async () => HERE);
+    const written = await account.ensure(CALL, 'ecr-prod', CREDENTIAL, async () => LISTED);
 
     expect(written).toEqual({ registryAuthId: 'auth-prod', route: 'rest-v2' });
     expect(calls).toEqual(['rest-v2 update auth-prod']);
   });
 
-  it('creates what is missing', async () => {
+  it('creates a missing registry auth', async () => {
     const { account, calls } = anAccount({ 'rest-v2': {} });
 
     const written = await account.ensure(CALL, 'ecr-prod', CREDENTIAL, async () => OTHERS);
@@ -388,20 +381,20 @@ describe('RunpodAccount.ensure', () => {
     expect(calls).toEqual(['rest-v2 create ecr-prod']);
   });
 
-  it('takes names literally', async () => {
+  it('compares names case-sensitively', async () => {
     const { account, calls } = anAccount({ 'rest-v2': {} });
 
-    await account.ensure(CALL, 'ECR-prod', CREDENTIAL, async () => HERE);
+    await account.ensure(CALL, 'ECR-prod', CREDENTIAL, async () => LISTED);
 
     expect(calls).toEqual(['rest-v2 create ECR-prod']);
   });
 
   it.each([
     ['was lost', down],
-    ['nobody understands', unclear],
-  ])('looks up a creation whose answer %s, and does not create it again', async (_, create) => {
+    ['was unclear', unclear],
+  ])('looks up a created registry auth whose answer %s instead of creating it again', async (_, create) => {
     const { account, calls } = anAccount({
-      'rest-v2': { create, list: () => Promise.resolve(HERE) },
+      'rest-v2': { create, list: () => Promise.resolve(LISTED) },
       'rest-v1': {},
     });
 
@@ -411,11 +404,11 @@ describe('RunpodAccount.ensure', () => {
     expect(calls).toEqual(['rest-v2 create ecr-prod', 'rest-v2 list', 'rest-v2 update auth-prod']);
   });
 
-  it('looks up a creation whose answer has another name', async () => {
+  it('looks up a created registry auth whose answer has another name', async () => {
     const { account, calls } = anAccount({
       'rest-v2': {
         create: () => Promise.resolve({ id: 'something else', name: '' }),
-        list: () => Promise.resolve(HERE),
+        list: () => Promise.resolve(LISTED),
       },
     });
 
@@ -425,7 +418,7 @@ describe('RunpodAccount.ensure', () => {
     expect(calls).toEqual(['rest-v2 create ecr-prod', 'rest-v2 list', 'rest-v2 update auth-prod']);
   });
 
-  it('creates again only what a new look does not find', async () => {
+  it('creates again only when the name is still missing from the list', async () => {
     let creations = 0;
     const { account, calls, clock } = anAccount({
       'rest-v2': {
@@ -442,7 +435,7 @@ describe('RunpodAccount.ensure', () => {
     expect(clock.sleeps).toEqual([500]);
   });
 
-  it('gives up after three creations whose answers were lost', async () => {
+  it('fails after three creates whose answers were lost', async () => {
     const { account, calls } = anAccount({ 'rest-v2': { create: down }, 'rest-v1': {} });
 
     const failure = await rejectionOf(account.ensure(CALL, 'ecr-prod', CREDENTIAL, async () => OTHERS));
@@ -452,8 +445,8 @@ describe('RunpodAccount.ensure', () => {
     expect(calls.filter((call) => call.startsWith('rest-v1'))).toEqual([]);
   });
 
-  it('updates what another has created meanwhile', async () => {
-    const routes = { create: cannot, list: () => Promise.resolve(HERE) };
+  it('updates a registry auth that somebody else created in the meantime', async () => {
+    const routes = { create: cannot, list: () => Promise.resolve(LISTED) };
     const { account, calls } = anAccount({ 'rest-v2': routes, 'rest-v1': routes });
 
     const written = await account.ensure(CALL, 'ecr-prod', CREDENTIAL, async () => OTHERS);
@@ -467,7 +460,7 @@ describe('RunpodAccount.ensure', () => {
     ]);
   });
 
-  it('creates over the next route where the first certainly created nothing', async () => {
+  it('creates over the next route when the first one certainly created nothing', async () => {
     const { account, calls } = anAccount({ 'rest-v2': { create: cannot }, 'rest-v1': {} });
 
     const written = await account.ensure(CALL, 'ecr-prod', CREDENTIAL, async () => OTHERS);
@@ -479,7 +472,7 @@ describe('RunpodAccount.ensure', () => {
   it.each([
     ['key is refused', refused, 'api-key-refused'],
     ['permission is missing', forbidden, 'permission-missing'],
-  ])('does not look again when the %s', async (_, create, reason) => {
+  ])('does not list again when the %s', async (_, create, reason) => {
     const { account, calls } = anAccount({ 'rest-v2': { create } });
 
     const failure = await rejectionOf(account.ensure(CALL, 'ecr-prod', CREDENTIAL, async () => OTHERS));
@@ -488,9 +481,9 @@ describe('RunpodAccount.ensure', () => {
     expect(calls).toEqual(['rest-v2 create ecr-prod']);
   });
 
-  it('does not choose between two of the same name', async () => {
+  it('refuses to choose between two registry auths of the same name', async () => {
     const { account, calls } = anAccount({ 'rest-v2': {} });
-    const twice = [...HERE, { id: 'auth-2', name: 'ecr-prod' }];
+    const twice = [...LISTED, { id: 'auth-2', name: 'ecr-prod' }];
 
     const failure = await rejectionOf(account.ensure(CALL, 'ecr-prod', CREDENTIAL, async () => twice));
 
@@ -499,12 +492,29 @@ describe('RunpodAccount.ensure', () => {
     expect(calls).toEqual([]);
   });
 
-  it('does not create while the names cannot be listed', async () => {
+  it('does not create while the account cannot be listed', async () => {
     const { account, calls } = anAccount({ 'rest-v2': {} });
 
     const failure = await rejectionOf(account.ensure(CALL, 'ecr-prod', CREDENTIAL, down));
 
     expect(failure).toBeInstanceOf(TransientError);
     expect(calls).toEqual([]);
+  });
+
+  it('creates over the API that could list while the first one is down', async () => {
+    const { account, calls } = anAccount({
+      'rest-v2': { list: down, create: down },
+      'rest-v1': { list: async () => [] },
+    });
+
+    const written = await account.ensure(
+      CALL,
+      'ecr-new',
+      CREDENTIAL,
+      async () => (await account.list(CALL)).auths,
+    );
+
+    expect(written.route).toBe('rest-v1');
+    expect(calls.filter((call) => call.startsWith('rest-v2'))).toEqual(['rest-v2 list']);
   });
 });

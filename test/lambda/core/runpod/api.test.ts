@@ -13,8 +13,8 @@ import type { HttpAnswer } from '../../../../lambda/core/transport';
 import { anAnswer } from '../../../support/builders';
 import { thrownBy } from '../../../support/thrown';
 
-/** What an answer's meaning comes to. */
-type Meaning = 'body' | 'cannot' | 'unclear' | 'key refused' | 'permission missing';
+/** A word for what an answer means. */
+type Meaning = 'body' | 'unsupported' | 'unclear' | 'key refused' | 'permission missing';
 
 function meaningOf(read: () => unknown): Meaning {
   try {
@@ -22,7 +22,8 @@ function meaningOf(read: () => unknown): Meaning {
     return 'body';
   } catch (error) {
     if (error instanceof ApiKeyRefusedError) return 'key refused';
-    if (error instanceof ApiUnsupportedError) return error.certainty === 'unclear' ? 'unclear' : 'cannot';
+    if (error instanceof ApiUnsupportedError)
+      return error.certainty === 'unclear' ? 'unclear' : 'unsupported';
     if (error instanceof OperatorMustActError && error.reason === 'permission-missing')
       return 'permission missing';
     throw error;
@@ -40,22 +41,31 @@ const BODIES = {
 
 describe('readAnswer', () => {
   it.each<[number, Record<keyof typeof BODIES, Meaning>]>([
-    [200, all('body', { html: 'cannot', unlabelledHtml: 'cannot', text: 'unclear', empty: 'unclear' })],
-    [201, all('body', { html: 'cannot', unlabelledHtml: 'cannot', text: 'unclear', empty: 'unclear' })],
-    [204, all('body', { html: 'cannot', unlabelledHtml: 'cannot', text: 'unclear', empty: 'unclear' })],
-    [301, all('cannot')],
-    [302, all('cannot')],
-    [307, all('cannot')],
-    [400, all('cannot')],
-    [401, all('key refused', { html: 'cannot', unlabelledHtml: 'cannot' })],
+    [
+      200,
+      all('body', { html: 'unsupported', unlabelledHtml: 'unsupported', text: 'unclear', empty: 'unclear' }),
+    ],
+    [
+      201,
+      all('body', { html: 'unsupported', unlabelledHtml: 'unsupported', text: 'unclear', empty: 'unclear' }),
+    ],
+    [
+      204,
+      all('body', { html: 'unsupported', unlabelledHtml: 'unsupported', text: 'unclear', empty: 'unclear' }),
+    ],
+    [301, all('unsupported')],
+    [302, all('unsupported')],
+    [307, all('unsupported')],
+    [400, all('unsupported')],
+    [401, all('key refused', { html: 'unsupported', unlabelledHtml: 'unsupported' })],
     [403, all('unclear', { json: 'permission missing', problem: 'permission missing' })],
-    [404, all('cannot')],
-    [405, all('cannot')],
-    [409, all('cannot')],
-    [410, all('cannot')],
-    [422, all('cannot')],
-    [501, all('cannot')],
-  ])('knows what %d means with every kind of body', (status, expected) => {
+    [404, all('unsupported')],
+    [405, all('unsupported')],
+    [409, all('unsupported')],
+    [410, all('unsupported')],
+    [422, all('unsupported')],
+    [501, all('unsupported')],
+  ])('returns or throws what the status %d means with every kind of body', (status, expected) => {
     const meanings = Object.entries(BODIES).map(([kind, answer]) => [
       kind,
       meaningOf(() => readAnswer('rest-v2', { ...answer, status })),
@@ -64,18 +74,18 @@ describe('readAnswer', () => {
     expect(Object.fromEntries(meanings)).toEqual(expected);
   });
 
-  it('knows that an API may come back to where a web page stands, and not to where it says that it is gone', () => {
+  it('may pass after a web page and is final after 410', () => {
     const refusal = (answer: HttpAnswer) => thrownBy(() => readAnswer('rest-v2', answer));
 
     expect(refusal({ ...BODIES.html, status: 200 })).toMatchObject({ certainty: 'may-pass' });
     expect(refusal({ ...BODIES.json, status: 410 })).toMatchObject({ certainty: 'final' });
   });
 
-  it('gives the parsed body of a success', () => {
+  it('returns the parsed body of a successful answer', () => {
     expect(readAnswer('rest-v2', anAnswer(200, { id: 'auth-prod' }))).toEqual({ id: 'auth-prod' });
   });
 
-  it.each(Object.entries(BODIES))('quotes nothing of a body of kind %s', (_, answer) => {
+  it.each(Object.entries(BODIES))('does not quote a body of kind %s', (_, answer) => {
     const messages = [302, 401, 403, 404, 422].map((status) =>
       String(thrownBy(() => readAnswer('graphql', { ...answer, status }))),
     );
@@ -97,18 +107,18 @@ function all(meaning: Meaning, differences: Partial<Record<keyof typeof BODIES, 
 }
 
 describe('readRegistryAuth', () => {
-  it('takes id and name, and nothing else', () => {
+  it('returns id and name only', () => {
     const auth = readRegistryAuth('rest-v2', { id: 'a', name: 'ecr-prod', username: 'AWS' });
 
     expect(auth).toEqual({ id: 'a', name: 'ecr-prod' });
   });
 
-  it('needs no name', () => {
+  it('accepts a registry auth without a name', () => {
     expect(readRegistryAuth('rest-v2', { id: 'a' })).toEqual({ id: 'a', name: '' });
   });
 
   it.each([[undefined], [null], ['a'], [[]], [{}], [{ id: 7 }], [{ id: '' }], [{ name: 'ecr-prod' }]])(
-    'does not take %j for one',
+    'refuses %j',
     (value) => {
       expect(meaningOf(() => readRegistryAuth('rest-v2', value))).toBe('unclear');
     },
@@ -116,25 +126,28 @@ describe('readRegistryAuth', () => {
 });
 
 describe('readRegistryAuths', () => {
-  it('reads a list, which may be empty', () => {
+  it('reads a list of any length', () => {
     expect(readRegistryAuths('rest-v1', [{ id: 'a', name: 'x' }])).toEqual([{ id: 'a', name: 'x' }]);
     expect(readRegistryAuths('rest-v1', [])).toEqual([]);
   });
 
-  it.each([[undefined], [null], [{}], ['[]'], [[{ id: 'a' }, null]]])(
-    'does not take %j for a list',
-    (value) => {
-      expect(meaningOf(() => readRegistryAuths('rest-v1', value))).toBe('unclear');
-    },
-  );
+  it.each([[undefined], [null], [{}], ['[]']])('refuses %j', (value) => {
+    expect(meaningOf(() => readRegistryAuths('rest-v1', value))).toBe('unclear');
+  });
+
+  it('skips entries that name no registry auth', () => {
+    const entries = [null, { id: 7 }, { id: '..' }, { id: 'rpa_Vq7Zt2LmXwK9QpB3sTyUhJ5n' }, { id: 'a' }];
+
+    expect(readRegistryAuths('rest-v1', entries)).toEqual([{ id: 'a', name: '' }]);
+  });
 });
 
 describe('expectId', () => {
-  it('is content with the id that was asked for', () => {
+  it('accepts the expected id', () => {
     expect(() => expectId('rest-v2', { id: 'a', name: '' }, 'a')).not.toThrow();
   });
 
-  it('does not know what another id means', () => {
+  it('calls another id unclear', () => {
     expect(meaningOf(() => expectId('rest-v2', { id: 'A', name: '' }, 'a'))).toBe('unclear');
   });
 });

@@ -1,16 +1,16 @@
-/** What `init` asks, by flag or at the terminal. */
+/** The answers that `init` needs, from flags or from questions at the terminal. */
 
 import { DescribeRepositoriesCommand } from '@aws-sdk/client-ecr';
-import type { RunpodSettings } from '../lambda/core/model';
-import type { RegistryAuth } from '../lambda/core/runpod/api';
-import { wrongUse } from './errors';
-import type { InitFlags } from './init-options';
-import type { Operator } from './operator';
-import type { Output } from './output';
-import { askChoice, askChoices, askText, isInteractive } from './prompts';
+import type { RunpodSettings } from '../../lambda/core/model';
+import type { RegistryAuth } from '../../lambda/core/runpod/api';
+import { usageError } from '../errors';
+import type { Operator } from '../operator';
+import type { Output } from '../output';
+import { askChoice, askChoices, askText, isInteractive } from '../prompts';
+import type { InitFlags } from './options';
 
-/** Where Runpod's APIs are unless a flag says otherwise; the same as the configuration's defaults. */
-export const RUNPOD: RunpodSettings = {
+/** The configuration's defaults for Runpod's APIs. */
+export const RUNPOD_DEFAULTS: RunpodSettings = {
   api: 'auto',
   restV2Url: 'https://api.runpod.io/v2',
   restV1Url: 'https://rest.runpod.io/v1',
@@ -19,10 +19,10 @@ export const RUNPOD: RunpodSettings = {
 
 const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@.]+$/;
 
-/** The answer that makes a new registry auth: no id looks like it. */
+/** The value of the option "a new one". No id is empty. */
 const NEW_AUTH = '';
 
-/** Repositories, registry auth, name and pages of one target. */
+/** The settings of one target, and who is paged. */
 export interface TargetAnswers {
   readonly name: string;
   readonly repositories: readonly string[];
@@ -31,11 +31,11 @@ export interface TargetAnswers {
   readonly emails: readonly string[];
 }
 
-/** @throws CliError (wrong use) naming every flag that is missing where nobody can be asked */
-export function requireFlags(flags: InitFlags): void {
-  const strange = flags.email?.find((email) => !EMAIL.test(email));
-  if (strange !== undefined) {
-    throw wrongUse(`--email: expected an address such as oncall@example.com, found "${strange}".`);
+/** Checks the flags. @throws CliError (usage error) for a wrong address, or without a terminal for missing flags */
+export function checkFlags(flags: InitFlags): void {
+  const invalid = flags.email?.find((email) => !EMAIL.test(email));
+  if (invalid !== undefined) {
+    throw usageError(`--email: expected an address such as oncall@example.com, found "${invalid}".`);
   }
   if (isInteractive()) return;
   const missing = [
@@ -43,11 +43,16 @@ export function requireFlags(flags: InitFlags): void {
     ...(flags.authId || flags.authName ? [] : ['--auth-id or --auth-name']),
   ];
   if (missing.length > 0) {
-    throw wrongUse(`Nobody can be asked here (not a terminal), so these are needed: ${missing.join(', ')}.`);
+    throw usageError(`This is not a terminal, so these flags are needed: ${missing.join(', ')}.`);
   }
 }
 
-/** Asks for everything that no flag has answered. */
+/**
+ * Asks for everything that no flag has answered.
+ *
+ * @param auths - the registry auths that exist at Runpod
+ * @throws CliError (usage error) when the named registry auth does not exist, or there is no repository to choose
+ */
 export async function askTarget(
   operator: Operator,
   output: Output,
@@ -67,10 +72,10 @@ export async function askTarget(
 }
 
 async function askRepositories(operator: Operator, output: Output): Promise<string[]> {
-  const names = await output.during('looking at your ECR repositories', () => listRepositories(operator));
+  const names = await output.withSpinner('listing your ECR repositories', () => listRepositories(operator));
   if (names.length === 0) {
-    throw wrongUse(
-      `There is no ECR repository in ${await operator.region()}. Make one, or name another region with --region.`,
+    throw usageError(
+      `There is no ECR repository in ${await operator.region()}. Create one, or name another region with --region.`,
     );
   }
   return askChoices(
@@ -97,29 +102,29 @@ async function askAuth(flags: InitFlags, auths: readonly RegistryAuth[]): Promis
   if (authId !== undefined) {
     if (auths.some(({ id }) => id === authId)) return { registryAuthId: authId };
     const known = auths.map(({ id, name }) => `${id} (${name})`).join(', ') || 'none';
-    throw wrongUse(`Runpod has no registry auth ${authId}. There are: ${known}.`);
+    throw usageError(`Runpod has no registry auth ${authId}. The account has: ${known}.`);
   }
   if (authName !== undefined) return { registryAuthName: authName };
   const chosen =
     auths.length === 0
       ? NEW_AUTH
-      : await askChoice('Which registry auth at Runpod is to be kept fresh?', [
+      : await askChoice('Which registry auth at Runpod should be kept fresh?', [
           ...auths.map(({ id, name }) => ({ value: id, label: `${name} (${id})` })),
           { value: NEW_AUTH, label: 'a new one' },
         ]);
   if (chosen !== NEW_AUTH) return { registryAuthId: chosen };
-  const name = await askText('What is the new registry auth to be called?', 'ecr-prod', (answer) =>
-    answer.trim() ? undefined : 'It needs a name.',
+  const name = await askText('What is the name of the new registry auth?', 'ecr-prod', (answer) =>
+    answer.trim() ? undefined : 'Enter a name.',
   );
   return { registryAuthName: name.trim() };
 }
 
 async function askEmails(): Promise<string[]> {
   if (!isInteractive()) return [];
-  const text = await askText('Who is paged? E-mail addresses, or nothing for now', '', (answer) =>
+  const text = await askText('Who is paged? Enter e-mail addresses, or nothing for now', '', (answer) =>
     splitEmails(answer).every((email) => EMAIL.test(email))
       ? undefined
-      : 'Addresses such as oncall@example.com, with commas between them.',
+      : 'Enter addresses such as oncall@example.com, separated by commas.',
   );
   return splitEmails(text);
 }

@@ -1,8 +1,8 @@
-/** The flags of `init`: one for every question. */
+/** The flags of `init`: one for each question. The command's code is loaded later, so it is not imported here. */
 
 import type { Command } from 'commander';
 
-/** What was answered on the command line. */
+/** The flags of `init` that were given. */
 export interface InitFlags {
   readonly keyStdin?: boolean;
   readonly secret?: string;
@@ -20,7 +20,7 @@ export interface InitFlags {
   readonly graphqlUrl?: string;
 }
 
-/** Adds a flag for every question. The key has none: an argument shows in the process list. */
+/** Adds the flags of `init`. The key has no flag, because the process list shows arguments. */
 export function addInitOptions(command: Command): Command {
   const collect = (value: string, previous: readonly string[] = []) => [...previous, value];
   return command
@@ -31,9 +31,9 @@ export function addInitOptions(command: Command): Command {
     .option('--target-name <name>', 'name of the target (default: prod)')
     .option('--repository <name>', 'ECR repository that may be pulled (repeat it for more)', collect)
     .option('--image <repository:tag>', 'prove before each write that this image can be pulled')
-    .option('--auth-id <id>', 'Runpod registry auth to keep fresh')
-    .option('--auth-name <name>', 'or its name; it is created where it is missing')
-    .option('--email <address>', 'who is paged (repeat it for more)', collect)
+    .option('--auth-id <id>', 'id of the Runpod registry auth to keep fresh')
+    .option('--auth-name <name>', 'or its name; it is created if it does not exist')
+    .option('--email <address>', 'address that is paged (repeat it for more)', collect)
     .option('--force', 'overwrite the configuration file')
     .option('--rest-v2-url <url>', "address of Runpod's REST API v2, if not Runpod's own")
     .option('--rest-v1-url <url>', "address of Runpod's REST API v1, if not Runpod's own")

@@ -1,28 +1,28 @@
 import { inspect } from 'node:util';
-import { callAws } from '../../lambda/core/aws';
-import { TransientError } from '../../lambda/core/errors';
-import { createHttp, DEFAULT_RETRY_POLICY } from '../../lambda/core/http';
-import type { RunpodSettings, Target } from '../../lambda/core/model';
-import { type AuthorizationData, decodeAuthorizationToken } from '../../lambda/core/registries/ecr';
-import { createProof } from '../../lambda/core/registries/proof';
-import { createRoutes, RunpodAccount } from '../../lambda/core/runpod/account';
-import { createSecretReader } from '../../lambda/core/secrets';
-import { assertConfidential, type HttpAnswer, type HttpRequest } from '../../lambda/core/transport';
-import { createHandler } from '../../lambda/refresh-credentials/handler';
-import { aLambdaContext, anAnswer, anAwsError, aTarget, someSettings } from '../support/builders';
-import { captureTelemetry } from '../support/captured-telemetry';
-import { FakeClock, NOON } from '../support/fake-clock';
-import { findLeaks } from '../support/find-leaks';
-import { respondingTransport } from '../support/scripted-transport';
-import { anAwsRefusal, aSecretsManager, theSecret, type WireAnswer } from '../support/secrets-manager';
+import { callAws } from '../../../lambda/core/aws';
+import { TransientError } from '../../../lambda/core/errors';
+import { createHttp, DEFAULT_RETRY_POLICY } from '../../../lambda/core/http';
+import type { RunpodSettings, Target } from '../../../lambda/core/model';
+import { type AuthorizationData, decodeAuthorizationToken } from '../../../lambda/core/registries/ecr';
+import { createProof } from '../../../lambda/core/registries/proof';
+import { createRoutes, RunpodAccount } from '../../../lambda/core/runpod/account';
+import { createSecretReader } from '../../../lambda/core/secrets';
+import { assertConfidential, type HttpAnswer, type HttpRequest } from '../../../lambda/core/transport';
+import { createHandler } from '../../../lambda/refresh-credentials/handler';
+import { aLambdaContext, anAnswer, anAwsError, aTarget, someSettings } from '../../support/builders';
+import { captureTelemetry } from '../../support/captured-telemetry';
+import { FakeClock, NOON } from '../../support/fake-clock';
+import { findLeaks } from '../../support/find-leaks';
+import { respondingTransport } from '../../support/scripted-transport';
+import { anAwsRefusal, aSecretsManager, theSecret, type WireAnswer } from '../../support/secrets-manager';
 
 const KEY = 'rpa_Vq7Zt2LmXwK9QpB3sTyUhJ5n';
 const PASSWORD = 'eyJwYXls"b2Fk:R3x/Kq8+Wz=\\ü\nN4vT6mPd';
 const TOKEN = Buffer.from(`AWS:${PASSWORD}`).toString('base64');
 const SECRETS = { KEY, PASSWORD, TOKEN };
 
-/** Where a path through the function goes wrong; everything else works. */
-interface Path {
+/** What goes wrong in one run of the function; everything else works. */
+interface Scenario {
   readonly secret?: WireAnswer;
   readonly ecr?: () => Promise<AuthorizationData>;
   readonly registry?: (request: HttpRequest) => HttpAnswer | Error;
@@ -32,11 +32,11 @@ interface Path {
   readonly event?: unknown;
 }
 
-/** An answer that gives back all that it was sent, as a server's debug page would. */
+/** An answer that echoes its request, like the debug page of a server. */
 function echo(status: number, { headers, body, url }: HttpRequest, type = 'application/json'): HttpAnswer {
-  const told = { message: `${headers.authorization} sent ${body}`, detail: { headers, body, url } };
-  const errors = [{ message: told.message, extensions: { code: told.message } }];
-  const text = JSON.stringify({ ...told, errors, data: { [told.message]: told }, id: told.message });
+  const echoed = { message: `${headers.authorization} sent ${body}`, detail: { headers, body, url } };
+  const errors = [{ message: echoed.message, extensions: { code: echoed.message } }];
+  const text = JSON.stringify({ ...echoed, errors, data: { [echoed.message]: echoed }, id: echoed.message });
   return {
     status,
     headers: {
@@ -49,7 +49,7 @@ function echo(status: number, { headers, body, url }: HttpRequest, type = 'appli
   };
 }
 
-/** A failure of which nobody knows what it quotes. */
+/** An error that quotes the request. */
 function quoting({ headers, body }: HttpRequest): Error {
   const message = `Invalid value "${headers.authorization}" beside ${body}`;
   return Object.assign(new TypeError(message, { cause: new Error(message) }), { headers, body });
@@ -66,18 +66,18 @@ const TOKEN_DATA = {
   proxyEndpoint: 'https://123456789012.dkr.ecr.us-east-1.amazonaws.com',
 };
 
-/** Runs the function along a path, and collects everything that leaves it but the requests themselves. */
-async function outputOf(path: Path): Promise<{ output: string; failed: boolean; sent: string }> {
+/** Runs the function and collects its log, its result and its error. `sent` has the requests. */
+async function outputOf(scenario: Scenario): Promise<{ output: string; failed: boolean; sent: string }> {
   const clock = new FakeClock();
-  const settings = someSettings({ targets: [aTarget(path.target)] });
+  const settings = someSettings({ targets: [aTarget(scenario.target)] });
   const { transport, sent } = respondingTransport((request) => {
     assertConfidential(request.url);
-    const respond = request.url.includes('amazonaws.com') ? path.registry : path.runpod;
+    const respond = request.url.includes('amazonaws.com') ? scenario.registry : scenario.runpod;
     return (respond ?? works)(request);
   });
   const http = createHttp({ transport, clock, policy: DEFAULT_RETRY_POLICY });
-  const runpod = { ...settings.runpod, ...(path.api && { api: path.api }) };
-  const { client } = aSecretsManager(path.secret ?? theSecret(KEY));
+  const runpod = { ...settings.runpod, ...(scenario.api && { api: scenario.api }) };
+  const { client } = aSecretsManager(scenario.secret ?? theSecret(KEY));
   const telemetry = captureTelemetry();
   const handler = createHandler({
     settings,
@@ -90,7 +90,7 @@ async function outputOf(path: Path): Promise<{ output: string; failed: boolean; 
           deadlineMs,
           reason: 'configuration-wrong',
         } as const;
-        const data = await callAws(call, clock, path.ecr ?? (async () => TOKEN_DATA));
+        const data = await callAws(call, clock, scenario.ecr ?? (async () => TOKEN_DATA));
         return { ...decodeAuthorizationToken(data, clock.now()), basicAtOnce: true };
       },
       prove: createProof(http),
@@ -99,7 +99,9 @@ async function outputOf(path: Path): Promise<{ output: string; failed: boolean; 
     ...telemetry,
   });
 
-  const outcome: unknown = await handler(path.event ?? {}, aLambdaContext()).catch((error: unknown) => error);
+  const outcome: unknown = await handler(scenario.event ?? {}, aLambdaContext()).catch(
+    (error: unknown) => error,
+  );
 
   const failed = outcome instanceof Error;
   const thrown = failed ? `${outcome.name} ${outcome.message} ${outcome.stack}` : '';
@@ -113,9 +115,9 @@ const RUNPOD_STATUSES = [200, 201, 204, 302, 400, 401, 403, 404, 409, 410, 422, 
 const APIS = ['rest-v2', 'rest-v1', 'graphql', 'auto'] as const;
 const BY_NAME: Partial<Target> = { registryAuthName: 'ecr-new' };
 
-const FAILING_PATHS: [string, Path][] = [
-  ...RUNPOD_STATUSES.flatMap((status): [string, Path][] =>
-    APIS.flatMap((api): [string, Path][] => [
+const FAILING_SCENARIOS: [string, Scenario][] = [
+  ...RUNPOD_STATUSES.flatMap((status): [string, Scenario][] =>
+    APIS.flatMap((api): [string, Scenario][] => [
       [
         `Runpod echoes ${status} to an update over ${api}`,
         { api, runpod: (request) => echo(status, request) },
@@ -139,14 +141,14 @@ const FAILING_PATHS: [string, Path][] = [
   ['Runpod echoes a web page from the edge', { runpod: (request) => echo(403, request, 'text/html') }],
   ['Runpod answers half an echo', { runpod: (request) => ({ ...echo(200, request), body: `{"a":"${KEY}` }) }],
   ['Runpod cannot be reached', { runpod: () => new TransientError('PATCH api.runpod.io: ECONNRESET') }],
-  ['sending has a defect that quotes', { runpod: quoting }],
-  ['the registry asks with a defect that quotes', { registry: quoting }],
-  ...[401, 403].map((status): [string, Path] => [
+  ['sending to Runpod throws an error that quotes the request', { runpod: quoting }],
+  ['sending to the registry throws an error that quotes the request', { registry: quoting }],
+  ...[401, 403].map((status): [string, Scenario] => [
     `the registry echoes ${status}`,
     { registry: (request) => echo(status, request) },
   ]),
-  ...[302, 404, 429, 500].map((status): [string, Path] => [
-    `the registry echoes ${status} where proof is required`,
+  ...[302, 404, 429, 500].map((status): [string, Scenario] => [
+    `the registry echoes ${status} when proof is required`,
     { registry: (request) => echo(status, request), target: { verify: 'required', verifyImage: 'worker:1' } },
   ]),
   ['the secret is half an object', { secret: theSecret(`{"apiKey":"${KEY}"`) }],
@@ -170,17 +172,17 @@ const FAILING_PATHS: [string, Path][] = [
     { ecr: async () => ({ ...TOKEN_DATA, authorizationToken: `AWS:${PASSWORD}` }) },
   ],
   ['the token has expired', { ecr: async () => ({ ...TOKEN_DATA, expiresAt: new Date(NOON - 1) }) }],
-  ['the token comes without an address', { ecr: async () => ({ ...TOKEN_DATA, proxyEndpoint: '' }) }],
+  ['the token comes without a registry address', { ecr: async () => ({ ...TOKEN_DATA, proxyEndpoint: '' }) }],
   [
-    'the token comes with an address that is none',
+    'the registry address of the token is not a URL',
     { ecr: async () => ({ ...TOKEN_DATA, proxyEndpoint: `${KEY}` }) },
   ],
   [
-    'ECR answers what is not JSON',
+    'the answer of ECR is not JSON',
     { ecr: () => Promise.reject(new SyntaxError(`Unexpected token in ${TOKEN}`)) },
   ],
   [
-    'ECR answers what is not JSON, and the SDK attaches the answer',
+    'the answer of ECR is not JSON and the SDK attaches it',
     {
       ecr: () =>
         Promise.reject(
@@ -195,31 +197,31 @@ const FAILING_PATHS: [string, Path][] = [
   ['the event is not understood', { event: { target: 'prod' } }],
 ];
 
-describe('createHandler on a path that fails', () => {
-  it.each(FAILING_PATHS)('tells no secret when %s', async (_, path) => {
-    const { output, failed } = await outputOf(path);
+describe('createHandler in a run that fails', () => {
+  it.each(FAILING_SCENARIOS)('reveals no secret when %s', async (_, scenario) => {
+    const { output, failed } = await outputOf(scenario);
 
     expect(failed).toBe(true);
     expect(findLeaks(output, SECRETS)).toEqual([]);
   });
 });
 
-describe('createHandler on a path that works', () => {
-  const unverified: Path = { registry: (request) => echo(500, request) };
+describe('createHandler in a run that succeeds', () => {
+  const unverified: Scenario = { registry: (request) => echo(500, request) };
 
-  it.each<[string, Path]>([
+  it.each<[string, Scenario]>([
     ['everything is refreshed', {}],
     ['the registry echoes an outage', unverified],
     ['nothing is written', { event: { dryRun: true } }],
-  ])('tells no secret when %s', async (_, path) => {
-    const { output, failed } = await outputOf(path);
+  ])('reveals no secret when %s', async (_, scenario) => {
+    const { output, failed } = await outputOf(scenario);
 
     expect(failed).toBe(false);
     expect(output).toContain('run finished');
     expect(findLeaks(output, SECRETS)).toEqual([]);
   });
 
-  it('sends the secrets to where they belong, so that there is something to leak', async () => {
+  it('sends every secret, so that the searches above can find one', async () => {
     const { sent } = await outputOf({});
 
     expect(new Set(findLeaks(sent, SECRETS).map(({ secret }) => secret))).toEqual(

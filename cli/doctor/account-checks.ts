@@ -1,0 +1,224 @@
+/** The checks that need no deployment: identity, configuration, secret, key, registry auths, images. */
+
+import { existsSync } from 'node:fs';
+import type { AlarmName } from '../../lambda/core/contract';
+import { OperatorMustActError } from '../../lambda/core/errors';
+import type { Target } from '../../lambda/core/model';
+import { ConfigError } from '../../lib/config/mistakes';
+import { runbookSection } from '../deployment/alarms';
+import { describeAwsError, isAccessDenied, isMarkedForDeletion } from '../errors';
+import { formatCount } from '../format';
+import { inspectImage, parseImageName, WORKER_PLATFORM } from '../images';
+import type { Operator } from '../operator';
+import { awsCommand, commandLine } from '../options';
+import { type AskRoutes, listAuths, type RouteAccess, writableRoutes } from '../runpod/access';
+import { isAuthOf } from '../runpod/usage';
+import { type Check, type Finding, fail, ok, warn } from './check';
+
+/** Its runbook section says what to do when the first route does not work. */
+const FALLBACK_ALARM: AlarmName = 'FallbackRoute';
+
+/** Makes the checks, in the order in which they run. */
+export function accountChecks(operator: Operator, askRoutes: AskRoutes): Check[] {
+  return [
+    { id: 'identity', title: 'AWS identity', run: () => checkIdentity(operator) },
+    { id: 'configuration', title: 'Configuration', run: () => checkConfiguration(operator) },
+    { id: 'secret', title: 'Secret', run: () => checkSecrets(operator) },
+    { id: 'runpod-key', title: 'Runpod API key', run: () => checkKeys(operator, askRoutes) },
+    { id: 'registry-auth', title: 'Registry auths', run: () => checkAuths(operator, askRoutes) },
+    { id: 'images', title: 'Repositories, images', run: () => checkImages(operator) },
+  ];
+}
+
+async function checkIdentity(operator: Operator): Promise<Finding> {
+  try {
+    const region = await operator.region();
+    const { arn } = await operator.identity();
+    return ok(`${arn} in ${region}`);
+  } catch (error) {
+    const { profile } = operator.options;
+    const fix = `${awsCommand('sso login', { ...(profile && { profile }) })} (or aws configure), and name a region with --region`;
+    return fail([describeAwsError(error)], fix);
+  }
+}
+
+async function checkConfiguration(operator: Operator): Promise<Finding> {
+  try {
+    const { targets, stackName } = operator.config();
+    return ok(`${operator.configLabel}: ${formatCount(targets.length, 'target')}, stack ${stackName}`);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const fix = existsSync(operator.configPath)
+      ? `edit ${operator.configLabel}`
+      : commandLine('init', operator.options);
+    return fail(error.message.split('\n'), fix);
+  }
+}
+
+async function checkSecrets(operator: Operator): Promise<Finding> {
+  const names = operator.secretNames();
+  for (const name of names) {
+    try {
+      await operator.apiKey(name);
+    } catch (error) {
+      if (error instanceof OperatorMustActError && error.reason === 'permission-missing') {
+        return fail(
+          [error.message],
+          `allow your own identity to call secretsmanager:GetSecretValue on ${name}`,
+        );
+      }
+      if (!(error instanceof OperatorMustActError)) throw error;
+      // The message ends with the function's own fix. `init` is the better one here, so that part is dropped.
+      const found = error.message.replace(/ Create it with: .*$/s, '').replace(/; store the key again$/, '');
+      const restore = awsCommand(`secretsmanager restore-secret --secret-id ${name}`, operator.options);
+      return fail([found], isMarkedForDeletion(error) ? restore : storeKeyCommand(operator, name));
+    }
+  }
+  return ok(`${names.join(', ')} ${names.length === 1 ? 'holds a key' : 'hold keys'}`);
+}
+
+async function checkKeys(operator: Operator, askRoutes: AskRoutes): Promise<Finding> {
+  const notWorking: string[] = [];
+  const accepted: string[] = [];
+  for (const name of operator.secretNames()) {
+    const routes = await askRoutes(name);
+    if (writableRoutes(routes).length === 0) return explainBadKey(operator, name, routes);
+    if (routes[0]?.state !== 'works') notWorking.push(`${routes[0]?.route}: ${routes[0]?.why}`);
+    const working = routes.filter(({ state }) => state === 'works').map(({ route }) => route);
+    const others = routes
+      .filter(({ state }) => state !== 'works')
+      .map(({ route, state }) => `${route} ${state}`);
+    const rest = others.length > 0 ? ` (${others.join(', ')})` : '';
+    accepted.push(`accepted on ${working.join(', ')}${rest}`);
+  }
+  const found = [...new Set([...accepted, ...notWorking])];
+  return notWorking.length > 0 ? warn(found, runbookSection(FALLBACK_ALARM)) : ok(...found);
+}
+
+function explainBadKey(operator: Operator, secretName: string, routes: readonly RouteAccess[]): Finding {
+  const refused = routes.find(({ state }) => state === 'refused');
+  if (refused) {
+    return fail(
+      [`Runpod refuses the key in ${secretName} (401)`],
+      `create a key at Runpod with secrets:write, then: ${storeKeyCommand(operator, secretName)}`,
+    );
+  }
+  if (routes.some(({ state }) => state === 'forbidden')) {
+    return fail(
+      [`the key in ${secretName} may not write registry auths (403)`],
+      `give it secrets:write at Runpod, or create another key and: ${storeKeyCommand(operator, secretName)}`,
+    );
+  }
+  const reasons = [...new Set(routes.map(({ why }) => why))];
+  return fail(reasons, 'see the status page of Runpod; if one of its APIs works, force it with runpod.api');
+}
+
+function storeKeyCommand(operator: Operator, secretName: string): string {
+  const isDefault = secretName === operator.config().runpodApiKeySecretName;
+  const secret = isDefault ? '' : ` --secret ${secretName}`;
+  return commandLine(`init --store-key --replace-key${secret}`, operator.options);
+}
+
+async function checkAuths(operator: Operator, askRoutes: AskRoutes): Promise<Finding> {
+  const { targets } = operator.settings();
+  const missing: string[] = [];
+  const toCreate: string[] = [];
+  const known = new Set<string>();
+  for (const [index, target] of targets.entries()) {
+    const auths = await listAuths(askRoutes, target.runpodApiKeySecretName);
+    if (auths.some((auth) => isAuthOf(target, auth))) continue;
+    if (target.registryAuthId === undefined) {
+      toCreate.push(`${target.name}: the next refresh creates ${target.registryAuthName}`);
+      continue;
+    }
+    missing.push(`${target.name}: Runpod has no registry auth ${target.registryAuthId} (targets[${index}])`);
+    for (const { id, name } of auths) known.add(`${id} (${name})`);
+  }
+  if (missing.length > 0) {
+    const choice = known.size > 0 ? `one of ${[...known].slice(0, 10).join(', ')}` : 'an id that exists';
+    return fail(
+      missing,
+      `put ${choice} into registryAuthId in ${operator.configLabel}, or a registryAuthName to create one; then deploy`,
+    );
+  }
+  const existing = targets.length - toCreate.length;
+  return toCreate.length > 0
+    ? warn([`${existing} of ${targets.length} exist at Runpod`, ...toCreate])
+    : ok(`${formatCount(existing, 'auth')} at Runpod`);
+}
+
+async function checkImages(operator: Operator): Promise<Finding> {
+  const { targets } = operator.settings();
+  const [own, others] = [targets.filter(isOwnEcr), targets.filter((target) => !isOwnEcr(target))];
+  for (const target of own) {
+    const problem = await checkTargetImages(operator, target);
+    if (problem) return problem;
+  }
+  const repositories = [...new Set(own.flatMap(repositoriesOf))].join(', ');
+  const images = [...new Set(own.flatMap(({ verifyImage }) => verifyImage ?? []))].join(', ');
+  return ok(
+    ...(repositories ? [`${repositories}${images ? `; ${images} runs on ${WORKER_PLATFORM}` : ''}`] : []),
+    ...others.map(
+      ({ name }) => `${name}: not checked here, because only the function has the credential for it`,
+    ),
+  );
+}
+
+/** Whether the images are in ECR in the operator's own account. */
+function isOwnEcr({ registry }: Target): boolean {
+  return registry.type === 'ecr' && registry.roleArn === undefined;
+}
+
+function repositoriesOf({ registry }: Target): readonly string[] {
+  return registry.type === 'ecr' ? registry.repositories : [];
+}
+
+async function checkTargetImages(operator: Operator, target: Target): Promise<Finding | undefined> {
+  const { registry, verifyImage } = target;
+  const region = registry.type === 'ecr' ? registry.region : undefined;
+  const image = verifyImage === undefined ? undefined : parseImageName(verifyImage);
+  for (const repository of repositoriesOf(target)) {
+    const reference = image?.repository === repository ? image.reference : undefined;
+    try {
+      const problem = await checkImage(operator, { region, repository, reference });
+      if (problem) return problem;
+    } catch (error) {
+      // A permission that the operator lacks says nothing about the function. A later check asks the function.
+      if (!isAccessDenied(error)) throw error;
+    }
+  }
+  return undefined;
+}
+
+/** Where an image should be. */
+interface ImagePlace {
+  readonly region: string | undefined;
+  readonly repository: string;
+  /** Tag or digest. @default - only the repository is checked */
+  readonly reference: string | undefined;
+}
+
+async function checkImage(
+  operator: Operator,
+  { region, repository, reference }: ImagePlace,
+): Promise<Finding | undefined> {
+  const image = `${repository}${reference?.startsWith('sha256:') ? '@' : ':'}${reference}`;
+  const build = `docker buildx build --platform ${WORKER_PLATFORM} --push -t REGISTRY/${image} .`;
+  const state = await inspectImage(operator, region, repository, reference ?? 'latest');
+  if (state.found === 'no-repository') {
+    const create = `ecr create-repository --repository-name ${repository}`;
+    return fail(
+      [`there is no repository ${repository} in ${region ?? (await operator.region())}`],
+      `${awsCommand(create, { ...operator.options, ...(region && { region }) })}, then push the image`,
+    );
+  }
+  if (reference === undefined) return undefined;
+  if (state.found === 'no-image') {
+    return fail([`${image} is not in its repository`], `${build} (or name another image in verifyImage)`);
+  }
+  const { platforms } = state;
+  const runs = platforms.length === 0 || platforms.includes(WORKER_PLATFORM);
+  return runs
+    ? undefined
+    : fail([`${image} is for ${platforms.join(', ')}; workers run on ${WORKER_PLATFORM}`], build);
+}

@@ -1,0 +1,84 @@
+/** The checks of `doctor`: their type, their results, and how they run one after another. */
+
+import { RefresherError } from '../../lambda/core/errors';
+import { ConfigError } from '../../lib/config/mistakes';
+import { CliError, describeAwsError } from '../errors';
+import type { Status } from '../output';
+
+/** What a check found. */
+export interface Finding {
+  readonly status: Exclude<Status, 'not-checked'>;
+  /** What was found, or what is wrong. The first line is the summary. */
+  readonly found: readonly string[];
+  /** The command or the edit that fixes it. @default - there is nothing to do */
+  readonly fix?: string;
+}
+
+/** One check. It relies on the checks before it: they were not broken. */
+export interface Check {
+  /** Identifies the check in `--json`. */
+  readonly id: string;
+  readonly title: string;
+  /** Runs the check. An error that it throws counts as a broken check. */
+  run(): Promise<Finding>;
+}
+
+/** The result of one check, as `--json` shows it. */
+export interface CheckResult extends Pick<Check, 'id' | 'title'> {
+  readonly status: Status;
+  readonly found: readonly string[];
+  readonly fix?: string;
+}
+
+/** Makes the finding of a check that is well. */
+export function ok(...found: string[]): Finding {
+  return { status: 'ok', found };
+}
+
+/** Makes the finding of a check that is well, but about which a person should know something. */
+export function warn(found: readonly string[], fix?: string): Finding {
+  return { status: 'warning', found, ...(fix !== undefined && { fix }) };
+}
+
+/** Makes the finding of a check that is broken. */
+export function fail(found: readonly string[], fix: string): Finding {
+  return { status: 'broken', found, fix };
+}
+
+/**
+ * Runs the checks in order until one is broken. The checks after it are not run, because they would only repeat its
+ * cause in other words.
+ *
+ * @param wrap - called around each check, to show progress
+ * @param onResult - called with each result as soon as it is known
+ */
+export async function runChecks(
+  checks: readonly Check[],
+  wrap: (title: string, run: () => Promise<Finding>) => Promise<Finding>,
+  onResult: (result: CheckResult) => void,
+): Promise<CheckResult[]> {
+  const results: CheckResult[] = [];
+  let broken = false;
+  for (const check of checks) {
+    const { id, title } = check;
+    const result: CheckResult = broken
+      ? { id, title, status: 'not-checked', found: ['not checked'] }
+      : { id, title, ...(await wrap(title, () => runSafely(check))) };
+    broken ||= result.status === 'broken';
+    results.push(result);
+    onResult(result);
+  }
+  return results;
+}
+
+const FIX_AND_REPEAT = 'fix this, then run doctor again';
+
+async function runSafely(check: Check): Promise<Finding> {
+  try {
+    return await check.run();
+  } catch (error) {
+    const known =
+      error instanceof ConfigError || error instanceof CliError || error instanceof RefresherError;
+    return fail([known ? error.message : describeAwsError(error)], FIX_AND_REPEAT);
+  }
+}

@@ -1,0 +1,208 @@
+/** The checks of the deployment: stack, function, registry, schedule, queues and alarms. */
+
+import { DescribeRuleCommand } from '@aws-sdk/client-eventbridge';
+import { LOG_MESSAGES } from '../../lambda/core/contract';
+import type { OperatorReason } from '../../lambda/core/errors';
+import { ECR_TOKEN_LIFE_HOURS } from '../../lambda/core/model';
+import { listAlarms, runbookSection } from '../deployment/alarms';
+import { lastSuccesses, readHistory } from '../deployment/history';
+import { type InvocationOutcome, invokeFunction } from '../deployment/invoke';
+import {
+  countMessages,
+  type DeployedStack,
+  deployedTemplate,
+  findStack,
+  requireStack,
+} from '../deployment/stack';
+import { errorName, isAccessDenied } from '../errors';
+import { formatCount, formatDuration } from '../format';
+import type { Operator } from '../operator';
+import { awsCommand, commandLine, deployCommand } from '../options';
+import { type Check, type Finding, fail, ok, warn } from './check';
+
+const HOUR_MS = 60 * 60_000;
+
+/** A credential from an older success has expired. */
+const LOOK_BACK_MS = ECR_TOKEN_LIFE_HOURS * HOUR_MS;
+
+/** Makes the checks, in the order in which they run. Two of them share one dry run of the function. */
+export function deploymentChecks(operator: Operator): Check[] {
+  let outcome: Promise<InvocationOutcome> | undefined;
+  const dryRun = () => {
+    outcome ??= invokeDryRun(operator);
+    return outcome;
+  };
+  return [
+    { id: 'stack', title: 'Stack', run: () => checkStack(operator) },
+    { id: 'function', title: 'Function and its role', run: () => checkFunction(operator, dryRun) },
+    { id: 'registry', title: 'Registry accepts', run: () => checkRegistry(dryRun) },
+    { id: 'last-run', title: 'Schedule, last run', run: () => checkLastRun(operator) },
+    { id: 'alarms', title: 'Queues and alarms', run: () => checkAlarms(operator) },
+  ];
+}
+
+async function checkStack(operator: Operator): Promise<Finding> {
+  const stack = await findStack(operator);
+  const deploy = deployCommand(operator.options);
+  if (!stack)
+    return fail([`${operator.config().stackName} is not deployed in ${await operator.region()}`], deploy);
+  if (/_IN_PROGRESS$/.test(stack.status)) {
+    return fail([`${stack.name} is being deployed (${stack.status})`], 'wait for the deployment to end');
+  }
+  if (!/^(CREATE|UPDATE|IMPORT)_COMPLETE$/.test(stack.status)) {
+    const events = awsCommand(
+      `cloudformation describe-stack-events --stack-name ${stack.name}`,
+      operator.options,
+    );
+    return fail([`${stack.name} is in the state ${stack.status}`], `${deploy}; ${events} says why`);
+  }
+  const { differingResources, expectedTemplate } = await import('../deployment/expected-template');
+  const place = { account: (await operator.identity()).account, region: await operator.region() };
+  const differing = differingResources(
+    expectedTemplate(operator.config(), place),
+    await deployedTemplate(operator),
+  );
+  if (differing.length === 0) return ok(`${stack.name} is ${stack.status} and the same as the configuration`);
+  const some = `${differing.slice(0, 3).join(', ')}${differing.length > 3 ? ', …' : ''}`;
+  return fail(
+    [
+      `${stack.name} differs from ${operator.configLabel} and this code in ${formatCount(differing.length, 'resource')} (${some})`,
+    ],
+    deploy,
+  );
+}
+
+/** Only the function has its own role, network and settings, so it checks them itself. */
+async function invokeDryRun(operator: Operator): Promise<InvocationOutcome> {
+  const stack = await requireStack(operator);
+  return invokeFunction(stack.output('FunctionName'), { dryRun: true });
+}
+
+/** Reasons of failures that the registry caused, not the function. */
+const REGISTRY_REASONS: readonly OperatorReason[] = ['credential-rejected', 'image-unproved'];
+
+function failuresOf({ lines }: InvocationOutcome): { text: string; byRegistry: boolean }[] {
+  return lines
+    .filter(({ message }) => message === LOG_MESSAGES.targetFailed)
+    .map(({ fields }) => ({
+      text: `${fields.target}: ${fields.why}`,
+      byRegistry: REGISTRY_REASONS.some((reason) => reason === fields.reason),
+    }));
+}
+
+async function checkFunction(operator: Operator, dryRun: () => Promise<InvocationOutcome>): Promise<Finding> {
+  const outcome = await dryRun().catch((error: unknown) => explainInvokeError(error, operator));
+  if ('status' in outcome) return outcome;
+  const failures = failuresOf(outcome);
+  const own = failures.filter(({ byRegistry }) => !byRegistry).map(({ text }) => text);
+  if (outcome.error && (own.length > 0 || failures.length === 0)) {
+    const found = own.length > 0 ? own : [`${outcome.error.type}: ${outcome.error.message}`];
+    return fail(
+      found.slice(0, 10),
+      `${deployCommand(operator.options)} --revert-drift undoes what was changed by hand`,
+    );
+  }
+  return ok('a dry run with its own role read the key, asked Runpod and got the credentials');
+}
+
+function explainInvokeError(error: unknown, operator: Operator): Finding {
+  if (isAccessDenied(error)) {
+    return fail(
+      ['you may not invoke the function, so it cannot be checked'],
+      'allow your own identity to call lambda:InvokeFunction on it',
+    );
+  }
+  if (errorName(error) !== 'ResourceNotFoundException') throw error;
+  return fail(
+    ['the stack exists, but its function was deleted'],
+    `${awsCommand(`cloudformation delete-stack --stack-name ${operator.config().stackName}`, operator.options)}, then ${deployCommand(operator.options)}`,
+  );
+}
+
+async function checkRegistry(dryRun: () => Promise<InvocationOutcome>): Promise<Finding> {
+  const outcome = await dryRun();
+  const failures = failuresOf(outcome).map(({ text }) => text);
+  if (failures.length > 0) {
+    return fail(
+      failures.slice(0, 10),
+      "look for a Deny in the repository's policy (aws ecr get-repository-policy), and push the image if it is missing",
+    );
+  }
+  const unproved = (outcome.report?.refreshed ?? []).filter(({ verified }) => !verified);
+  const names = unproved.map(({ target }) => target).join(', ');
+  return unproved.length > 0
+    ? warn([`not proved for ${names}: the registry could not be asked, or verify is off`])
+    : ok('every new credential was accepted');
+}
+
+async function checkLastRun(operator: Operator): Promise<Finding> {
+  const stack = await requireStack(operator);
+  const rule = stack.output('RuleName');
+  const { State } = await operator.events.send(new DescribeRuleCommand({ Name: rule }));
+  if (State !== 'ENABLED') {
+    return fail(
+      [`the schedule is ${String(State).toLowerCase()}: nothing is refreshed automatically`],
+      awsCommand(`events enable-rule --name ${rule}`, operator.options),
+    );
+  }
+  return checkSuccesses(operator, stack);
+}
+
+async function checkSuccesses(operator: Operator, stack: DeployedStack): Promise<Finding> {
+  const now = Date.now();
+  const history = await readHistory(operator, stack.output('LogGroupName'), new Date(now - LOOK_BACK_MS));
+  const { targets } = operator.settings();
+  const all = lastSuccesses(history);
+  // The log may still have a target that was renamed or removed.
+  const successes = new Map([...all].filter(([target]) => targets.some(({ name }) => name === target)));
+  const refresh = commandLine('refresh', operator.options);
+  const never = targets.filter(({ name }) => !successes.has(name)).map(({ name }) => name);
+  if (never.length > 0) {
+    return fail([`${never.join(', ')}: not refreshed in the last 12 hours`], refresh);
+  }
+  const lives = [...successes.values()].flatMap(({ expiresAt }) =>
+    expiresAt ? [expiresAt.getTime() - now] : [],
+  );
+  const least = Math.min(...lives);
+  if (least <= 0) return fail(['the credential at Runpod has expired'], refresh);
+  const oldest = Math.max(...[...successes.values()].map(({ at }) => now - at.getTime()));
+  const late = oldest > (operator.config().refreshIntervalHours + 1) * HOUR_MS;
+  const summary = `refreshed ${formatDuration(oldest)} ago${lives.length > 0 ? `, good for another ${formatDuration(least)}` : ''}`;
+  return late ? fail([`a run was missed: ${summary}`], refresh) : ok(summary);
+}
+
+async function checkAlarms(operator: Operator): Promise<Finding> {
+  const stack = await requireStack(operator);
+  const [alarms, retrying, dead, undelivered] = await Promise.all([
+    listAlarms(operator, stack.name),
+    countMessages(operator, stack.output('RetryQueueUrl')),
+    countMessages(operator, stack.output('DeadLetterQueueUrl')),
+    countMessages(operator, stack.output('UndeliveredQueueUrl')),
+  ]);
+  const purge = (url: string) => awsCommand(`sqs purge-queue --queue-url ${url}`, operator.options);
+  if (dead > 0) {
+    return fail(
+      [`${formatCount(dead, 'failed run')} were given up; every check before passed, so the cause is gone`],
+      purge(stack.output('DeadLetterQueueUrl')),
+    );
+  }
+  if (undelivered > 0) {
+    return fail(
+      [
+        `${formatCount(undelivered, 'event')} never reached the function; every check before passed, so the cause is gone`,
+      ],
+      purge(stack.output('UndeliveredQueueUrl')),
+    );
+  }
+  const firing = alarms.filter((alarm) => alarm.firing);
+  const pages = firing.filter(({ severity }) => severity === 'page').map(({ name }) => name);
+  if (pages.length > 0) {
+    const refresh = commandLine('refresh', operator.options);
+    return fail([`firing: ${pages.join(', ')} (docs/runbook.md has a heading for each)`], refresh);
+  }
+  const warnings = [
+    ...(retrying > 0 ? [`${formatCount(retrying, 'failed run')} will be tried again within 15 minutes`] : []),
+    ...firing.map(({ name }) => `warning: ${name}; see ${runbookSection(name)}`),
+  ];
+  return warnings.length > 0 ? warn(warnings) : ok('the queues are empty, no alarm is firing');
+}

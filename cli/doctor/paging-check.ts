@@ -1,0 +1,144 @@
+/** The check of who is paged, and whether a page reaches them. */
+
+import { paginateListSubscriptionsByTopic, type Subscription } from '@aws-sdk/client-sns';
+import type { AlarmName } from '../../lambda/core/contract';
+import { listAlarms } from '../deployment/alarms';
+import { requireStack } from '../deployment/stack';
+import { describeAwsError, errorName } from '../errors';
+import type { Operator } from '../operator';
+import { awsCommand, deployCommand } from '../options';
+import { type Check, type Finding, fail, ok, warn } from './check';
+
+/** All alarms that page notify the same topics, so one of them stands for all. */
+const PAGING_ALARM: AlarmName = 'RefreshSilent';
+
+/** Makes the check that every recipient in the configuration is subscribed to the pages. */
+export function pagingCheck(operator: Operator): Check {
+  return { id: 'paging', title: 'Who is paged', run: () => checkPaging(operator) };
+}
+
+async function checkPaging(operator: Operator): Promise<Finding> {
+  const { options, configLabel } = operator;
+  const stack = await requireStack(operator);
+  const pages = (await listAlarms(operator, stack.name)).filter(({ severity }) => severity === 'page');
+  const muted = pages.filter(({ actionsEnabled }) => !actionsEnabled).map(({ name }) => name);
+  if (muted.length > 0) {
+    const names = muted.map((name) => `${stack.name}-${name}`).join(' ');
+    return fail(
+      [`muted by hand, so nobody is paged: ${muted.join(', ')}`],
+      awsCommand(`cloudwatch enable-alarm-actions --alarm-names ${names}`, options),
+    );
+  }
+  const { emails, httpsEndpoints, topicArns: configuredArns } = operator.config().alarms;
+  const topicArns = pages.find(({ name }) => name === PAGING_ALARM)?.topicArns ?? [];
+  if (topicArns.length === 0) {
+    return warn(
+      ['nobody: the configuration names no recipient'],
+      `put alarms.emails into ${configLabel}, then ${deployCommand(options)}`,
+    );
+  }
+  const topics = await Promise.all(topicArns.map((arn) => readTopic(operator, arn)));
+  const missing = topics.filter(({ exists }) => !exists).map(({ arn }) => arn);
+  if (missing.length > 0) {
+    return fail(
+      [`there is no topic ${missing.join(', ')}`],
+      `put topics that exist into alarms.topicArns in ${configLabel}, then ${deployCommand(options)}`,
+    );
+  }
+  const ownTopic = topics.find(({ arn }) => !configuredArns.includes(arn));
+  const recipients = [
+    ...emails.map((endpoint) => ({ protocol: 'email', endpoint }) as const),
+    ...httpsEndpoints.map((endpoint) => ({ protocol: 'https', endpoint }) as const),
+  ];
+  const unsubscribed = ownTopic ? recipients.filter((recipient) => !isSubscribed(ownTopic, recipient)) : [];
+  return findingOf(
+    operator,
+    topics,
+    unsubscribed.map((recipient) => ({ ...recipient, topicArn: ownTopic?.arn ?? '' })),
+  );
+}
+
+/** A person or an integration that the configuration names. */
+interface Recipient {
+  readonly protocol: 'email' | 'https';
+  readonly endpoint: string;
+}
+
+/** A recipient and the topic to which it should be subscribed. */
+interface MissingSubscription extends Recipient {
+  readonly topicArn: string;
+}
+
+/** A topic with its confirmed subscriptions. */
+interface Topic {
+  readonly arn: string;
+  readonly exists: boolean;
+  readonly confirmed: readonly Subscription[];
+  /** Why the subscriptions cannot be listed. @default - they were listed */
+  readonly unreadable?: string;
+}
+
+async function readTopic(operator: Operator, arn: string): Promise<Topic> {
+  const all: Subscription[] = [];
+  try {
+    const pages = paginateListSubscriptionsByTopic({ client: operator.topics(arn) }, { TopicArn: arn });
+    for await (const { Subscriptions } of pages) all.push(...(Subscriptions ?? []));
+  } catch (error) {
+    if (errorName(error) === 'NotFoundException') return { arn, exists: false, confirmed: [] };
+    // The topic may belong to another team, which need not allow the operator to list its subscriptions.
+    return { arn, exists: true, confirmed: [], unreadable: describeAwsError(error) };
+  }
+  return {
+    arn,
+    exists: true,
+    confirmed: all.filter(({ SubscriptionArn }) => SubscriptionArn?.startsWith('arn:')),
+  };
+}
+
+/** A topic that cannot be read counts as subscribed: nothing is known about it. */
+function isSubscribed({ confirmed, unreadable }: Topic, { endpoint }: Recipient): boolean {
+  return unreadable !== undefined || confirmed.some(({ Endpoint }) => Endpoint === endpoint);
+}
+
+function findingOf(
+  operator: Operator,
+  topics: readonly Topic[],
+  unsubscribed: readonly MissingSubscription[],
+): Finding {
+  const paged = topics
+    .flatMap(({ confirmed }) => confirmed)
+    .map(({ Protocol = '', Endpoint = '' }) => displayName(Protocol, Endpoint))
+    .join(', ');
+  const unreadable = topics.flatMap((topic) => topic.unreadable ?? []);
+  const names = unsubscribed.map(({ protocol, endpoint }) => displayName(protocol, endpoint)).join(', ');
+  const problems = [
+    ...(unsubscribed.length > 0 ? [`not subscribed: ${names}`] : []),
+    ...unreadable.map((why) => `subscriptions cannot be listed: ${why}`),
+  ];
+  const [first] = unsubscribed;
+  const fix = first && howToSubscribe(operator, first);
+  if (problems.length === 0 && paged !== '') return ok(paged);
+  if (paged !== '') return warn([paged, ...problems], fix);
+  if (unreadable.length > 0) return warn(problems, fix);
+  return fail(
+    ['nobody', ...problems],
+    fix ?? `subscribe somebody to ${topics.map(({ arn }) => arn).join(', ')}`,
+  );
+}
+
+/** SNS deletes a subscription that is not confirmed within 48 hours, and a deployment does not create it again. */
+function howToSubscribe(operator: Operator, { topicArn, protocol, endpoint }: MissingSubscription): string {
+  const target = protocol === 'email' ? endpoint : 'URL';
+  const subscribe = awsCommand(
+    `sns subscribe --topic-arn ${topicArn} --protocol ${protocol} --notification-endpoint ${target}`,
+    operator.options,
+  );
+  return protocol === 'email'
+    ? `follow the link in the mail from AWS Notifications, within 48 hours; to get a new mail: ${subscribe}`
+    : `confirm it in the integration; to request a new confirmation: ${subscribe}`;
+}
+
+/** An integration's URL has its key in the path, so only the origin is shown. */
+function displayName(protocol: string, endpoint: string): string {
+  return protocol.startsWith('http') && URL.canParse(endpoint) ? `${new URL(endpoint).origin}/…` : endpoint;
+}

@@ -1,0 +1,51 @@
+/** The check of the workloads at Runpod that use the registry auths. */
+
+import { RefresherError } from '../../lambda/core/errors';
+import { formatCount } from '../format';
+import type { Operator } from '../operator';
+import { commandLine, deployCommand } from '../options';
+import type { AskRoutes } from '../runpod/access';
+import { listUses, type Use } from '../runpod/usage';
+import { type Check, type Finding, fail, ok, warn } from './check';
+
+/** Makes the check that the credentials may pull what the workloads pull. */
+export function usageCheck(operator: Operator, askRoutes: AskRoutes): Check {
+  return { id: 'usage', title: 'Workloads at Runpod', run: () => checkUsage(operator, askRoutes) };
+}
+
+async function checkUsage(operator: Operator, askRoutes: AskRoutes): Promise<Finding> {
+  try {
+    return findingOf(operator, await listUses(operator, askRoutes));
+  } catch (error) {
+    // The service itself does not need to list workloads, so a key that may not list them is no fault.
+    if (error instanceof RefresherError) return warn([`the workloads cannot be listed: ${error.message}`]);
+    throw error;
+  }
+}
+
+function findingOf(operator: Operator, uses: readonly Use[]): Finding {
+  const unlisted = uses.filter((use) => use.unlisted);
+  if (unlisted.length > 0) {
+    return fail(
+      unlisted.map(
+        ({ kind, name, image, target }) =>
+          `${kind} ${name} pulls ${image}, which is not in a repository of target ${target}`,
+      ),
+      `add the repository to ${operator.configLabel}, then ${deployCommand(operator.options)}`,
+    );
+  }
+  if (uses.length === 0) {
+    return warn(['no workload uses these registry auths yet: choose one in a template or an endpoint']);
+  }
+  const kinds = (['endpoint', 'template', 'pod'] as const).flatMap((kind) => {
+    const number = uses.filter((use) => use.kind === kind).length;
+    return number > 0 ? formatCount(number, kind) : [];
+  });
+  const summary = kinds.join(', ');
+  const latest = uses.filter((use) => use.latest);
+  if (latest.length === 0) return ok(summary);
+  const warnings = latest.map(
+    ({ kind, name }) => `${kind} ${name} uses :latest, which may mean another image tomorrow`,
+  );
+  return warn([summary, ...warnings], `${commandLine('usage', operator.options)} shows the digest to pin`);
+}

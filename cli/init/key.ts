@@ -1,0 +1,163 @@
+/** The Runpod key of `init`: it is asked for, checked and stored. */
+
+import {
+  CreateSecretCommand,
+  GetSecretValueCommand,
+  PutSecretValueCommand,
+} from '@aws-sdk/client-secrets-manager';
+import type { RunpodSettings, Secret } from '../../lambda/core/model';
+import { isJsonObject, type JsonObject, type RegistryAuth } from '../../lambda/core/runpod/api';
+import { parseApiKey } from '../../lambda/core/secrets';
+import { CliError, errorName, isMarkedForDeletion, usageError } from '../errors';
+import type { Operator } from '../operator';
+import { awsCommand, commandLine } from '../options';
+import type { Output } from '../output';
+import { askSecret, askYes, isInteractive, readSecretFromStdin } from '../prompts';
+import { probeRoutes, type RouteAccess, writableRoutes } from '../runpod/access';
+import type { InitFlags } from './options';
+
+/** A key that works, and how to store it. */
+export interface CheckedKey {
+  readonly apiKey: Secret;
+  /** The registry auths of the key's account. */
+  readonly auths: readonly RegistryAuth[];
+  /** `keep`: the secret already holds this key. `create`: there is no secret yet. */
+  readonly store: 'keep' | 'create' | 'replace';
+  /** The secret's JSON object, when it is one. Its other fields are kept. */
+  readonly object?: JsonObject;
+}
+
+/** How many keys a person may paste until one works. */
+const MAX_TRIES = 3;
+
+/**
+ * Checks the stored key, or asks for a new one and checks that. Stores nothing.
+ *
+ * @param place - the secret's name, and the settings of Runpod's APIs
+ * @throws CliError when the key does not work, or when overwriting a stored key was not confirmed
+ */
+export async function takeKey(
+  operator: Operator,
+  output: Output,
+  flags: InitFlags,
+  place: { readonly secretName: string; readonly runpod: RunpodSettings },
+): Promise<CheckedKey> {
+  const { secretName, runpod } = place;
+  const stored = await output.withSpinner('looking for a stored key', () => readStored(operator, secretName));
+  if (stored.value !== undefined && !(await mayReplace(flags, secretName))) {
+    const apiKey = parseApiKey(secretName, stored.value);
+    const routes = await output.withSpinner('asking Runpod', () => probeRoutes(operator, runpod, apiKey));
+    const command = commandLine(`init --store-key --replace-key --secret ${secretName}`, operator.options);
+    return { apiKey, auths: workingAuths(routes, { secretName, command }), store: 'keep' };
+  }
+  const store = stored.exists ? 'replace' : 'create';
+  const object = objectWithKey(stored.value);
+  for (let tries = 1; ; tries += 1) {
+    const apiKey = await newKey(flags);
+    try {
+      parseApiKey('the key', apiKey.reveal());
+      const routes = await output.withSpinner('asking Runpod', () => probeRoutes(operator, runpod, apiKey));
+      return { apiKey, auths: workingAuths(routes), store, ...(object && { object }) };
+    } catch (error) {
+      if (flags.keyStdin || !isInteractive() || tries === MAX_TRIES || !(error instanceof Error)) throw error;
+      output.line(`${output.mark('broken')} ${error.message}`);
+    }
+  }
+}
+
+/** Stores a checked key. @throws the AWS client's error */
+export async function storeKey(operator: Operator, secretName: string, key: CheckedKey): Promise<void> {
+  const apiKey = key.apiKey.reveal();
+  const SecretString = key.object ? JSON.stringify({ ...key.object, apiKey }) : apiKey;
+  const replace = () =>
+    operator.secrets.send(new PutSecretValueCommand({ SecretId: secretName, SecretString }));
+  if (key.store === 'replace') await replace();
+  if (key.store !== 'create') return;
+  const Description = 'Runpod API key with which registry auths are kept fresh';
+  try {
+    await operator.secrets.send(new CreateSecretCommand({ Name: secretName, SecretString, Description }));
+  } catch (error) {
+    if (errorName(error) !== 'ResourceExistsException') throw error;
+    // A secret without a value reads as missing, so it is filled. One with a value was stored since the check.
+    if ((await readStored(operator, secretName)).exists) throw error;
+    await replace();
+  }
+}
+
+/** Returns the secret's JSON object, if the value is one that holds the key. */
+function objectWithKey(value: string | undefined): JsonObject | undefined {
+  try {
+    const json: unknown = JSON.parse(value ?? '');
+    return isJsonObject(json) && 'apiKey' in json ? json : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function readStored(
+  operator: Operator,
+  secretName: string,
+): Promise<{ exists: boolean; value?: string | undefined }> {
+  try {
+    const { SecretString } = await operator.secrets.send(new GetSecretValueCommand({ SecretId: secretName }));
+    return { exists: true, value: SecretString };
+  } catch (error) {
+    if (errorName(error) === 'ResourceNotFoundException') return { exists: false };
+    if (isMarkedForDeletion(error)) {
+      const restore = awsCommand(`secretsmanager restore-secret --secret-id ${secretName}`, operator.options);
+      throw new CliError(`${secretName} is marked for deletion. Restore it first: ${restore}`, {
+        cause: error,
+      });
+    }
+    throw error;
+  }
+}
+
+/** Whether to overwrite the stored key. Only the person decides that. */
+async function mayReplace(flags: InitFlags, secretName: string): Promise<boolean> {
+  if (flags.replaceKey) return true;
+  if (flags.keyStdin) {
+    throw usageError(
+      `${secretName} already holds a key. Add --replace-key to overwrite it, or leave --key-stdin out.`,
+    );
+  }
+  if (!flags.storeKey) return false;
+  if (isInteractive()) return askYes(`${secretName} already holds a key. Overwrite it?`);
+  throw usageError(`${secretName} already holds a key. Add --replace-key to overwrite it.`);
+}
+
+function newKey(flags: InitFlags): Promise<Secret> {
+  if (flags.keyStdin) return readSecretFromStdin();
+  if (isInteractive())
+    return askSecret('Paste a Runpod API key that may write registry auths (it is not shown)');
+  throw usageError(
+    'This is not a terminal, so the Runpod key cannot be asked for: give it with --key-stdin.',
+  );
+}
+
+/**
+ * Returns the registry auths that a working key lists.
+ *
+ * @param stored - the key's secret, and the command that stores another key. @default - the key was just given
+ * @throws CliError when no API accepts the key for writing
+ */
+function workingAuths(
+  routes: readonly RouteAccess[],
+  stored?: { readonly secretName: string; readonly command: string },
+): readonly RegistryAuth[] {
+  const [route] = writableRoutes(routes);
+  if (route) return route.auths;
+  const whichKey = stored === undefined ? 'this key' : `the key in ${stored.secretName}`;
+  const next = stored === undefined ? '' : ` Store another with: ${stored.command}`;
+  if (routes.some(({ state }) => state === 'refused')) {
+    throw new CliError(`Runpod refuses ${whichKey} (401).${next}`);
+  }
+  if (routes.some(({ state }) => state === 'forbidden')) {
+    throw new CliError(
+      `At Runpod ${whichKey} may not write registry auths (403): give it secrets:write.${next}`,
+    );
+  }
+  throw new CliError(
+    `Runpod gives no usable answer (${routes.map(({ why }) => why).join(', ')}); try again later.`,
+  );
+}

@@ -1,0 +1,140 @@
+/** Which workloads at Runpod use a registry auth: templates, serverless endpoints and pods. */
+
+import type { RunpodSettings, Secret, Target } from '../../lambda/core/model';
+import { isJsonObject } from '../../lambda/core/runpod/api';
+import { RunpodRest } from '../../lambda/core/runpod/rest';
+import { ecrRegionOf, inspectImage, parseImageName } from '../images';
+import type { Operator } from '../operator';
+import { type AskRoutes, listAuths } from './access';
+
+/** A workload at Runpod. Its environment may hold secrets, so only these fields are kept. */
+interface Workload {
+  readonly kind: 'template' | 'endpoint' | 'pod';
+  readonly id: string;
+  readonly name: string;
+  readonly image: string;
+  /** Id of the registry auth that it names. @default - it names none */
+  readonly registryAuthId?: string;
+}
+
+/** A workload that uses a target's registry auth. */
+export interface Use extends Workload {
+  readonly target: string;
+  readonly registryAuthId: string;
+  /** The image's tag is `latest`, which may mean another image tomorrow. */
+  readonly latest: boolean;
+  /** The image is in ECR, but its repository is not one that the target's credential may pull. */
+  readonly unlisted: boolean;
+}
+
+interface TargetAuth {
+  readonly target: Target;
+  readonly registryAuthId: string;
+}
+
+/**
+ * Lists every workload that uses a registry auth of the configuration.
+ *
+ * @throws OperatorMustActError, ApiUnsupportedError or TransientError when Runpod cannot be asked
+ */
+export async function listUses(operator: Operator, askRoutes: AskRoutes): Promise<Use[]> {
+  const auths = await listTargetAuths(operator, askRoutes);
+  const uses: Use[] = [];
+  for (const secretName of operator.secretNames()) {
+    const ownAuths = auths.filter(({ target }) => target.runpodApiKeySecretName === secretName);
+    const workloads = await listWorkloads(
+      operator,
+      operator.settings().runpod,
+      await operator.apiKey(secretName),
+    );
+    for (const workload of workloads) {
+      const auth = ownAuths.find(({ registryAuthId }) => registryAuthId === workload.registryAuthId);
+      if (auth) uses.push(describeUse(workload, auth));
+    }
+  }
+  return uses;
+}
+
+/** The registry auth of each target, where it exists at Runpod. */
+async function listTargetAuths(operator: Operator, askRoutes: AskRoutes): Promise<TargetAuth[]> {
+  const targetAuths: TargetAuth[] = [];
+  for (const target of operator.settings().targets) {
+    const auths = await listAuths(askRoutes, target.runpodApiKeySecretName);
+    const auth = auths.find((candidate) => isAuthOf(target, candidate));
+    if (auth) targetAuths.push({ target, registryAuthId: auth.id });
+  }
+  return targetAuths;
+}
+
+/** Whether a registry auth is the one that a target names, by id or by name. */
+export function isAuthOf(
+  target: Target,
+  { id, name }: { readonly id: string; readonly name: string },
+): boolean {
+  return id === target.registryAuthId || name === target.registryAuthName;
+}
+
+function describeUse(workload: Workload, { target, registryAuthId }: TargetAuth): Use {
+  const { host, repository, reference } = parseImageName(workload.image);
+  const listed = target.registry.type !== 'ecr' || target.registry.repositories.includes(repository);
+  return {
+    ...workload,
+    target: target.name,
+    registryAuthId,
+    latest: reference === 'latest',
+    unlisted: ecrRegionOf(host) !== undefined && !listed,
+  };
+}
+
+const LISTS = [
+  { kind: 'endpoint', path: 'serverless', field: 'endpoints' },
+  { kind: 'template', path: 'templates', field: 'templates' },
+  { kind: 'pod', path: 'pods', field: 'pods' },
+] as const;
+
+/** Lists all workloads of an account over REST v2. */
+async function listWorkloads(
+  operator: Operator,
+  { restV2Url }: RunpodSettings,
+  apiKey: Secret,
+): Promise<Workload[]> {
+  const rest = new RunpodRest(operator.http, 'rest-v2', restV2Url);
+  const lists = await Promise.all(
+    LISTS.map(async ({ kind, path, field }) => {
+      const items = await rest.list({ apiKey, deadlineMs: operator.deadlineMs() }, path, field);
+      return items.flatMap((item) => readWorkload(kind, item));
+    }),
+  );
+  return lists.flat();
+}
+
+function readWorkload(kind: Workload['kind'], item: unknown): Workload[] {
+  if (!isJsonObject(item) || typeof item.id !== 'string') return [];
+  const { id, name, image, registry } = item;
+  return [
+    {
+      kind,
+      id,
+      name: typeof name === 'string' ? name : id,
+      image: typeof image === 'string' ? image : '',
+      ...(typeof registry === 'string' && { registryAuthId: registry }),
+    },
+  ];
+}
+
+/**
+ * Returns an image's name by its digest (`host/repository@sha256:…`).
+ *
+ * @returns undefined if the image is not in ECR, does not exist, or cannot be read
+ */
+export async function pinImage(operator: Operator, image: string): Promise<string | undefined> {
+  const { host, repository, reference } = parseImageName(image);
+  const region = ecrRegionOf(host);
+  if (region === undefined) return undefined;
+  try {
+    const state = await inspectImage(operator, region, repository, reference);
+    return state.found === 'image' ? `${host}/${repository}@${state.digest}` : undefined;
+  } catch {
+    return undefined;
+  }
+}
