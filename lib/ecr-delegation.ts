@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto';
 import { CustomResource, Stack, Token } from 'aws-cdk-lib';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import {
   DELEGATION_RESOURCE_TYPE,
   type DelegationProperties,
   RUNPOD_PRINCIPAL_ARNS,
 } from '../lambda/delegate-repository/model';
+import { checkDelegationProps } from './config/delegation-props';
 import { ConfigError } from './config/mistakes';
 import { DelegationFunction } from './delegation-function';
+import { warnOfHostsInNames, warnOfPartialArns } from './warnings';
 
 /** Properties of `RunpodEcrDelegation`. */
 export interface RunpodEcrDelegationProps {
@@ -18,6 +21,11 @@ export interface RunpodEcrDelegationProps {
    * @default - the region of the stack
    */
   readonly region?: string | undefined;
+  /**
+   * Regions that the installed CDK does not know yet.
+   * @default - other unknown regions than the stack's are refused
+   */
+  readonly additionalRegions?: readonly string[];
   /**
    * Name that the delegation gets at Runpod when it is registered.
    * @default - no name
@@ -35,6 +43,11 @@ export interface RunpodEcrDelegationProps {
    * @default 'https://api.runpod.io/v2'
    */
   readonly restV2Url?: string;
+  /**
+   * Processor of the function that changes repository policies. All delegations of a stack share it.
+   * @default Architecture.ARM_64
+   */
+  readonly architecture?: Architecture;
 }
 
 /**
@@ -55,11 +68,27 @@ export class RunpodEcrDelegation extends Construct {
   /** Id of the delegation at Runpod: a token that is resolved when the stack is deployed. */
   readonly delegationId: string;
 
-  /** @throws ConfigError when neither `region` nor the region of the stack is known at synth */
+  /** @throws ConfigError when a property has a mistake, and when neither `region` nor the region of the stack is known at synth */
   constructor(scope: Construct, id: string, props: RunpodEcrDelegationProps) {
     super(scope, id);
     const stack = Stack.of(this);
     const { repository, region = stack.region, runpodApiKeySecretName, name } = props;
+    const { principalArns = RUNPOD_PRINCIPAL_ARNS, restV2Url = 'https://api.runpod.io/v2' } = props;
+    checkDelegationProps(
+      `RunpodEcrDelegation ${this.node.path}`,
+      {
+        repository,
+        region: props.region,
+        additionalRegions: props.additionalRegions,
+        name,
+        runpodApiKeySecretName,
+        principalArns,
+        restV2Url,
+      },
+      stack,
+    );
+    warnOfPartialArns(this, [runpodApiKeySecretName]);
+    warnOfHostsInNames(this, [repository]);
     this.repositoryArn = stack.formatArn({
       service: 'ecr',
       region,
@@ -68,9 +97,9 @@ export class RunpodEcrDelegation extends Construct {
     });
     const properties: DelegationProperties = {
       repositoryArn: this.repositoryArn,
-      principalArns: props.principalArns ?? RUNPOD_PRINCIPAL_ARNS,
+      principalArns,
       runpodApiKeySecretName,
-      restV2Url: props.restV2Url ?? 'https://api.runpod.io/v2',
+      restV2Url,
       ...(name !== undefined && { name }),
     };
     if (Token.isUnresolved(region)) {
@@ -81,7 +110,7 @@ export class RunpodEcrDelegation extends Construct {
     // The ids follow the repository and the key. A change of either creates new resources, and the old delegation
     // keeps its permissions until CloudFormation has deleted it.
     const repositoryHash = hashOf(region, repository);
-    const handler = DelegationFunction.of(this);
+    const handler = DelegationFunction.of(this, { architecture: props.architecture ?? Architecture.ARM_64 });
     const permissions = [
       handler.allowRepository(this, `Permissions${repositoryHash}`, this.repositoryArn),
       handler.allowKey(`Key${hashOf(runpodApiKeySecretName)}`, runpodApiKeySecretName),

@@ -1,5 +1,10 @@
 import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
-import { Architecture, Function as LambdaFunction, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda';
+import {
+  type Architecture,
+  Function as LambdaFunction,
+  LoggingFormat,
+  Runtime,
+} from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { RefresherSettings } from '../lambda/core/model';
@@ -10,6 +15,7 @@ import { refresherCode } from './refresher-code';
 export interface RefresherFunctionProps {
   /** Written as a file beside the function's code, because a function's environment holds only 4 KB. */
   readonly settings: RefresherSettings;
+  readonly architecture: Architecture;
 }
 
 const TIMEOUT = Duration.minutes(5);
@@ -24,7 +30,7 @@ export class RefresherFunction extends Construct {
   /** The function's log: JSON lines, kept for a month. */
   readonly logGroup: LogGroup;
 
-  constructor(scope: Construct, id: string, { settings }: RefresherFunctionProps) {
+  constructor(scope: Construct, id: string, { settings, architecture }: RefresherFunctionProps) {
     super(scope, id);
     this.logGroup = new LogGroup(this, 'LogGroup', {
       retention: RetentionDays.ONE_MONTH,
@@ -37,7 +43,7 @@ export class RefresherFunction extends Construct {
       code: refresherCode(this, settings),
       handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
-      architecture: Architecture.ARM_64,
+      architecture,
       memorySize: 256,
       timeout: this.timeout,
       role: this.role,
