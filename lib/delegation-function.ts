@@ -8,7 +8,7 @@ import {
 } from 'aws-cdk-lib/aws-iam';
 import {
   ApplicationLogLevel,
-  Architecture,
+  type Architecture,
   Function as LambdaFunction,
   LoggingFormat,
   Runtime,
@@ -16,6 +16,7 @@ import {
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import { ConfigError } from './config/mistakes';
 import { secretArn } from './execution-role';
 import { delegationCode } from './refresher-code';
 
@@ -25,13 +26,26 @@ const TIMEOUT = Duration.minutes(3);
 /** Construct id of the only such function in a stack. */
 const ID = 'DelegationFunction';
 
+/** Properties of `DelegationFunction`. */
+export interface DelegationFunctionProps {
+  readonly architecture: Architecture;
+}
+
 /** The function that serves all delegations of a stack. Each delegation adds the permissions that it needs. */
 export class DelegationFunction extends Construct {
-  /** Returns the function of the stack, which the first call creates. */
-  static of(scope: Construct): DelegationFunction {
+  /**
+   * Returns the function of the stack, which the first call creates.
+   *
+   * @throws ConfigError when the function exists and has another architecture
+   */
+  static of(scope: Construct, { architecture }: DelegationFunctionProps): DelegationFunction {
     const stack = Stack.of(scope);
     const existing = stack.node.tryFindChild(ID);
-    return existing instanceof DelegationFunction ? existing : new DelegationFunction(stack, ID);
+    if (!(existing instanceof DelegationFunction)) return new DelegationFunction(stack, ID, { architecture });
+    if (existing.function.architecture.name === architecture.name) return existing;
+    throw new ConfigError(
+      `All delegations of a stack share one function. ${scope.node.path} asks for ${architecture.name}, and an earlier one for ${existing.function.architecture.name}.`,
+    );
   }
 
   readonly function: LambdaFunction;
@@ -42,7 +56,7 @@ export class DelegationFunction extends Construct {
   readonly answerTimeout = Duration.minutes(3 * TIMEOUT.toMinutes() + 6);
   readonly #role: Role;
 
-  constructor(scope: Construct, id: string) {
+  constructor(scope: Construct, id: string, { architecture }: DelegationFunctionProps) {
     super(scope, id);
     const logGroup = new LogGroup(this, 'LogGroup', {
       retention: RetentionDays.ONE_MONTH,
@@ -67,7 +81,7 @@ export class DelegationFunction extends Construct {
       code: delegationCode(this).code,
       handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
-      architecture: Architecture.ARM_64,
+      architecture,
       memorySize: 256,
       timeout: TIMEOUT,
       role: this.#role,

@@ -1,13 +1,16 @@
 import { createHash } from 'node:crypto';
 import { CustomResource, Reference, Stack, Token, Tokenization } from 'aws-cdk-lib';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import {
   DELEGATION_RESOURCE_TYPE,
   type DelegationProperties,
   RUNPOD_PRINCIPAL_ARNS,
 } from '../lambda/delegate-repository/model';
+import { checkDelegationProps } from './config/delegation-props';
 import { ConfigError } from './config/mistakes';
 import { DelegationFunction } from './delegation-function';
+import { warnOfHostsInNames, warnOfPartialArns } from './warnings';
 
 /** Properties of `RunpodEcrDelegation`. */
 export interface RunpodEcrDelegationProps {
@@ -22,11 +25,16 @@ export interface RunpodEcrDelegationProps {
    */
   readonly region?: string | undefined;
   /**
+   * Regions that the installed CDK does not know yet.
+   * @default - other unknown regions than the stack's are refused
+   */
+  readonly additionalRegions?: readonly string[];
+  /**
    * Name that the delegation gets at Runpod when it is registered.
    * @default - no name
    */
   readonly name?: string | undefined;
-  /** Secrets Manager name or ARN of the Runpod API key, as plain text. */
+  /** Secrets Manager name or ARN of the Runpod API key. It may be a reference to a secret of the same app. */
   readonly runpodApiKeySecretName: string;
   /**
    * ARNs of the roles with which Runpod pulls.
@@ -38,6 +46,11 @@ export interface RunpodEcrDelegationProps {
    * @default 'https://api.runpod.io/v2'
    */
   readonly restV2Url?: string;
+  /**
+   * Processor of the function that changes repository policies. All delegations of a stack share it.
+   * @default Architecture.ARM_64
+   */
+  readonly architecture?: Architecture;
 }
 
 /**
@@ -58,11 +71,27 @@ export class RunpodEcrDelegation extends Construct {
   /** Id of the delegation at Runpod: a token that is resolved when the stack is deployed. */
   readonly delegationId: string;
 
-  /** @throws ConfigError when the region, or the name of the secret, is not known at synth */
+  /** @throws ConfigError when a property has a mistake, and when the region is not known at synth */
   constructor(scope: Construct, id: string, props: RunpodEcrDelegationProps) {
     super(scope, id);
     const stack = Stack.of(this);
     const { repository, region = stack.region, runpodApiKeySecretName, name } = props;
+    const { principalArns = RUNPOD_PRINCIPAL_ARNS, restV2Url = 'https://api.runpod.io/v2' } = props;
+    checkDelegationProps(
+      `RunpodEcrDelegation ${this.node.path}`,
+      {
+        repository,
+        region: props.region,
+        additionalRegions: props.additionalRegions,
+        name,
+        runpodApiKeySecretName,
+        principalArns,
+        restV2Url,
+      },
+      stack,
+    );
+    warnOfPartialArns(this, [runpodApiKeySecretName]);
+    warnOfHostsInNames(this, [repository]);
     this.repositoryArn = stack.formatArn({
       service: 'ecr',
       region,
@@ -71,9 +100,9 @@ export class RunpodEcrDelegation extends Construct {
     });
     const properties: DelegationProperties = {
       repositoryArn: this.repositoryArn,
-      principalArns: props.principalArns ?? RUNPOD_PRINCIPAL_ARNS,
+      principalArns,
       runpodApiKeySecretName,
-      restV2Url: props.restV2Url ?? 'https://api.runpod.io/v2',
+      restV2Url,
       ...(name !== undefined && { name }),
     };
     if (Token.isUnresolved(region)) {
@@ -81,18 +110,13 @@ export class RunpodEcrDelegation extends Construct {
         `The delegation of ${nameFor(this, repository)} needs a region: give it one, or give the stack one (env).`,
       );
     }
-    if (Token.isUnresolved(runpodApiKeySecretName)) {
-      throw new ConfigError(
-        `The delegation of ${nameFor(this, repository)} needs the name or ARN of the secret as plain text, not a reference: the permission to read it depends on which of the two it is.`,
-      );
-    }
     // The ids follow the repository and the key. A change of either creates new resources, and the old delegation
     // keeps its permissions until CloudFormation has deleted it.
     const repositoryHash = hashOf(region, nameFor(this, repository));
-    const handler = DelegationFunction.of(this);
+    const handler = DelegationFunction.of(this, { architecture: props.architecture ?? Architecture.ARM_64 });
     const permissions = [
       handler.allowRepository(this, `Permissions${repositoryHash}`, this.repositoryArn),
-      handler.allowKey(`Key${hashOf(runpodApiKeySecretName)}`, runpodApiKeySecretName),
+      handler.allowKey(`Key${hashOf(nameFor(this, runpodApiKeySecretName))}`, runpodApiKeySecretName),
     ];
     const resource = new CustomResource(this, `Resource${repositoryHash}`, {
       resourceType: DELEGATION_RESOURCE_TYPE,

@@ -1,4 +1,12 @@
-import { Annotations, ArnFormat, Stack, Validations } from 'aws-cdk-lib';
+import {
+  Annotations,
+  ArnFormat,
+  CfnResource,
+  Reference,
+  Stack,
+  Tokenization,
+  Validations,
+} from 'aws-cdk-lib';
 import { ManagedPolicy, Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
@@ -151,16 +159,27 @@ function permissions(scope: Construct, { settings, logGroup }: ExecutionRoleProp
  * Secrets Manager appends a hyphen and six random characters to a secret's name, so the ARN of a name ends in six
  * wildcards of one character each.
  *
- * @param nameOrArn - an ARN is returned as it is
+ * @param nameOrArn - an ARN is returned as it is, and so is a reference to a secret of the app, which becomes its ARN
  */
 export function secretArn(scope: Construct, nameOrArn: string): string {
-  if (nameOrArn.startsWith('arn:')) return nameOrArn;
+  if (nameOrArn.startsWith('arn:') || isReferenceToSecret(nameOrArn)) return nameOrArn;
   return Stack.of(scope).formatArn({
     service: 'secretsmanager',
     resource: 'secret',
     resourceName: `${nameOrArn}-??????`,
     arnFormat: ArnFormat.COLON_RESOURCE_NAME,
   });
+}
+
+/** Whether the text is what `Ref` gives for a secret: its ARN. */
+function isReferenceToSecret(text: string): boolean {
+  return Tokenization.reverseString(text).tokens.some(
+    (token) =>
+      Reference.isReference(token) &&
+      token.displayName === 'Ref' &&
+      CfnResource.isCfnResource(token.target) &&
+      token.target.cfnResourceType === 'AWS::SecretsManager::Secret',
+  );
 }
 
 function isEcr(registry: Registry): registry is EcrRegistry {

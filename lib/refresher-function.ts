@@ -1,7 +1,7 @@
 import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import {
   ApplicationLogLevel,
-  Architecture,
+  type Architecture,
   Function as LambdaFunction,
   LoggingFormat,
   Runtime,
@@ -17,6 +17,7 @@ import { refresherCode } from './refresher-code';
 export interface RefresherFunctionProps {
   /** Written as a file beside the function's code, because a function's environment holds only 4 KB. */
   readonly settings: RefresherSettings;
+  readonly architecture: Architecture;
 }
 
 const TIMEOUT = Duration.minutes(5);
@@ -33,7 +34,7 @@ export class RefresherFunction extends Construct {
   /** The function's log: JSON lines, kept for a month. */
   readonly logGroup: LogGroup;
 
-  constructor(scope: Construct, id: string, { settings }: RefresherFunctionProps) {
+  constructor(scope: Construct, id: string, { settings, architecture }: RefresherFunctionProps) {
     super(scope, id);
     this.logGroup = new LogGroup(this, 'LogGroup', {
       retention: RetentionDays.ONE_MONTH,
@@ -48,7 +49,7 @@ export class RefresherFunction extends Construct {
       code,
       handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
-      architecture: Architecture.ARM_64,
+      architecture,
       memorySize: 256,
       timeout: this.timeout,
       role: this.role,

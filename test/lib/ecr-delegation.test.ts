@@ -1,8 +1,10 @@
-import { App, CfnParameter, Stack, Token } from 'aws-cdk-lib';
+import { App, CfnParameter, Lazy, Stack, Token } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Repository } from 'aws-cdk-lib/aws-ecr';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
-import { RunpodEcrDelegation } from '../../lib/ecr-delegation';
+import { RunpodEcrDelegation, type RunpodEcrDelegationProps } from '../../lib/ecr-delegation';
 import { config, type Json } from './config/builder';
 import { permissionsOf } from './permissions';
 import { stackOf } from './synthesise';
@@ -115,10 +117,10 @@ describe('RunpodEcrDelegation', () => {
       const of = (type: string) => Object.keys(Resources).filter((id) => Resources[id].Type === type);
       return { resource: of(RESOURCE), policies: of('AWS::IAM::Policy') };
     };
-    const before = ids({ repository: 'a', runpodApiKeySecretName: 'key' });
+    const before = ids({ repository: 'app-a', runpodApiKeySecretName: 'key' });
 
-    const otherRepository = ids({ repository: 'b', runpodApiKeySecretName: 'key' });
-    const otherKey = ids({ repository: 'a', runpodApiKeySecretName: 'other' });
+    const otherRepository = ids({ repository: 'app-b', runpodApiKeySecretName: 'key' });
+    const otherKey = ids({ repository: 'app-a', runpodApiKeySecretName: 'other' });
 
     expect(otherRepository.resource).not.toEqual(before.resource);
     expect(otherRepository.policies).not.toEqual(before.policies);
@@ -199,17 +201,29 @@ describe('RunpodEcrDelegation', () => {
     });
   });
 
-  it('refuses a reference to the secret in one sentence', () => {
-    const stack = new Stack(new App(), 'Stack', { env: ENV });
-    const make = () =>
-      new RunpodEcrDelegation(stack, 'Delegation', {
-        repository: 'my-app',
-        runpodApiKeySecretName: new CfnParameter(stack, 'Secret').valueAsString,
-      });
+  it.each<[string, (secret: Secret) => string, string]>([
+    ['ARN', ({ secretArn }) => secretArn, '<SecretA720EF05>'],
+    [
+      'name',
+      ({ secretName }) => secretName,
+      `${SECRETS.replace('arn:aws', 'arn:<AWS::Partition>')}:{}-??????`,
+    ],
+  ])('permits to read a secret that the app creates, given by its %s', (_, refer, resource) => {
+    const permissionsBeside = (unrelated: number) => {
+      const stack = new Stack(new App(), 'Stack', { env: ENV });
+      for (let index = 0; index < unrelated; index++) new Queue(stack, `Queue${index}`).queueName;
+      const runpodApiKeySecretName = refer(new Secret(stack, 'Secret'));
+      new RunpodEcrDelegation(stack, 'Delegation', { repository: 'my-app', runpodApiKeySecretName });
+      const template = Template.fromStack(stack);
+      return {
+        ids: Object.keys(template.findResources('AWS::IAM::Policy')),
+        read: permissionsOf(template).filter((line) => line.includes('GetSecretValue')),
+      };
+    };
 
-    expect(make).toThrow(
-      'The delegation of my-app needs the name or ARN of the secret as plain text, not a reference',
-    );
+    expect(permissionsBeside(0).read).toEqual([expect.stringContaining(`on ${resource.split('{}')[0]}`)]);
+    expect(permissionsBeside(0).read[0]?.endsWith('-??????')).toBe(resource.endsWith('-??????'));
+    expect(permissionsBeside(2)).toEqual(permissionsBeside(0));
   });
 
   it('throws when no region is known, because the next deployment would replace the resource', () => {
@@ -220,6 +234,104 @@ describe('RunpodEcrDelegation', () => {
       });
 
     expect(make).toThrow('The delegation of my-app needs a region');
+  });
+
+  it('throws when two delegations of a stack ask for different architectures', () => {
+    const stack = new Stack(new App(), 'Stack', { env: ENV });
+    const key = { runpodApiKeySecretName: 'runpod/api-key' };
+    new RunpodEcrDelegation(stack, 'A', { ...key, repository: 'app-a' });
+
+    const second = () =>
+      new RunpodEcrDelegation(stack, 'B', { ...key, repository: 'app-b', architecture: Architecture.X86_64 });
+
+    expect(second).toThrow(
+      'All delegations of a stack share one function. Stack/B asks for x86_64, and an earlier one for arm64.',
+    );
+  });
+
+  describe('with properties that the configuration refuses', () => {
+    const KEY = 'runpod/api-key';
+    const NAME =
+      'expected the name of an ECR repository, such as team/worker, without registry host, tag or ARN';
+    const make = (props: Partial<RunpodEcrDelegationProps>, region = 'eu-west-1') => {
+      const stack = new Stack(new App(), 'Stack', { env: { ...ENV, region } });
+      return new RunpodEcrDelegation(stack, 'Delegation', {
+        repository: 'my-app',
+        runpodApiKeySecretName: KEY,
+        ...props,
+      });
+    };
+
+    it.each<[string, Partial<RunpodEcrDelegationProps>, string]>([
+      ['a wildcard as repository', { repository: 'team/*' }, `repository: ${NAME}; found "team/*"`],
+      [
+        'an address as repository',
+        { repository: '210987654321.dkr.ecr.us-east-1.amazonaws.com/my-app' },
+        'Write "my-app" and set "region": "us-east-1". 210987654321 must be the account of the stack: a delegation covers no other.',
+      ],
+      [
+        'an unknown region',
+        { region: 'us-esat-1' },
+        'found "us-esat-1". Write "us-east-1", or list a new region in "additionalRegions".',
+      ],
+      [
+        'a wildcard as region',
+        { region: '*' },
+        'region: expected an AWS region, such as us-east-1; found "*"',
+      ],
+      [
+        'a region of another partition',
+        { region: 'cn-north-1' },
+        'region: expected a region of the partition aws',
+      ],
+      ['an empty name', { name: '' }, 'name: expected a name: 1 to 191 characters; found ""'],
+      [
+        'a wildcard as secret',
+        { runpodApiKeySecretName: 'runpod/*' },
+        'runpodApiKeySecretName: expected the name of a Secrets Manager secret',
+      ],
+      [
+        'a secret of another region',
+        { runpodApiKeySecretName: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:key-a1B2c3' },
+        'runpodApiKeySecretName: expected an ARN of eu-west-1, the region of the stack; found one of us-east-1',
+      ],
+      [
+        'an API key',
+        { runpodApiKeySecretName: `rpa_${'A1'.repeat(20)}` },
+        'runpodApiKeySecretName: expected no API key',
+      ],
+      ['a wildcard as principal', { principalArns: ['*'] }, "principalArns[0]: expected a role's ARN"],
+      [
+        'no principal',
+        { principalArns: [] },
+        'principalArns: expected at least one role ARN; found a list of 0',
+      ],
+      [
+        'an address that is not a URL',
+        { restV2Url: 'https://exa<mple.com' },
+        'restV2Url: expected an https: address',
+      ],
+    ])('refuses %s', (_, props, line) => {
+      expect(() => make(props)).toThrow(/^RunpodEcrDelegation Stack\/Delegation has 1 mistake:\n/);
+      expect(() => make(props)).toThrow(line);
+    });
+
+    it('accepts a new region when additionalRegions lists it, or when it is that of the stack', () => {
+      expect(() => make({ region: 'us-north-9', additionalRegions: ['us-north-9'] })).not.toThrow();
+      expect(() => make({ region: 'us-north-9' }, 'us-north-9')).not.toThrow();
+    });
+
+    it('accepts tokens, whose values are not known yet', () => {
+      const tokens = {
+        runpodApiKeySecretName: Lazy.string({ produce: () => KEY }),
+        name: Lazy.string({ produce: () => 'x' }),
+        restV2Url: Lazy.string({ produce: () => 'https://example.com' }),
+        principalArns: [Lazy.string({ produce: () => 'arn' })],
+      };
+
+      expect(() => make(tokens)).not.toThrow();
+      expect(() => make({ principalArns: Lazy.list({ produce: () => ['arn'] }) })).not.toThrow();
+    });
   });
 
   it('exposes the repository’s ARN and the id at Runpod', () => {

@@ -15,10 +15,6 @@ const DAY_MIN = 24 * 60;
 const INTERVALS = [1, 2, 3, 4, 5, 6];
 
 describe('the page budget', () => {
-  afterAll(() => {
-    process.stdout.write(table(pageBudgets(jsonOf(6))));
-  });
-
   it.each(INTERVALS)(
     'leaves four hours after the page for every kind of failure, at an interval of %i h',
     (hours) => {
@@ -155,13 +151,4 @@ function onAlarm(name: string, change: Readonly<Record<string, unknown>>): (json
     }
     return JSON.stringify(template);
   };
-}
-
-function table(budgets: readonly PageBudget[]): string {
-  const lines = budgets.map(
-    ({ kind, alarm, pageMin, leftMin }) =>
-      `  ${kind.padEnd(32)}${alarm.padEnd(22)}${String(pageMin).padStart(6)}${String(leftMin).padStart(8)}`,
-  );
-  const head = `  ${'failure'.padEnd(32)}${'alarm'.padEnd(22)}${'page'.padStart(6)}${'left'.padStart(8)}`;
-  return `\nMinutes from the last success to the page, and of the credential's remaining lifetime then:\n${[head, ...lines].join('\n')}\n\n`;
 }

@@ -119,6 +119,19 @@ describe('RefresherStack', () => {
     });
   });
 
+  it('runs both functions on x86_64 when the configuration asks for it', () => {
+    const delegations = [{ repository: 'my-app', region: 'us-east-1' }];
+    const functions = templateOf({ architecture: 'x86_64', delegations, firstRefresh: 'off' }).findResources(
+      'AWS::Lambda::Function',
+      { Properties: { Runtime: 'nodejs24.x' } },
+    );
+
+    expect(Object.values(functions).map(({ Properties }) => Properties.Architectures)).toEqual([
+      ['x86_64'],
+      ['x86_64'],
+    ]);
+  });
+
   it('keeps the log for a month, and deletes it with the stack', () => {
     template.hasResource('AWS::Logs::LogGroup', {
       Properties: { RetentionInDays: 30 },
@@ -247,6 +260,18 @@ describe('RefresherStack', () => {
     );
     expect(permissionsOf(Template.fromStack(stackOf(config(), { ...ENV, region })))).toContain(
       `Allow ecr:BatchGetImage on arn:${partition}:ecr:${region}:123456789012:repository/worker`,
+    );
+  });
+});
+
+describe('a configuration that was made by a program', () => {
+  it('is refused as one from a file is', () => {
+    const [target] = config().targets;
+    if (!target) throw new Error('the configuration has no target');
+    const wildcard = { ...target, registry: { type: 'ecr' as const, repositories: ['team/*'] } };
+
+    expect(() => stackOf({ ...config(), targets: [wildcard] })).toThrow(
+      /^The configuration has 1 mistake:\n {2}targets\[0\]\.registry\.repositories\[0\]: expected the name/,
     );
   });
 });
