@@ -62,7 +62,7 @@ export function meaningOfAwsError(thrown: unknown, call: AwsCall): RefresherErro
   if (refused) {
     const fix = call.fixes?.[name];
     const description = `${call.name}: ${name}: ${message}${fix ? ` ${fix}` : ''}`;
-    return new OperatorMustActError(reasonOf(name, call.reason), description);
+    return new OperatorMustActError(reasonOf(name, call.reason), description, fix);
   }
   return new TransientError(`${call.name}: ${name}${status ? ` (${status})` : ''}`);
 }

@@ -119,9 +119,11 @@ function apiKeyField(secretName: string, text: string): string {
 }
 
 function unusableKey(secretName: string, found: string): OperatorMustActError {
+  const fix = 'store the key again';
   return new OperatorMustActError(
     'secret-unusable',
-    `secret ${secretName}: expected the Runpod API key itself or {"apiKey": "…"}, found ${found}; store the key again`,
+    `secret ${secretName}: expected the Runpod API key itself or {"apiKey": "…"}, found ${found}; ${fix}`,
+    fix,
   );
 }
 
