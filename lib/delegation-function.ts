@@ -6,9 +6,17 @@ import {
   Role,
   ServicePrincipal,
 } from 'aws-cdk-lib/aws-iam';
-import { Architecture, Function as LambdaFunction, LoggingFormat, Runtime } from 'aws-cdk-lib/aws-lambda';
+import {
+  ApplicationLogLevel,
+  type Architecture,
+  Function as LambdaFunction,
+  LoggingFormat,
+  Runtime,
+  SystemLogLevel,
+} from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import { ConfigError } from './config/mistakes';
 import { secretArn } from './execution-role';
 import { delegationCode } from './refresher-code';
 
@@ -18,13 +26,26 @@ const TIMEOUT = Duration.minutes(3);
 /** Construct id of the only such function in a stack. */
 const ID = 'DelegationFunction';
 
+/** Properties of `DelegationFunction`. */
+export interface DelegationFunctionProps {
+  readonly architecture: Architecture;
+}
+
 /** The function that serves all delegations of a stack. Each delegation adds the permissions that it needs. */
 export class DelegationFunction extends Construct {
-  /** Returns the function of the stack, which the first call creates. */
-  static of(scope: Construct): DelegationFunction {
+  /**
+   * Returns the function of the stack, which the first call creates.
+   *
+   * @throws ConfigError when the function exists and has another architecture
+   */
+  static of(scope: Construct, { architecture }: DelegationFunctionProps): DelegationFunction {
     const stack = Stack.of(scope);
     const existing = stack.node.tryFindChild(ID);
-    return existing instanceof DelegationFunction ? existing : new DelegationFunction(stack, ID);
+    if (!(existing instanceof DelegationFunction)) return new DelegationFunction(stack, ID, { architecture });
+    if (existing.function.architecture.name === architecture.name) return existing;
+    throw new ConfigError(
+      `All delegations of a stack share one function. ${scope.node.path} asks for ${architecture.name}, and an earlier one for ${existing.function.architecture.name}.`,
+    );
   }
 
   readonly function: LambdaFunction;
@@ -35,7 +56,7 @@ export class DelegationFunction extends Construct {
   readonly answerTimeout = Duration.minutes(3 * TIMEOUT.toMinutes() + 6);
   readonly #role: Role;
 
-  constructor(scope: Construct, id: string) {
+  constructor(scope: Construct, id: string, { architecture }: DelegationFunctionProps) {
     super(scope, id);
     const logGroup = new LogGroup(this, 'LogGroup', {
       retention: RetentionDays.ONE_MONTH,
@@ -57,15 +78,18 @@ export class DelegationFunction extends Construct {
     });
     this.function = new LambdaFunction(this, 'Function', {
       description: 'Lets Runpod pull ECR repositories by their repository policy, and undoes that',
-      code: delegationCode(this),
+      code: delegationCode(this).code,
       handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
-      architecture: Architecture.ARM_64,
+      architecture,
       memorySize: 256,
       timeout: TIMEOUT,
       role: this.#role,
       logGroup,
       loggingFormat: LoggingFormat.JSON,
+      // Pinned, so that a level that somebody raises by hand is a drift.
+      applicationLogLevelV2: ApplicationLogLevel.INFO,
+      systemLogLevelV2: SystemLogLevel.INFO,
       environment: { NODE_OPTIONS: '--enable-source-maps' },
     });
     this.function.node.addDependency(logs);

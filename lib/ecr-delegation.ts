@@ -1,17 +1,23 @@
 import { createHash } from 'node:crypto';
-import { CustomResource, Stack, Token } from 'aws-cdk-lib';
+import { CustomResource, Reference, Stack, Token, Tokenization } from 'aws-cdk-lib';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import {
   DELEGATION_RESOURCE_TYPE,
   type DelegationProperties,
   RUNPOD_PRINCIPAL_ARNS,
 } from '../lambda/delegate-repository/model';
+import { checkDelegationProps } from './config/delegation-props';
 import { ConfigError } from './config/mistakes';
 import { DelegationFunction } from './delegation-function';
+import { warnOfHostsInNames, warnOfPartialArns } from './warnings';
 
 /** Properties of `RunpodEcrDelegation`. */
 export interface RunpodEcrDelegationProps {
-  /** Name of the ECR repository, which is in the account of the stack. */
+  /**
+   * Name of the ECR repository, which is in the account of the stack. It may be a reference to a repository of the same
+   * app, such as `repository.repositoryName`.
+   */
   readonly repository: string;
   /**
    * Region of the repository.
@@ -19,11 +25,16 @@ export interface RunpodEcrDelegationProps {
    */
   readonly region?: string | undefined;
   /**
+   * Regions that the installed CDK does not know yet.
+   * @default - other unknown regions than the stack's are refused
+   */
+  readonly additionalRegions?: readonly string[];
+  /**
    * Name that the delegation gets at Runpod when it is registered.
    * @default - no name
    */
   readonly name?: string | undefined;
-  /** Secrets Manager name or ARN of the Runpod API key. */
+  /** Secrets Manager name or ARN of the Runpod API key. It may be a reference to a secret of the same app. */
   readonly runpodApiKeySecretName: string;
   /**
    * ARNs of the roles with which Runpod pulls.
@@ -35,6 +46,11 @@ export interface RunpodEcrDelegationProps {
    * @default 'https://api.runpod.io/v2'
    */
   readonly restV2Url?: string;
+  /**
+   * Processor of the function that changes repository policies. All delegations of a stack share it.
+   * @default Architecture.ARM_64
+   */
+  readonly architecture?: Architecture;
 }
 
 /**
@@ -55,11 +71,27 @@ export class RunpodEcrDelegation extends Construct {
   /** Id of the delegation at Runpod: a token that is resolved when the stack is deployed. */
   readonly delegationId: string;
 
-  /** @throws ConfigError when neither `region` nor the region of the stack is known at synth */
+  /** @throws ConfigError when a property has a mistake, and when the region is not known at synth */
   constructor(scope: Construct, id: string, props: RunpodEcrDelegationProps) {
     super(scope, id);
     const stack = Stack.of(this);
     const { repository, region = stack.region, runpodApiKeySecretName, name } = props;
+    const { principalArns = RUNPOD_PRINCIPAL_ARNS, restV2Url = 'https://api.runpod.io/v2' } = props;
+    checkDelegationProps(
+      `RunpodEcrDelegation ${this.node.path}`,
+      {
+        repository,
+        region: props.region,
+        additionalRegions: props.additionalRegions,
+        name,
+        runpodApiKeySecretName,
+        principalArns,
+        restV2Url,
+      },
+      stack,
+    );
+    warnOfPartialArns(this, [runpodApiKeySecretName]);
+    warnOfHostsInNames(this, [repository]);
     this.repositoryArn = stack.formatArn({
       service: 'ecr',
       region,
@@ -68,23 +100,23 @@ export class RunpodEcrDelegation extends Construct {
     });
     const properties: DelegationProperties = {
       repositoryArn: this.repositoryArn,
-      principalArns: props.principalArns ?? RUNPOD_PRINCIPAL_ARNS,
+      principalArns,
       runpodApiKeySecretName,
-      restV2Url: props.restV2Url ?? 'https://api.runpod.io/v2',
+      restV2Url,
       ...(name !== undefined && { name }),
     };
     if (Token.isUnresolved(region)) {
       throw new ConfigError(
-        `The delegation of ${repository} needs a region: give it one, or give the stack one (env).`,
+        `The delegation of ${nameFor(this, repository)} needs a region: give it one, or give the stack one (env).`,
       );
     }
     // The ids follow the repository and the key. A change of either creates new resources, and the old delegation
     // keeps its permissions until CloudFormation has deleted it.
-    const repositoryHash = hashOf(region, repository);
-    const handler = DelegationFunction.of(this);
+    const repositoryHash = hashOf(region, nameFor(this, repository));
+    const handler = DelegationFunction.of(this, { architecture: props.architecture ?? Architecture.ARM_64 });
     const permissions = [
       handler.allowRepository(this, `Permissions${repositoryHash}`, this.repositoryArn),
-      handler.allowKey(`Key${hashOf(runpodApiKeySecretName)}`, runpodApiKeySecretName),
+      handler.allowKey(`Key${hashOf(nameFor(this, runpodApiKeySecretName))}`, runpodApiKeySecretName),
     ];
     const resource = new CustomResource(this, `Resource${repositoryHash}`, {
       resourceType: DELEGATION_RESOURCE_TYPE,
@@ -95,6 +127,21 @@ export class RunpodEcrDelegation extends Construct {
     resource.node.addDependency(...permissions);
     this.delegationId = resource.getAttString('delegationId');
   }
+}
+
+/**
+ * Returns a name, or what a reference refers to. The text of a reference is a running number, which unrelated
+ * constructs change.
+ */
+function nameFor(scope: Construct, name: string): string {
+  return Tokenization.reverseString(name)
+    .mapTokens({
+      mapToken: (token) =>
+        Reference.isReference(token)
+          ? `{${token.target.node.path}.${token.displayName}}`
+          : JSON.stringify(Stack.of(scope).resolve(token)),
+    })
+    .join({ join: (left, right) => `${left ?? ''}${right ?? ''}` });
 }
 
 function hashOf(...parts: readonly string[]): string {

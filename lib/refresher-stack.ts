@@ -1,8 +1,10 @@
 import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import type { OutputName } from '../lambda/core/contract';
 import type { RefresherSettings } from '../lambda/core/model';
 import { Alarms } from './alarms';
+import { checkConfig } from './config/parse';
 import { checkRegions } from './config/regions';
 import type { RefresherConfig } from './config/schema';
 import { toSettings } from './config/settings';
@@ -15,6 +17,9 @@ import { RefreshRetries } from './refresh-retries';
 import { RefreshSchedule } from './refresh-schedule';
 import { RefresherFunction } from './refresher-function';
 import { SecretRotation, secretsOf } from './secret-rotation';
+import { warnOfHostsInNames, warnOfPartialArns } from './warnings';
+
+const ARCHITECTURES = { arm64: Architecture.ARM_64, x86_64: Architecture.X86_64 } as const;
 
 /** Properties of `RefresherStack`. `stackName` comes from the configuration. */
 export interface RefresherStackProps extends StackProps {
@@ -31,7 +36,7 @@ export interface RefresherStackProps extends StackProps {
  */
 export class RefresherStack extends Stack {
   /**
-   * @throws ConfigError when one IAM role cannot hold the permissions for all targets, when an ARN is of another
+   * @throws ConfigError when the configuration has mistakes, when one IAM role cannot hold the permissions for all targets, when an ARN is of another
    * region than the stack, or when the region of a delegation is unknown
    */
   constructor(scope: Construct, id: string, { config, ...props }: RefresherStackProps) {
@@ -41,11 +46,18 @@ export class RefresherStack extends Stack {
       tags: { application: 'runpod-ecr-credential-refresher' },
       ...props,
     });
+    checkConfig(config, 'The configuration');
     checkRegions(config, this.region);
     const settings = toSettings(config);
+    warnOfPartialArns(this, secretsOf(settings));
+    warnOfHostsInNames(
+      this,
+      settings.targets.flatMap(({ registry }) => (registry.type === 'ecr' ? registry.repositories : [])),
+    );
+    const architecture = ARCHITECTURES[config.architecture];
     const interval = Duration.hours(config.refreshIntervalHours);
 
-    const refresher = new RefresherFunction(this, 'Refresher', { settings });
+    const refresher = new RefresherFunction(this, 'Refresher', { settings, architecture });
     const { function: fn, role, timeout } = refresher;
     const schedule = new RefreshSchedule(this, 'Schedule', { function: fn, interval });
     new SecretRotation(this, 'SecretRotation', {
@@ -58,6 +70,8 @@ export class RefresherStack extends Stack {
       mode: config.firstRefresh,
       maxTargetsPerKey: maxTargetsPerKey(settings),
       function: fn,
+      codeHash: refresher.codeHash,
+      interval,
       timeout,
       retries,
       after: [refresher, schedule, retries.destination],
@@ -66,10 +80,12 @@ export class RefresherStack extends Stack {
       service: settings.service,
       function: fn,
       timeout,
-      rule: schedule.rule,
       interval,
       retryInterval: retries.retryInterval,
+      successWithin: firstRefresh.successWithin,
       deadLetterQueue: retries.deadLetterQueue,
+      undeliveredQueue: schedule.undeliveredQueue,
+      minCredentialMinutes: settings.minCredentialMinutes,
       apiKeyMaxAgeDays: config.alarms.apiKeyMaxAgeDays,
       notifications: new Notifications(this, 'Notifications', { recipients: config.alarms }),
       runbook: config.alarms.runbookUrl,
@@ -85,7 +101,7 @@ export class RefresherStack extends Stack {
       interval,
     });
     new LogQueries(this, 'LogQueries', { logGroup: refresher.logGroup });
-    delegateRepositories(this, config);
+    delegateRepositories(this, config, architecture);
     waitForFirstRefresh({ firstRefresh, retries, alarms });
     declareOutputs(this, {
       FunctionName: [fn.functionName, 'The function; invoke it to refresh by hand'],
@@ -110,10 +126,10 @@ function declareOutputs(
 }
 
 /**
- * Creates the alarms after the first refresh, so that a deployment sets no alarm off.
+ * Creates and changes the alarms after the first refresh, so that a deployment sets no alarm off.
  *
- * The metric of the first refresh reaches CloudWatch about a minute later. Lambda takes at least as long to connect
- * the retry queue, so `RefreshSilent` waits for that as well.
+ * `RefreshSilent` is the last of them, so that the metric of the first refresh has some time to reach CloudWatch. In a
+ * new stack the alarm's warm-up covers what is missing.
  */
 function waitForFirstRefresh(parts: {
   firstRefresh: FirstRefresh;
@@ -125,15 +141,17 @@ function waitForFirstRefresh(parts: {
   parts.alarms.refreshSilent.node.addDependency(parts.retries.eventSource);
 }
 
-function delegateRepositories(stack: Stack, config: RefresherConfig): void {
+function delegateRepositories(stack: Stack, config: RefresherConfig, architecture: Architecture): void {
   const { restV2Url, delegationPrincipalArns: principalArns } = config.runpod;
+  const { additionalRegions } = config;
+  const shared = { principalArns, restV2Url, architecture, additionalRegions };
   for (const {
     runpodApiKeySecretName = config.runpodApiKeySecretName,
     ...delegation
   } of config.delegations) {
     const { region = stack.region, repository } = delegation;
     const id = `Delegation:${region}:${repository}`;
-    new RunpodEcrDelegation(stack, id, { ...delegation, runpodApiKeySecretName, principalArns, restV2Url });
+    new RunpodEcrDelegation(stack, id, { ...delegation, ...shared, runpodApiKeySecretName });
   }
 }
 

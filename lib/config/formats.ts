@@ -9,8 +9,17 @@ export function textMatching(pattern: RegExp, expected: string) {
   return z.string(expected).regex(pattern, expected);
 }
 
+/** What a text must look like. */
+interface Format {
+  readonly pattern: RegExp;
+  /** What is expected, as a noun phrase. */
+  readonly expected: string;
+}
+
+const textOf = ({ pattern, expected }: Format) => textMatching(pattern, expected);
+
 const SECRET_ID =
-  /^(arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}|[A-Za-z0-9/_+=.@-]{1,512})$/;
+  /^(arn:aws[a-z-]*:secretsmanager:[a-z]{2,4}(-[a-z]+)+-\d{1,2}:\d{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}|[A-Za-z0-9/_+=.@-]{1,512})$/;
 
 /** The name or ARN of a secret (Secrets Manager API reference, CreateSecret: the characters of a name). */
 export const secretId = () =>
@@ -19,26 +28,41 @@ export const secretId = () =>
     'the name of a Secrets Manager secret, such as runpod/api-key, or its full ARN with the six characters at the end',
   );
 
-/** An AWS region of any partition. */
-export const region = () =>
-  textMatching(/^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/, 'an AWS region, such as us-east-1');
+/** An AWS region of any partition. `unknown-regions.ts` checks whether it exists. */
+export const REGION: Format = {
+  pattern: /^[a-z]{2,4}(-[a-z]+)+-\d{1,2}$/,
+  expected: 'an AWS region, such as us-east-1',
+};
+
+/** The zod type of `REGION`. */
+export const region = () => textOf(REGION);
 
 /** The name of an ECR repository (ECR API reference, CreateRepository: 2 to 256 characters). */
-export const repositoryName = () =>
-  textMatching(
-    /^(?=.{2,256}$)([a-z0-9]+([._-][a-z0-9]+)*\/)*[a-z0-9]+([._-][a-z0-9]+)*$/,
-    'the name of an ECR repository, such as team/worker, without registry host, tag or ARN',
-  );
+export const REPOSITORY_NAME: Format = {
+  pattern: /^(?=.{2,256}$)([a-z0-9]+([._-][a-z0-9]+)*\/)*[a-z0-9]+([._-][a-z0-9]+)*$/,
+  expected: 'the name of an ECR repository, such as team/worker, without registry host, tag or ARN',
+};
+
+/** The zod type of `REPOSITORY_NAME`. */
+export const repositoryName = () => textOf(REPOSITORY_NAME);
 
 /**
- * An image as `repository:tag` or `repository@sha256:digest` (OCI distribution specification). `rules.ts` checks
- * whether the repository fits the registry.
+ * An image as `repository:tag` or `repository@sha256:digest` (OCI distribution specification). `image-addresses.ts`
+ * checks whether the repository fits the registry.
  */
-export const imageReference = () =>
-  textMatching(
-    /^[a-z0-9][a-z0-9._/-]*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[a-f0-9]{64})$/,
-    'an image as repository:tag or repository@sha256:digest, without registry host',
-  );
+export const IMAGE: Format = {
+  pattern: /^[a-z0-9][a-z0-9._/-]*(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|@sha256:[a-f0-9]{64})$/,
+  expected: 'an image as repository:tag or repository@sha256:digest, without registry host',
+};
+
+/** The zod type of `IMAGE`. */
+export const imageReference = () => textOf(IMAGE);
+
+/** The name of a delegation at Runpod, and of a registry auth. */
+export const NAME_AT_RUNPOD = /^\S(.{0,189}\S)?$/;
+
+/** The name of a delegation at Runpod. */
+export const delegationName = () => textMatching(NAME_AT_RUNPOD, 'a name: 1 to 191 characters');
 
 /** The ARN of an IAM role (IAM API reference: path and name). */
 export const roleArn = () =>
@@ -54,7 +78,7 @@ export const externalId = () =>
 /** The ARN of a standard SNS topic. CloudWatch alarms cannot publish to a FIFO topic. */
 export const topicArn = () =>
   textMatching(
-    /^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}$/,
+    /^arn:aws[a-z-]*:sns:[a-z]{2,4}(-[a-z]+)+-\d{1,2}:\d{12}:[A-Za-z0-9_-]{1,256}$/,
     'the ARN of a standard SNS topic, such as arn:aws:sns:us-east-1:123456789012:oncall',
   );
 
@@ -62,29 +86,49 @@ export const topicArn = () =>
 export const email = () =>
   textMatching(/^[^\s@]+@[^\s@]+\.[^\s@.]+$/, 'an e-mail address, such as oncall@example.com');
 
-const HTTPS_URL = /^https:\/\/[^\s/@?#]+(\/[^\s?#]*)?$/;
+/**
+ * Returns the zod type of a URL that matches a pattern and that the functions can use: a pattern alone cannot tell
+ * which hosts and ports exist.
+ */
+function urlMatching(pattern: RegExp, expected: string) {
+  return textMatching(pattern, expected).refine(isUsableUrl, expected);
+}
+
+function isUsableUrl(text: string): boolean {
+  return URL.canParse(text) && new URL(text).port !== '0';
+}
+
+const HTTPS_URL = /^https:\/\/[^\s/\\@?#]+(\/[^\s?#]*)?$/;
 const LOOPBACK_URL = /^http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?(\/[^\s?#]*)?$/;
 
 /** The base address of an API. Nothing follows its path, so that the client can append a path to it. */
 export const apiUrl = () =>
-  textMatching(
+  urlMatching(
     new RegExp(`${HTTPS_URL.source}|${LOOPBACK_URL.source}`),
     'an https: address without user, query or fragment (http: only for a loopback host)',
   );
 
 /** The base address of a registry. It has no path, because the distribution API always begins at `/v2/`. */
 export const registryUrl = () =>
-  textMatching(
+  urlMatching(
     /^(https:\/\/([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])|http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\]))(:\d{1,5})?\/?$/,
     'an https: address of host and port only, such as https://registry.example.com (http: only for a loopback host)',
   );
 
-/** The address of a page for people. Its length is limited, because it is part of an alarm's 1,024 characters. */
+/** Where the alarms' links lead unless an address is configured: a path in this project. */
+export const DEFAULT_RUNBOOK = 'docs/runbook.md';
+
+/**
+ * The address of a page for people, or `DEFAULT_RUNBOOK`. Its length is limited, because it is part of an alarm's 1,024
+ * characters.
+ */
 export const pageUrl = () =>
   textMatching(
-    /^(?=.{1,500}$)(https:\/\/[^\s/@]+|http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?)(\/\S*)?$/,
-    'an https: address of at most 500 characters (http: only for a loopback host)',
-  );
+    /^docs\/runbook\.md$|^(?=.{1,500}$)(https:\/\/[^\s/\\@]+|http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?)(\/\S*)?$/,
+    PAGE_URL,
+  ).refine((text) => text === DEFAULT_RUNBOOK || isUsableUrl(text), PAGE_URL);
+
+const PAGE_URL = 'an https: address of at most 500 characters (http: only for a loopback host)';
 
 /** An address to which SNS delivers notifications. */
-export const httpsEndpoint = () => textMatching(/^https:\/\/[^\s/@]+(\/\S*)?$/, 'an https: address');
+export const httpsEndpoint = () => urlMatching(/^https:\/\/[^\s/\\@]+(\/\S*)?$/, 'an https: address');

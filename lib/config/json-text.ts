@@ -1,15 +1,28 @@
 import { type Message, transformSync } from 'esbuild';
 import { ConfigError } from './mistakes';
 
+/** How many objects and lists can be within each other. A configuration needs five; further ones are mistakes. */
+export const MAX_DEPTH = 32;
+
 /**
  * Parses plain JSON. A byte order mark at the start is allowed.
  *
+ * The depth is checked before anything parses the text, because parsers and checks call themselves for each level.
+ *
  * @param file - name of the file in messages
- * @throws ConfigError with line and column for a syntax error, or for a duplicate key, of which `JSON.parse` would
- * silently take the last. The message quotes nothing of the text, which may hold a secret.
+ * @throws ConfigError with line and column for a syntax error, for a value that is nested too deeply, or for a
+ * duplicate key, of which `JSON.parse` would silently take the last. The message quotes nothing of the text, which may
+ * hold a secret.
  */
 export function parseJson(text: string, file: string): unknown {
   const json = text.replace(/^\uFEFF/, '');
+  const tooDeep = indexOfTooDeep(json);
+  if (tooDeep !== undefined) {
+    const lines = json.slice(0, tooDeep).split('\n');
+    throw new ConfigError(
+      `${file} is nested too deeply: line ${lines.length}, column ${(lines.at(-1) ?? '').length + 1}: expected at most ${MAX_DEPTH} objects and lists within each other.`,
+    );
+  }
   const problem = firstProblem(json);
   if (problem) throw new ConfigError(`${file} is not valid JSON: ${where(problem)}${what(problem)}.`);
   try {
@@ -17,6 +30,17 @@ export function parseJson(text: string, file: string): unknown {
   } catch {
     throw new ConfigError(`${file} is not valid JSON.`);
   }
+}
+
+/** Returns the index of the first bracket that is nested too deeply. Brackets within texts do not count. */
+function indexOfTooDeep(json: string): number | undefined {
+  let depth = 0;
+  for (const { 0: token, index } of json.matchAll(/"(?:[^"\\]|\\.)*"|[[{\]}]/gs)) {
+    if (token === '[' || token === '{') depth += 1;
+    if (token === ']' || token === '}') depth -= 1;
+    if (depth > MAX_DEPTH) return index;
+  }
+  return undefined;
 }
 
 /** Parses with esbuild, which reports line and column. `JSON.parse` of Node 20 does not. */

@@ -6,6 +6,8 @@ export interface Mistake {
   readonly expected: string;
   /** What was found, as a noun phrase without any secret. */
   readonly found: string;
+  /** How to correct it: whole sentences, with the text to paste. @default - what was expected says enough */
+  readonly fix?: string | undefined;
 }
 
 /** The configuration cannot be used. The message is complete for its reader, who needs no stack trace. */
@@ -15,28 +17,44 @@ export class ConfigError extends Error {
 
 const MAX_LISTED = 20;
 
+/** Where the keys of a configuration file are described. */
+const SEE_SCHEMA = 'Every key is described in refresher.schema.json.';
+
 /**
  * Returns one error for all mistakes of a file, with one line for each of the first 20 in the order of their paths.
  *
- * @param file - name of the file in the message
+ * @param mistakes - of several at one path, the first counts
+ * @param subject - what has the mistakes: in most cases the name of the file
+ * @param help - the last line of the message
  */
-export function mistakesError(file: string, mistakes: readonly Mistake[]): ConfigError {
-  const sorted = [...mistakes].sort((a, b) =>
+export function mistakesError(
+  subject: string,
+  mistakes: readonly Mistake[],
+  help: string | undefined = SEE_SCHEMA,
+): ConfigError {
+  const sorted = onePerPath(mistakes).sort((a, b) =>
     pathText(a.path).localeCompare(pathText(b.path), 'en', { numeric: true }),
   );
   const lines = sorted
     .slice(0, MAX_LISTED)
-    .map(({ path, expected, found }) => `  ${pathText(path)}: expected ${expected}; found ${found}`);
+    .map(
+      ({ path, expected, found, fix }) =>
+        `  ${pathText(path)}: expected ${expected}; found ${found}${fix ? `. ${fix}` : ''}`,
+    );
   const rest = sorted.length - lines.length;
   const count = sorted.length === 1 ? '1 mistake' : `${sorted.length} mistakes`;
   return new ConfigError(
-    [
-      `${file} has ${count}:`,
-      ...lines,
-      ...(rest > 0 ? [`  and ${rest} more`] : []),
-      'Every key is described in refresher.schema.json.',
-    ].join('\n'),
+    [`${subject} has ${count}:`, ...lines, ...(rest > 0 ? [`  and ${rest} more`] : []), help].join('\n'),
   );
+}
+
+function onePerPath(mistakes: readonly Mistake[]): Mistake[] {
+  const first = new Map<string, Mistake>();
+  for (const mistake of mistakes) {
+    const key = pathText(mistake.path);
+    if (!first.has(key)) first.set(key, mistake);
+  }
+  return [...first.values()];
 }
 
 /** Returns a path as people write it: `targets[1].registry.region`. A key that looks like a secret is not shown. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseJson } from './json-text';
-import { describeFound, type Mistake, mistakesError, pathText } from './mistakes';
+import { describeFound, type Mistake, mistakesError } from './mistakes';
+import { nearest } from './nearest';
 import { brokenRules } from './rules';
 import { configSchema, type RefresherConfig } from './schema';
 
@@ -13,13 +14,24 @@ type UnknownKeysIssue = Extract<z.core.$ZodIssue, { code: 'unrecognized_keys' }>
  * @throws ConfigError that names every mistake: its path, what was expected, and what was found
  */
 export function parseConfig(text: string, file: string): RefresherConfig {
-  const input = parseJson(text, file);
+  return checkConfig(parseJson(text, file), file);
+}
+
+/**
+ * Checks a configuration, whoever has made it, and fills in the defaults. A checked one passes again, unchanged.
+ *
+ * @param input - parsed JSON of any shape
+ * @param subject - name of the configuration in messages
+ * @throws ConfigError that names every mistake: its path, what was expected, and what was found
+ */
+export function checkConfig(input: unknown, subject: string): RefresherConfig {
   const result = configSchema.safeParse(input);
-  const mistakes = onePerPath([
+  // Rules come first, because their messages are more specific.
+  const mistakes = [
     ...brokenRules(input),
     ...(result.error?.issues ?? []).flatMap((issue) => mistakesOf(issue, input)),
-  ]);
-  if (!result.success || mistakes.length > 0) throw mistakesError(file, mistakes);
+  ];
+  if (!result.success || mistakes.length > 0) throw mistakesError(subject, mistakes);
   return result.data;
 }
 
@@ -29,16 +41,6 @@ function mistakesOf(issue: z.core.$ZodIssue, input: unknown): Mistake[] {
   }
   const { path, message } = issue;
   return [{ path, expected: message, found: describeFound(valueAt(input, path), path) }];
-}
-
-/** Keeps the first mistake of each path. Rules come before the schema, because their messages are more specific. */
-function onePerPath(mistakes: readonly Mistake[]): Mistake[] {
-  const first = new Map<string, Mistake>();
-  for (const mistake of mistakes) {
-    const key = pathText(mistake.path);
-    if (!first.has(key)) first.set(key, mistake);
-  }
-  return [...first.values()];
 }
 
 function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
@@ -51,10 +53,8 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
 /** Returns one mistake for each unknown key. Its value is not shown, because it may be a secret. */
 function unknownKeyMistakes(issue: UnknownKeysIssue, knownKeys: readonly string[]): Mistake[] {
   return issue.keys.map((key) => {
-    const nearest = nearestKey(key, knownKeys);
-    const expected = nearest
-      ? `a known key, perhaps "${nearest}"`
-      : `one of the keys ${knownKeys.join(', ')}`;
+    const meant = nearest(key, knownKeys);
+    const expected = meant ? `a known key, perhaps "${meant}"` : `one of the keys ${knownKeys.join(', ')}`;
     return { path: [...issue.path, key], expected, found: 'an unknown key' };
   });
 }
@@ -80,29 +80,4 @@ function knownKeysAt(schema: unknown, path: readonly PropertyKey[], input: unkno
 function hasType(option: unknown, type: unknown): boolean {
   const literal = option instanceof z.ZodObject ? option.shape.type : undefined;
   return literal instanceof z.ZodLiteral && literal.value === type;
-}
-
-/** Returns the known key that was probably meant: at most a third of its letters differ. */
-function nearestKey(key: string, knownKeys: readonly string[]): string | undefined {
-  const scored = knownKeys
-    .map((known) => ({ known, distance: editDistance(key.toLowerCase(), known.toLowerCase()) }))
-    .filter(({ known, distance }) => distance <= Math.max(1, known.length / 3))
-    .sort((a, b) => a.distance - b.distance);
-  return scored[0]?.known;
-}
-
-/** Returns the Levenshtein distance of two texts, computed row by row. */
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (const [row, letter] of [...a].entries()) {
-    const current = [row + 1];
-    for (const [column, other] of [...b].entries()) {
-      const replaced = (previous[column] ?? 0) + (letter === other ? 0 : 1);
-      const removed = (previous[column + 1] ?? 0) + 1;
-      const added = (current[column] ?? 0) + 1;
-      current.push(Math.min(replaced, removed, added));
-    }
-    previous = current;
-  }
-  return previous[b.length] ?? 0;
 }

@@ -1,8 +1,9 @@
 import { Token } from 'aws-cdk-lib';
+import { partitionOf } from './aws-regions';
+import { type Path, text } from './json-values';
 import { type Mistake, mistakesError } from './mistakes';
+import { placesOfArns } from './places';
 import type { RefresherConfig } from './schema';
-
-type Path = readonly PropertyKey[];
 
 /**
  * Checks what depends on the region of the stack. AWS would refuse these mistakes only late in a deployment, or they
@@ -14,38 +15,81 @@ type Path = readonly PropertyKey[];
 export function checkRegions(config: RefresherConfig, stackRegion: string): void {
   const region = Token.isUnresolved(stackRegion) ? undefined : stackRegion;
   const mistakes = [
-    ...arnsOf(config).flatMap(({ path, arn }) => otherRegion(path, arn, region)),
+    ...arnsOf(config).flatMap(({ path, arn }) => arnMistakes(path, arn, region)),
+    ...(region === undefined ? [] : registryMistakes(config, region)),
     ...delegationMistakes(config, region),
   ];
   if (mistakes.length > 0) throw mistakesError('The configuration', mistakes);
 }
 
 /** Returns the ARNs of topics and secrets: an alarm and the function can use only those of their own region. */
-function arnsOf({ alarms, runpodApiKeySecretName, targets, delegations }: RefresherConfig) {
-  const texts: { readonly path: Path; readonly arn: string | undefined }[] = [
-    ...(['topicArns', 'warningTopicArns'] as const).flatMap((key) =>
-      alarms[key].map((arn, index) => ({ path: ['alarms', key, index], arn })),
-    ),
-    { path: ['runpodApiKeySecretName'], arn: runpodApiKeySecretName },
-    ...targets.flatMap((target, index) => [
-      { path: ['targets', index, 'runpodApiKeySecretName'], arn: target.runpodApiKeySecretName },
-      {
-        path: ['targets', index, 'registry', 'credentialSecretName'],
-        arn: 'credentialSecretName' in target.registry ? target.registry.credentialSecretName : undefined,
-      },
-    ]),
-    ...delegations.map((delegation, index) => ({
-      path: ['delegations', index, 'runpodApiKeySecretName'],
-      arn: delegation.runpodApiKeySecretName,
-    })),
-  ];
-  return texts.flatMap(({ path, arn }) => (arn?.startsWith('arn:') ? [{ path, arn }] : []));
+function arnsOf(config: RefresherConfig): { readonly path: Path; readonly arn: string }[] {
+  return placesOfArns(config).flatMap(({ path, value }) => {
+    const arn = text(value);
+    return arn?.startsWith('arn:') ? [{ path, arn }] : [];
+  });
 }
 
-function otherRegion(path: Path, arn: string, region: string | undefined): Mistake[] {
-  const found = arn.split(':')[3];
-  if (region === undefined || found === region) return [];
-  return [{ path, expected: `an ARN of ${region}, the region of the stack`, found: `one of ${found}` }];
+/**
+ * Returns the mistakes of a topic's or a secret's ARN.
+ *
+ * @param stackRegion - undefined when it is not known; then only the ARN itself is checked
+ */
+export function arnMistakes(path: Path, arn: string, stackRegion: string | undefined): Mistake[] {
+  const [, partition, , found = ''] = arn.split(':');
+  if (stackRegion !== undefined && found !== stackRegion) {
+    return [
+      { path, expected: `an ARN of ${stackRegion}, the region of the stack`, found: `one of ${found}` },
+    ];
+  }
+  const expected = `arn:${partitionOf(found)}:`;
+  if (expected === `arn:${partition}:`) return [];
+  return [
+    {
+      path,
+      expected: `an ARN that begins with ${expected}, as those of ${found} do`,
+      found: `arn:${partition}:`,
+    },
+  ];
+}
+
+/** Finds registries that the stack's partition lacks, or that are in another partition, which no role can reach. */
+function registryMistakes({ targets }: RefresherConfig, stackRegion: string): Mistake[] {
+  const own = partitionOf(stackRegion);
+  return targets.flatMap(({ registry }, index) => {
+    const path: Path = ['targets', index, 'registry'];
+    if (registry.type === 'ecr-public' && own !== 'aws') {
+      const expected =
+        'another type of registry, because ECR Public has logins only for accounts of the partition aws';
+      return [{ path: [...path, 'type'], expected, found: `"ecr-public" in a stack of ${own}` }];
+    }
+    if (registry.type !== 'ecr') return [];
+    const { region = stackRegion, roleArn = `arn:${own}:` } = registry;
+    const partitions = { region: partitionOf(region), roleArn: roleArn.split(':')[1] };
+    return (['region', 'roleArn'] as const).flatMap((key) => {
+      if (partitions[key] === own) return [];
+      const expected = `a ${key === 'region' ? 'region' : 'role'} of ${own}, the partition of the stack`;
+      return [{ path: [...path, key], expected, found: `one of ${partitions[key]}` }];
+    });
+  });
+}
+
+/**
+ * Returns the mistake of a delegation whose region is in another partition than the roles with which Runpod pulls.
+ * Permissions do not reach across partitions.
+ *
+ * @param key - name of the setting with the roles
+ */
+export function partitionMistakes(
+  path: Path,
+  region: string,
+  { principalArns, key }: { readonly principalArns: readonly string[]; readonly key: string },
+): Mistake[] {
+  const partition = partitionOf(region);
+  const other = principalArns.map((arn) => arn.split(':')[1]).find((found) => found !== partition);
+  if (other === undefined) return [];
+  const expected = `a region of the partition ${other}, because the roles of Runpod in "${key}" are of it`;
+  return [{ path, expected, found: `${region} of ${partition}` }];
 }
 
 /**
@@ -55,14 +99,22 @@ function otherRegion(path: Path, arn: string, region: string | undefined): Mista
  * known: CloudFormation would create a new resource, then delete the old one, and so undo the delegation. Two
  * delegations of one repository have the same problem when one of them is removed.
  */
-function delegationMistakes({ delegations }: RefresherConfig, stackRegion: string | undefined): Mistake[] {
+function delegationMistakes(
+  { delegations, runpod }: RefresherConfig,
+  stackRegion: string | undefined,
+): Mistake[] {
+  const roles = { principalArns: runpod.delegationPrincipalArns, key: 'delegationPrincipalArns' };
   const firstAt = new Map<string, number>();
-  return delegations.flatMap(({ repository, region = stackRegion }, index) => {
+  return delegations.flatMap(({ repository, region: written }, index) => {
+    const region = written ?? stackRegion;
     if (region === undefined) {
       const expected =
         'a region, because without AWS credentials the region of the stack is unknown: write it here, or sign in';
       return [{ path: ['delegations', index, 'region'], expected, found: 'none' }];
     }
+    const path: Path = ['delegations', index, written === undefined ? 'repository' : 'region'];
+    const otherPartition = partitionMistakes(path, region, roles);
+    if (otherPartition.length > 0) return otherPartition;
     const place = `${repository} in ${region}`;
     const first = firstAt.get(place);
     firstAt.set(place, first ?? index);

@@ -1,8 +1,8 @@
+import { delegationAddressMistakes, targetAddressMistakes } from './image-addresses';
+import { MAX_DEPTH } from './json-text';
+import { type Entry, entry, isEntry, list, type Path, text } from './json-values';
 import { describeFound, looksLikeRunpodKey, type Mistake } from './mistakes';
-import { IMAGE_FORMATS } from './registries';
-
-type Path = readonly PropertyKey[];
-type Entry = Readonly<Record<string, unknown>>;
+import { unknownRegions } from './unknown-regions';
 
 /**
  * Returns every violation of the rules between values, which the schema of a single value cannot express.
@@ -12,22 +12,26 @@ type Entry = Readonly<Record<string, unknown>>;
 export function brokenRules(config: unknown): Mistake[] {
   const listed = list(entry(config).targets);
   const targets = listed.map(entry);
+  const delegations = list(entry(config).delegations).map(entry);
   return [
     ...pastedKeys(config, []),
+    ...unknownRegions(entry(config)),
     ...targets.flatMap((target, index) => [
       ...(isEntry(listed[index]) ? exactlyOneAuth(target, ['targets', index]) : []),
       ...externalIdNeedsRole(entry(target.registry), ['targets', index, 'registry']),
-      ...imageFitsRegistry(target, ['targets', index, 'verifyImage']),
+      ...targetAddressMistakes(target, ['targets', index]),
     ]),
     ...duplicates(targets, 'name', (target) => text(target.name), 'a name that no other target has'),
     ...sameAuth(targets, 'registryAuthId', entry(config).runpodApiKeySecretName),
     ...sameAuth(targets, 'registryAuthName', entry(config).runpodApiKeySecretName),
-    ...sameRepository(list(entry(config).delegations).map(entry)),
+    ...delegationAddressMistakes(delegations),
+    ...sameRepository(delegations),
   ];
 }
 
 /** Finds Runpod API keys in any value. A key in this file would end in the repository and in the function's code. */
-function pastedKeys(value: unknown, path: Path): Mistake[] {
+export function pastedKeys(value: unknown, path: Path): Mistake[] {
+  if (path.length > MAX_DEPTH) return [];
   if (typeof value === 'string' && looksLikeRunpodKey(value)) {
     const expected =
       'no API key in this file: keep it in Secrets Manager and write the name of the secret here';
@@ -48,27 +52,6 @@ function externalIdNeedsRole(registry: Entry, path: Path): Mistake[] {
   if (registry.externalId === undefined || registry.roleArn !== undefined) return [];
   const expected = 'externalId only together with roleArn, the role that requires it';
   return [{ path: [...path, 'externalId'], expected, found: 'no roleArn' }];
-}
-
-/** Checks what the kind of registry requires of an image. The schema checks the format that all images share. */
-function imageFitsRegistry(target: Entry, path: Path): Mistake[] {
-  const image = text(target.verifyImage);
-  const { type, repositories } = entry(target.registry);
-  const expected =
-    type === 'ecr' ? unlessInRepositories(image, list(repositories)) : unlessInFormat(image, text(type));
-  return image === undefined || expected === undefined
-    ? []
-    : [{ path, expected, found: describeFound(image, path) }];
-}
-
-function unlessInRepositories(image = '', repositories: readonly unknown[]): string | undefined {
-  if (repositories.includes(image.replace(/[:@].*$/s, ''))) return undefined;
-  return 'an image of one of the repositories of this target, as repository:tag or repository@digest';
-}
-
-function unlessInFormat(image = '', type: string | undefined): string | undefined {
-  const format = Object.entries(IMAGE_FORMATS).find(([name]) => name === type)?.[1];
-  return format?.pattern.test(image) === false ? format.expected : undefined;
 }
 
 function sameAuth(targets: readonly Entry[], key: string, defaultSecret: unknown): Mistake[] {
@@ -112,20 +95,4 @@ function duplicates(
     const path = [listName, index, key];
     return [{ path, expected, found: `${describeFound(target[key], path)}, as in ${listName}[${first}]` }];
   });
-}
-
-function entry(value: unknown): Entry {
-  return isEntry(value) ? value : {};
-}
-
-function isEntry(value: unknown): value is Entry {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function list(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined;
 }

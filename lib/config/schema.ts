@@ -3,9 +3,12 @@ import { ECR_TOKEN_LIFE_HOURS } from '../../lambda/core/model';
 import { RUNPOD_PRINCIPAL_ARNS } from '../../lambda/delegate-repository/model';
 import {
   apiUrl,
+  DEFAULT_RUNBOOK,
+  delegationName,
   email,
   httpsEndpoint,
   imageReference,
+  NAME_AT_RUNPOD,
   pageUrl,
   region,
   repositoryName,
@@ -47,7 +50,7 @@ const target = z
         .optional()
         .describe('Id of the Runpod registry auth to update in place. Give either this or registryAuthName.'),
       registryAuthName: textMatching(
-        /^\S(.{0,189}\S)?$/,
+        NAME_AT_RUNPOD,
         'the name of a Runpod registry auth: 1 to 191 characters',
       )
         .optional()
@@ -93,7 +96,7 @@ const alarms = z
         'ARNs of existing SNS topics that receive warnings. At most 4, in the region of the stack.',
       ),
       runbookUrl: pageUrl()
-        .default('docs/runbook.md')
+        .default(DEFAULT_RUNBOOK)
         .describe(
           'Address of the runbook that alarms link to. Each alarm adds its heading, such as #refreshsilent. Default: the file in this project.',
         ),
@@ -117,7 +120,7 @@ const delegation = z
     {
       repository: repositoryName().describe('Name of the ECR repository that Runpod may pull.'),
       region: region().optional().describe("The repository's region. Default: the stack's region."),
-      name: textMatching(/^\S(.{0,189}\S)?$/, 'a name: 1 to 191 characters')
+      name: delegationName()
         .optional()
         .describe('Name that the delegation gets at Runpod when it is registered. Default: no name.'),
       runpodApiKeySecretName: secretId()
@@ -196,6 +199,13 @@ export const configSchema = z.strictObject(
       .max(MAX_DELEGATIONS, `at most ${MAX_DELEGATIONS} delegations`)
       .default([])
       .describe('ECR repositories that Runpod may pull without a password. So far this works for Pods only.'),
+    additionalRegions: z
+      .array(region(), 'a list of AWS regions')
+      .default([])
+      .describe('AWS regions that the installed CDK does not know yet. Other unknown regions are refused.'),
+    architecture: oneOf(['arm64', 'x86_64'])
+      .default('arm64')
+      .describe('Processor of the functions. Some partitions of AWS lack arm64 for Lambda.'),
     alarms,
     runpod,
   },

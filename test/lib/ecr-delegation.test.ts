@@ -1,6 +1,10 @@
-import { App, Stack } from 'aws-cdk-lib';
+import { App, CfnParameter, Lazy, Stack, Token } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
-import { RunpodEcrDelegation } from '../../lib/ecr-delegation';
+import { Repository } from 'aws-cdk-lib/aws-ecr';
+import { Architecture } from 'aws-cdk-lib/aws-lambda';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Queue } from 'aws-cdk-lib/aws-sqs';
+import { RunpodEcrDelegation, type RunpodEcrDelegationProps } from '../../lib/ecr-delegation';
 import { config, type Json } from './config/builder';
 import { permissionsOf } from './permissions';
 import { stackOf } from './synthesise';
@@ -81,7 +85,12 @@ describe('RunpodEcrDelegation', () => {
             Architectures: ['arm64'],
             Handler: 'index.handler',
             Timeout: 180,
-            LoggingConfig: { LogFormat: 'JSON', LogGroup: { Ref: 'DelegationFunctionLogGroup720B27CB' } },
+            LoggingConfig: {
+              LogFormat: 'JSON',
+              LogGroup: { Ref: 'DelegationFunctionLogGroup720B27CB' },
+              ApplicationLogLevel: 'INFO',
+              SystemLogLevel: 'INFO',
+            },
           }),
         }),
       ],
@@ -108,10 +117,10 @@ describe('RunpodEcrDelegation', () => {
       const of = (type: string) => Object.keys(Resources).filter((id) => Resources[id].Type === type);
       return { resource: of(RESOURCE), policies: of('AWS::IAM::Policy') };
     };
-    const before = ids({ repository: 'a', runpodApiKeySecretName: 'key' });
+    const before = ids({ repository: 'app-a', runpodApiKeySecretName: 'key' });
 
-    const otherRepository = ids({ repository: 'b', runpodApiKeySecretName: 'key' });
-    const otherKey = ids({ repository: 'a', runpodApiKeySecretName: 'other' });
+    const otherRepository = ids({ repository: 'app-b', runpodApiKeySecretName: 'key' });
+    const otherKey = ids({ repository: 'app-a', runpodApiKeySecretName: 'other' });
 
     expect(otherRepository.resource).not.toEqual(before.resource);
     expect(otherRepository.policies).not.toEqual(before.policies);
@@ -140,6 +149,83 @@ describe('RunpodEcrDelegation', () => {
     expect(characters.reduce((sum, length) => sum + length, 0)).toBeLessThanOrEqual(10_240);
   });
 
+  describe('with the name of a repository that the app creates', () => {
+    const idsBeside = (unrelated: number, nameOf: (stack: Stack) => string = createdName) => {
+      const stack = new Stack(new App(), 'Stack', { env: ENV });
+      // Each of them takes numbers from the sequence that also numbers the tokens.
+      for (let index = 0; index < unrelated; index++) {
+        Token.asString({ Ref: new Queue(stack, `Queue${index}`).queueName });
+      }
+      new RunpodEcrDelegation(stack, 'Delegation', {
+        repository: nameOf(stack),
+        runpodApiKeySecretName: 'runpod/api-key',
+      });
+      const { Resources } = Template.fromStack(stack).toJSON();
+      return Object.keys(Resources).filter((id) => /^Delegation/.test(id));
+    };
+
+    it('keeps its logical ids when unrelated resources are added', () => {
+      expect(idsBeside(3)).toEqual(idsBeside(0));
+    });
+
+    it('keeps them for a parameter as well, and has others for another name', () => {
+      const parameter = (id: string) => (stack: Stack) => new CfnParameter(stack, id).valueAsString;
+
+      expect(idsBeside(2, parameter('A'))).toEqual(idsBeside(0, parameter('A')));
+      expect(idsBeside(0, parameter('B'))).not.toEqual(idsBeside(0, parameter('A')));
+      expect(idsBeside(0)).not.toEqual(idsBeside(0, parameter('A')));
+    });
+
+    it('passes the reference on to the function and to its permissions', () => {
+      const stack = new Stack(new App(), 'Stack', { env: ENV });
+      new RunpodEcrDelegation(stack, 'Delegation', {
+        repository: createdName(stack),
+        runpodApiKeySecretName: 'runpod/api-key',
+      });
+
+      const template = Template.fromStack(stack);
+
+      const arn = {
+        'Fn::Join': [
+          '',
+          [
+            'arn:',
+            { Ref: 'AWS::Partition' },
+            ':ecr:eu-west-1:123456789012:repository/',
+            { Ref: 'Repository22E53BBD' },
+          ],
+        ],
+      };
+      expect(Object.values(template.findResources(RESOURCE))[0]?.Properties.repositoryArn).toEqual(arn);
+      expect(JSON.stringify(template.findResources('AWS::IAM::Policy'))).toContain(JSON.stringify(arn));
+    });
+  });
+
+  it.each<[string, (secret: Secret) => string, string]>([
+    ['ARN', ({ secretArn }) => secretArn, '<SecretA720EF05>'],
+    [
+      'name',
+      ({ secretName }) => secretName,
+      `${SECRETS.replace('arn:aws', 'arn:<AWS::Partition>')}:{}-??????`,
+    ],
+  ])('permits to read a secret that the app creates, given by its %s', (_, refer, resource) => {
+    const permissionsBeside = (unrelated: number) => {
+      const stack = new Stack(new App(), 'Stack', { env: ENV });
+      for (let index = 0; index < unrelated; index++) new Queue(stack, `Queue${index}`).queueName;
+      const runpodApiKeySecretName = refer(new Secret(stack, 'Secret'));
+      new RunpodEcrDelegation(stack, 'Delegation', { repository: 'my-app', runpodApiKeySecretName });
+      const template = Template.fromStack(stack);
+      return {
+        ids: Object.keys(template.findResources('AWS::IAM::Policy')),
+        read: permissionsOf(template).filter((line) => line.includes('GetSecretValue')),
+      };
+    };
+
+    expect(permissionsBeside(0).read).toEqual([expect.stringContaining(`on ${resource.split('{}')[0]}`)]);
+    expect(permissionsBeside(0).read[0]?.endsWith('-??????')).toBe(resource.endsWith('-??????'));
+    expect(permissionsBeside(2)).toEqual(permissionsBeside(0));
+  });
+
   it('throws when no region is known, because the next deployment would replace the resource', () => {
     const make = () =>
       new RunpodEcrDelegation(new Stack(new App(), 'Stack'), 'Delegation', {
@@ -148,6 +234,104 @@ describe('RunpodEcrDelegation', () => {
       });
 
     expect(make).toThrow('The delegation of my-app needs a region');
+  });
+
+  it('throws when two delegations of a stack ask for different architectures', () => {
+    const stack = new Stack(new App(), 'Stack', { env: ENV });
+    const key = { runpodApiKeySecretName: 'runpod/api-key' };
+    new RunpodEcrDelegation(stack, 'A', { ...key, repository: 'app-a' });
+
+    const second = () =>
+      new RunpodEcrDelegation(stack, 'B', { ...key, repository: 'app-b', architecture: Architecture.X86_64 });
+
+    expect(second).toThrow(
+      'All delegations of a stack share one function. Stack/B asks for x86_64, and an earlier one for arm64.',
+    );
+  });
+
+  describe('with properties that the configuration refuses', () => {
+    const KEY = 'runpod/api-key';
+    const NAME =
+      'expected the name of an ECR repository, such as team/worker, without registry host, tag or ARN';
+    const make = (props: Partial<RunpodEcrDelegationProps>, region = 'eu-west-1') => {
+      const stack = new Stack(new App(), 'Stack', { env: { ...ENV, region } });
+      return new RunpodEcrDelegation(stack, 'Delegation', {
+        repository: 'my-app',
+        runpodApiKeySecretName: KEY,
+        ...props,
+      });
+    };
+
+    it.each<[string, Partial<RunpodEcrDelegationProps>, string]>([
+      ['a wildcard as repository', { repository: 'team/*' }, `repository: ${NAME}; found "team/*"`],
+      [
+        'an address as repository',
+        { repository: '210987654321.dkr.ecr.us-east-1.amazonaws.com/my-app' },
+        'Write "my-app" and set "region": "us-east-1". 210987654321 must be the account of the stack: a delegation covers no other.',
+      ],
+      [
+        'an unknown region',
+        { region: 'us-esat-1' },
+        'found "us-esat-1". Write "us-east-1", or list a new region in "additionalRegions".',
+      ],
+      [
+        'a wildcard as region',
+        { region: '*' },
+        'region: expected an AWS region, such as us-east-1; found "*"',
+      ],
+      [
+        'a region of another partition',
+        { region: 'cn-north-1' },
+        'region: expected a region of the partition aws',
+      ],
+      ['an empty name', { name: '' }, 'name: expected a name: 1 to 191 characters; found ""'],
+      [
+        'a wildcard as secret',
+        { runpodApiKeySecretName: 'runpod/*' },
+        'runpodApiKeySecretName: expected the name of a Secrets Manager secret',
+      ],
+      [
+        'a secret of another region',
+        { runpodApiKeySecretName: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:key-a1B2c3' },
+        'runpodApiKeySecretName: expected an ARN of eu-west-1, the region of the stack; found one of us-east-1',
+      ],
+      [
+        'an API key',
+        { runpodApiKeySecretName: `rpa_${'A1'.repeat(20)}` },
+        'runpodApiKeySecretName: expected no API key',
+      ],
+      ['a wildcard as principal', { principalArns: ['*'] }, "principalArns[0]: expected a role's ARN"],
+      [
+        'no principal',
+        { principalArns: [] },
+        'principalArns: expected at least one role ARN; found a list of 0',
+      ],
+      [
+        'an address that is not a URL',
+        { restV2Url: 'https://exa<mple.com' },
+        'restV2Url: expected an https: address',
+      ],
+    ])('refuses %s', (_, props, line) => {
+      expect(() => make(props)).toThrow(/^RunpodEcrDelegation Stack\/Delegation has 1 mistake:\n/);
+      expect(() => make(props)).toThrow(line);
+    });
+
+    it('accepts a new region when additionalRegions lists it, or when it is that of the stack', () => {
+      expect(() => make({ region: 'us-north-9', additionalRegions: ['us-north-9'] })).not.toThrow();
+      expect(() => make({ region: 'us-north-9' }, 'us-north-9')).not.toThrow();
+    });
+
+    it('accepts tokens, whose values are not known yet', () => {
+      const tokens = {
+        runpodApiKeySecretName: Lazy.string({ produce: () => KEY }),
+        name: Lazy.string({ produce: () => 'x' }),
+        restV2Url: Lazy.string({ produce: () => 'https://example.com' }),
+        principalArns: [Lazy.string({ produce: () => 'arn' })],
+      };
+
+      expect(() => make(tokens)).not.toThrow();
+      expect(() => make({ principalArns: Lazy.list({ produce: () => ['arn'] }) })).not.toThrow();
+    });
   });
 
   it('exposes the repository’s ARN and the id at Runpod', () => {
@@ -164,6 +348,10 @@ describe('RunpodEcrDelegation', () => {
     expect(delegation.repositoryArn).toContain(':ecr:eu-west-1:123456789012:repository/my-app');
   });
 });
+
+function createdName(stack: Stack): string {
+  return new Repository(stack, 'Repository').repositoryName;
+}
 
 function templateOf(overrides: Json): Template {
   return Template.fromStack(stackOf(config(overrides), ENV));

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Environment } from 'aws-cdk-lib';
+import type { Environment, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import type { RefresherConfig } from '../../lib/config/schema';
 import type { RefresherStack } from '../../lib/refresher-stack';
@@ -30,7 +30,7 @@ export function templateOf(overrides: Json = {}): Template {
 }
 
 /** Returns the warnings that synthesis shows to a person. */
-export function warningsOf(stack: RefresherStack): string[] {
+export function warningsOf(stack: Stack): string[] {
   return stack.node
     .findAll()
     .flatMap(({ node }) => node.metadata)

@@ -31,6 +31,8 @@ describe('parseConfig', () => {
         },
       ],
       delegations: [],
+      additionalRegions: [],
+      architecture: 'arm64',
       alarms: {
         emails: [],
         httpsEndpoints: [],
@@ -187,7 +189,7 @@ describe('parseConfig', () => {
         '  stackNme: expected a known key, perhaps "stackName"; found an unknown key',
         '  targets[0].registry.externalId: expected externalId only together with roleArn, the role that requires it; found no roleArn',
         '  targets[1].name: expected a name that no other target has; found "prod", as in targets[0]',
-        '  targets[1].registry.region: expected an AWS region, such as us-east-1; found "useast1"',
+        '  targets[1].registry.region: expected an AWS region, such as us-east-1; found "useast1". Write "us-east-1".',
         '  targets[1].registryAuthId: expected a registry auth that no other target with the same API key writes; found "clzdaifot0001l90809257ynb", as in targets[0]',
         'Every key is described in refresher.schema.json.',
       ].join('\n'),
@@ -231,6 +233,11 @@ describe('parseConfig', () => {
       'firstRefresh: expected one of "require", "attempt", "off"; found "yes"',
     ],
     [
+      'an unknown architecture',
+      configJson({ architecture: 'amd64' }),
+      'architecture: expected one of "arm64", "x86_64"; found "amd64"',
+    ],
+    [
       'a bad target name',
       withTarget({ name: 'a b' }),
       'targets[0].name: expected 1 to 64 letters, digits, _ and -; found "a b"',
@@ -253,7 +260,7 @@ describe('parseConfig', () => {
     [
       'an unknown key that resembles no known one',
       configJson({ zzz: 1 }),
-      'zzz: expected one of the keys $schema, stackName, runpodApiKeySecretName, refreshIntervalHours, firstRefresh, targets, delegations, alarms, runpod; found an unknown key',
+      'zzz: expected one of the keys $schema, stackName, runpodApiKeySecretName, refreshIntervalHours, firstRefresh, targets, delegations, additionalRegions, architecture, alarms, runpod; found an unknown key',
     ],
     [
       'an unknown type of registry',
@@ -278,7 +285,7 @@ describe('parseConfig', () => {
     [
       'an image where a repository is expected',
       withRegistry({ repositories: ['worker:1'] }),
-      'targets[0].registry.repositories[0]: expected the name of an ECR repository, such as team/worker, without registry host, tag or ARN; found "worker:1"',
+      'targets[0].registry.repositories[0]: expected the name of an ECR repository, such as team/worker, without registry host, tag or ARN; found "worker:1". Write "worker".',
     ],
     [
       'a wildcard repository',
@@ -345,37 +352,47 @@ describe('parseConfig', () => {
           'docker-hub',
           'docker.io/acme/worker:1',
           'an image as namespace/repository:tag, or repository:tag for an official one, without docker.io/',
+          '. Write "acme/worker:1".',
         ],
         [
           'docker-hub',
           'docker.io/worker:1',
           'an image as namespace/repository:tag, or repository:tag for an official one, without docker.io/',
+          '. Write "worker:1".',
         ],
-        ['ghcr', 'ghcr.io/acme/worker:1', 'an image as owner/name:tag, without ghcr.io/'],
-        ['ghcr', 'worker:1', 'an image as owner/name:tag, without ghcr.io/'],
+        [
+          'ghcr',
+          'ghcr.io/acme/worker:1',
+          'an image as owner/name:tag, without ghcr.io/',
+          '. Write "acme/worker:1".',
+        ],
+        ['ghcr', 'worker:1', 'an image as owner/name:tag, without ghcr.io/', ''],
         [
           'ecr-public',
           'public.ecr.aws/acme/worker:1',
           'an image as alias/repository:tag, without public.ecr.aws/',
+          '. Write "acme/worker:1".',
         ],
         [
           'google-artifact-registry',
           'us-docker.pkg.dev/p/r/worker:1',
           'an image as project/repository/name:tag, without LOCATION-docker.pkg.dev/',
+          '. Write "p/r/worker:1".',
         ],
         [
           'google-artifact-registry',
           'eu.gcr.io/p/worker:1',
           'an image as project/repository/name:tag, without LOCATION-docker.pkg.dev/',
+          '. Write "p/worker:1" and set "url": "https://eu.gcr.io".',
         ],
       ] as const
-    ).map(([type, verifyImage, expected]): [string, Json, string] => {
+    ).map(([type, verifyImage, expected, fix]): [string, Json, string] => {
       const secret = type === 'ecr-public' ? {} : { credentialSecretName: 's' };
       const location = type === 'google-artifact-registry' ? { location: 'us' } : {};
       return [
         `the image ${verifyImage} at a registry of type ${type}`,
         withTarget({ registry: { type, ...secret, ...location }, verifyImage }),
-        `targets[0].verifyImage: expected ${expected}; found "${verifyImage}"`,
+        `targets[0].verifyImage: expected ${expected}; found "${verifyImage}"${fix}`,
       ];
     }),
     [
@@ -492,6 +509,29 @@ describe('parseConfig', () => {
     ],
   ])('names the line and column of invalid JSON: %s', (_, text, problem) => {
     expect(messageOf(text)).toBe(`test.json is not valid JSON: ${problem}.`);
+  });
+
+  it.each<[string, (nested: string) => string, number]>([
+    ['the whole file', (nested) => nested, 5_000],
+    ['an unknown key', (nested) => `{"x": ${nested}}`, 5_000],
+    ['a known key', (nested) => `{"targets": ${nested}}`, 5_000],
+    ['the whole file', (nested) => nested, 1_000_000],
+  ])('refuses deeply nested values in the place of %s with one message', (_, place, depth) => {
+    const lists = place(`${'['.repeat(depth)}${']'.repeat(depth)}`);
+    const objects = place(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`);
+
+    for (const text of [lists, objects]) {
+      expect(messageOf(text)).toMatch(
+        /^test\.json is nested too deeply: line 1, column \d+: expected at most 32 objects and lists within each other\.$/,
+      );
+    }
+  });
+
+  it('names the line of a value that is nested too deeply, and takes brackets within texts for text', () => {
+    const text = `{"stackName": "\\"[[[[\\\\",\n "x": ${'['.repeat(40)}`;
+
+    expect(messageOf(text)).toContain('line 2, column 38: expected at most 32');
+    expect(messageOf(`{"x": "${'['.repeat(100)}"}`)).toContain('x: expected one of the keys');
   });
 });
 
