@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import type { RunpodSettings, Secret } from '../../lambda/core/model';
 import { isJsonObject, type JsonObject, type RegistryAuth } from '../../lambda/core/runpod/api';
-import { parseApiKey } from '../../lambda/core/secrets';
+import { parseApiKey, textOfSecret } from '../../lambda/core/secrets';
 import {
   CliError,
   describeAwsError,
@@ -113,9 +113,9 @@ function objectWithKey(value: string | undefined): JsonObject | undefined {
 /** What a secret holds now. */
 interface StoredValue {
   readonly exists: boolean;
-  /** @default - there is no secret, or it has no text */
+  /** Text, also of a binary value. @default - there is no secret, or it has no text */
   readonly value?: string | undefined;
-  /** The value is binary. */
+  /** The value is binary and no text. */
   readonly binary?: boolean;
 }
 
@@ -124,7 +124,8 @@ async function readStored(operator: Operator, secretName: string): Promise<Store
     const { SecretString, SecretBinary } = await operator.secrets.send(
       new GetSecretValueCommand({ SecretId: secretName }),
     );
-    return { exists: true, value: SecretString, binary: SecretBinary !== undefined };
+    const value = textOfSecret(SecretString ?? SecretBinary);
+    return { exists: true, value, binary: value === undefined && SecretBinary !== undefined };
   } catch (error) {
     if (errorName(error) === 'ResourceNotFoundException') return { exists: false };
     if (isMarkedForDeletion(error)) {

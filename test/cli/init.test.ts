@@ -438,6 +438,23 @@ describe('init in a script', () => {
     expect(world.cloud.aws.secrets.get('runpod/api-key')?.value).toBe(binary);
   });
 
+  it('fills a secret that is given by its ARN and has no value yet', async () => {
+    world.cloud.aws.secrets.put('runpod/api-key', 'rpa_another');
+    const { ARN } = world.cloud.aws.secrets.getSecretValue('runpod/api-key') as { ARN: string };
+    world.cloud.aws.faults.add(
+      { operation: 'GetSecretValue' },
+      { status: 400, body: { __type: 'ResourceNotFoundException', message: 'no value' } },
+      1,
+    );
+
+    const run = await world.run(['init', '--store-key', '--key-stdin', '--secret', ARN, ...urls()], {
+      stdin: world.key,
+    });
+
+    expect(run).toMatchObject({ code: 0, stderr: '' });
+    expect(storedKey()).toBe(world.key);
+  });
+
   it('follows a link only with --force, and refuses one that leads nowhere', async () => {
     const real = join(world.directory, 'real.json');
     symlinkSync(real, world.configPath);
