@@ -1,6 +1,5 @@
 import { Duration } from 'aws-cdk-lib';
-import { ComparisonOperator, type IMetric, Metric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
-import type { IRule } from 'aws-cdk-lib/aws-events';
+import { ComparisonOperator, type IMetric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
@@ -16,14 +15,18 @@ export interface AlarmsProps {
   readonly function: IFunction;
   /** Timeout of the function. */
   readonly timeout: Duration;
-  /** The rule that invokes the function on a schedule. */
-  readonly rule: IRule;
   /** Time from one scheduled refresh to the next, in whole hours. */
   readonly interval: Duration;
   /** Time from the start of one retry of a failed run to the start of the next. */
   readonly retryInterval: Duration;
+  /** In a new stack, the first success is visible in CloudWatch within this time. */
+  readonly successWithin: Duration;
   /** The queue of runs that failed and are no longer retried. */
   readonly deadLetterQueue: IQueue;
+  /** The queue of events that no rule could deliver to the function. */
+  readonly undeliveredQueue: IQueue;
+  /** `CredentialShortLived` goes off for a credential that has less life than this when it is written, in minutes. */
+  readonly minCredentialMinutes: number;
   /** `ApiKeyOld` goes off for a Runpod API key that is older than this, in days. */
   readonly apiKeyMaxAgeDays: number;
   readonly notifications: Notifications;
@@ -61,6 +64,7 @@ export class Alarms extends Construct {
       OperatorActionNeeded: this.#add('OperatorActionNeeded', this.#operatorActionNeeded()),
       RetriesExhausted: this.#add('RetriesExhausted', this.#retriesExhausted()),
       ScheduleBroken: this.#add('ScheduleBroken', this.#scheduleBroken()),
+      CredentialShortLived: this.#add('CredentialShortLived', this.#credentialShortLived()),
       RunningSlow: this.#add('RunningSlow', this.#runningSlow()),
       FallbackRoute: this.#add('FallbackRoute', this.#fallbackRoute()),
       ApiKeyOld: this.#add('ApiKeyOld', this.#apiKeyOld()),
@@ -84,6 +88,8 @@ export class Alarms extends Construct {
       comparison: ComparisonOperator.LESS_THAN_THRESHOLD,
       periods: this.#intervalAndAnHour() / SHORT_PERIOD.toSeconds(),
       missingData: { treatAs: TreatMissingData.BREACHING, reason: 'no data means that no run has finished.' },
+      // At first nothing has succeeded yet, and no data would set the alarm off at once.
+      warmUp: this.#props.successWithin,
     };
   }
 
@@ -125,44 +131,42 @@ export class Alarms extends Construct {
     };
   }
 
-  /** The maximum of five minutes, because a message is invisible while a person reads it. */
   #retriesExhausted(): AlarmDefinition {
     return {
       whatHappened: 'A failed run was retried for a whole interval and is now in the dead-letter queue.',
       whatToDo: 'Check whether a later run has succeeded, fix the cause, and empty the queue.',
-      metric: this.#props.deadLetterQueue.metricApproximateNumberOfMessagesVisible({
-        statistic: 'Maximum',
-        period: SHORT_PERIOD,
-      }),
-      missingData: {
-        treatAs: TreatMissingData.NOT_BREACHING,
-        reason: 'SQS sends no metric for a queue that has been empty for hours.',
-      },
+      ...isNotEmpty(this.#props.deadLetterQueue),
     };
   }
 
   /**
-   * One failed invocation sets the alarm off at once and keeps it on until the next invocation is due.
+   * All rules share the queue: the schedule's and those of changed secrets.
    *
-   * The alarm does not use the depth of the undelivered queue: SQS can take 15 minutes to send the first metrics of
-   * a queue that was idle.
+   * The alarm does not use EventBridge's `FailedInvocations`: AWS's pages disagree about whether it counts an event that
+   * went to a dead-letter queue. SQS may take 15 minutes to send the first metrics of a queue that was idle.
    */
   #scheduleBroken(): AlarmDefinition {
     return {
-      whatHappened: 'The rule could not invoke the function.',
-      whatToDo: 'Refresh by hand now, then read the undelivered event and fix the permission.',
-      metric: new Metric({
-        namespace: 'AWS/Events',
-        metricName: 'FailedInvocations',
-        dimensionsMap: { RuleName: this.#props.rule.ruleName },
-        statistic: 'Sum',
-        period: SHORT_PERIOD,
-      }),
-      periods: this.#intervalAndAnHour() / SHORT_PERIOD.toSeconds(),
+      whatHappened: 'A rule could not invoke the function, on schedule or for a changed secret.',
+      whatToDo: 'Refresh by hand now, read the undelivered event, fix the permission, and empty the queue.',
+      ...isNotEmpty(this.#props.undeliveredQueue),
+    };
+  }
+
+  /** As for `OperatorActionNeeded`, any of five minutes is enough. Credentials that do not expire send no data. */
+  #credentialShortLived(): AlarmDefinition {
+    const { minCredentialMinutes: threshold } = this.#props;
+    return {
+      whatHappened: `A credential was written that expires within ${threshold} minutes.`,
+      whatToDo: 'Refresh again now, and find out why the registry issues credentials with so little life.',
+      metric: this.#metric('CredentialMinutesLeft', { statistic: 'Minimum', period: Duration.minutes(1) }),
+      comparison: ComparisonOperator.LESS_THAN_THRESHOLD,
+      threshold,
+      periods: 5,
       periodsToAlarm: 1,
       missingData: {
-        treatAs: TreatMissingData.NOT_BREACHING,
-        reason: 'EventBridge sends this metric only when an invocation has failed.',
+        treatAs: TreatMissingData.IGNORE,
+        reason: 'only a run can write a credential that lives longer.',
       },
     };
   }
@@ -222,4 +226,15 @@ export class Alarms extends Construct {
   #intervalAndAnHour(): number {
     return this.#props.interval.toSeconds() + Duration.hours(1).toSeconds();
   }
+}
+
+/** The condition that a queue holds a message. The maximum of five minutes, because a message is invisible while a person reads it. */
+function isNotEmpty(queue: IQueue): Pick<AlarmDefinition, 'metric' | 'missingData'> {
+  return {
+    metric: queue.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum', period: SHORT_PERIOD }),
+    missingData: {
+      treatAs: TreatMissingData.NOT_BREACHING,
+      reason: 'SQS sends no metric for a queue that has been empty for hours.',
+    },
+  };
 }

@@ -7,10 +7,12 @@ import {
   ServicePrincipal,
 } from 'aws-cdk-lib/aws-iam';
 import {
+  ApplicationLogLevel,
   type Architecture,
   Function as LambdaFunction,
   LoggingFormat,
   Runtime,
+  SystemLogLevel,
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
@@ -76,7 +78,7 @@ export class DelegationFunction extends Construct {
     });
     this.function = new LambdaFunction(this, 'Function', {
       description: 'Lets Runpod pull ECR repositories by their repository policy, and undoes that',
-      code: delegationCode(this),
+      code: delegationCode(this).code,
       handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
       architecture,
@@ -85,6 +87,9 @@ export class DelegationFunction extends Construct {
       role: this.#role,
       logGroup,
       loggingFormat: LoggingFormat.JSON,
+      // Pinned, so that a level that somebody raises by hand is a drift.
+      applicationLogLevelV2: ApplicationLogLevel.INFO,
+      systemLogLevelV2: SystemLogLevel.INFO,
       environment: { NODE_OPTIONS: '--enable-source-maps' },
     });
     this.function.node.addDependency(logs);

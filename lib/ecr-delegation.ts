@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { CustomResource, Stack, Token } from 'aws-cdk-lib';
+import { CustomResource, Reference, Stack, Token, Tokenization } from 'aws-cdk-lib';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import {
@@ -14,7 +14,10 @@ import { warnOfHostsInNames, warnOfPartialArns } from './warnings';
 
 /** Properties of `RunpodEcrDelegation`. */
 export interface RunpodEcrDelegationProps {
-  /** Name of the ECR repository, which is in the account of the stack. */
+  /**
+   * Name of the ECR repository, which is in the account of the stack. It may be a reference to a repository of the same
+   * app, such as `repository.repositoryName`.
+   */
   readonly repository: string;
   /**
    * Region of the repository.
@@ -31,7 +34,7 @@ export interface RunpodEcrDelegationProps {
    * @default - no name
    */
   readonly name?: string | undefined;
-  /** Secrets Manager name or ARN of the Runpod API key. */
+  /** Secrets Manager name or ARN of the Runpod API key. It may be a reference to a secret of the same app. */
   readonly runpodApiKeySecretName: string;
   /**
    * ARNs of the roles with which Runpod pulls.
@@ -68,7 +71,7 @@ export class RunpodEcrDelegation extends Construct {
   /** Id of the delegation at Runpod: a token that is resolved when the stack is deployed. */
   readonly delegationId: string;
 
-  /** @throws ConfigError when a property has a mistake, and when neither `region` nor the region of the stack is known at synth */
+  /** @throws ConfigError when a property has a mistake, and when the region is not known at synth */
   constructor(scope: Construct, id: string, props: RunpodEcrDelegationProps) {
     super(scope, id);
     const stack = Stack.of(this);
@@ -104,16 +107,16 @@ export class RunpodEcrDelegation extends Construct {
     };
     if (Token.isUnresolved(region)) {
       throw new ConfigError(
-        `The delegation of ${repository} needs a region: give it one, or give the stack one (env).`,
+        `The delegation of ${nameFor(this, repository)} needs a region: give it one, or give the stack one (env).`,
       );
     }
     // The ids follow the repository and the key. A change of either creates new resources, and the old delegation
     // keeps its permissions until CloudFormation has deleted it.
-    const repositoryHash = hashOf(region, repository);
+    const repositoryHash = hashOf(region, nameFor(this, repository));
     const handler = DelegationFunction.of(this, { architecture: props.architecture ?? Architecture.ARM_64 });
     const permissions = [
       handler.allowRepository(this, `Permissions${repositoryHash}`, this.repositoryArn),
-      handler.allowKey(`Key${hashOf(runpodApiKeySecretName)}`, runpodApiKeySecretName),
+      handler.allowKey(`Key${hashOf(nameFor(this, runpodApiKeySecretName))}`, runpodApiKeySecretName),
     ];
     const resource = new CustomResource(this, `Resource${repositoryHash}`, {
       resourceType: DELEGATION_RESOURCE_TYPE,
@@ -124,6 +127,21 @@ export class RunpodEcrDelegation extends Construct {
     resource.node.addDependency(...permissions);
     this.delegationId = resource.getAttString('delegationId');
   }
+}
+
+/**
+ * Returns a name, or what a reference refers to. The text of a reference is a running number, which unrelated
+ * constructs change.
+ */
+function nameFor(scope: Construct, name: string): string {
+  return Tokenization.reverseString(name)
+    .mapTokens({
+      mapToken: (token) =>
+        Reference.isReference(token)
+          ? `{${token.target.node.path}.${token.displayName}}`
+          : JSON.stringify(Stack.of(scope).resolve(token)),
+    })
+    .join({ join: (left, right) => `${left ?? ''}${right ?? ''}` });
 }
 
 function hashOf(...parts: readonly string[]): string {

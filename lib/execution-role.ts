@@ -1,4 +1,12 @@
-import { Annotations, ArnFormat, Stack, Validations } from 'aws-cdk-lib';
+import {
+  Annotations,
+  ArnFormat,
+  CfnResource,
+  Reference,
+  Stack,
+  Tokenization,
+  Validations,
+} from 'aws-cdk-lib';
 import { ManagedPolicy, Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
@@ -36,21 +44,27 @@ export class ExecutionRole extends Role {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
       description: 'Refreshes Runpod registry auths: pulls the configured repositories and nothing else',
     });
-    const [inline = [], ...overflow] = packPermissions(permissions(this, props), POLICY_LIMITS);
+    const [inline = [], ...overflow] = packPermissions(permissions(this, props), POLICY_LIMITS, (arn) =>
+      withoutOwnAddress(this, arn),
+    );
     this.#checkQuota(overflow.length);
-    this.attachInlinePolicy(new Policy(this, 'Permissions', { statements: inline.map(statement) }));
-    for (const [index, more] of overflow.entries()) {
-      this.addManagedPolicy(
-        new ManagedPolicy(this, `MorePermissions${index + 1}`, {
-          description: `Permissions that do not fit into the inline policy, part ${index + 1}`,
-          statements: more.map(statement),
-        }),
-      );
-    }
+    const policy = new Policy(this, 'Permissions', { statements: inline.map(statement) });
+    this.attachInlinePolicy(policy);
+    const policies = [policy, ...overflow.map((more, index) => this.#managedPolicy(index + 1, more))];
+    updateLastFirst(policies);
     Validations.of(this).acknowledge({
       id: 'AwsSolutions-IAM5[Resource::*]',
       reason:
         'ecr:GetAuthorizationToken, ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken support no resource-level permissions (Service Authorization Reference). The statement PullRepositories names each repository that the token can pull.',
+    });
+  }
+
+  /** The policy attaches itself: if the role listed it, the role would lose it before others have its permissions. */
+  #managedPolicy(number: number, permissions: readonly Permission[]): ManagedPolicy {
+    return new ManagedPolicy(this, `MorePermissions${number}`, {
+      description: `Permissions that do not fit into the inline policy, part ${number}`,
+      roles: [this],
+      statements: permissions.map(statement),
     });
   }
 
@@ -63,10 +77,32 @@ export class ExecutionRole extends Role {
     if (policies > MANAGED_POLICY_QUOTA.default) {
       Annotations.of(this).addWarningV2(
         'runpod-ecr-credential-refresher:managedPolicyQuota',
-        `The targets need ${policies} managed policies on the function's role. IAM attaches ${MANAGED_POLICY_QUOTA.default} unless the quota "Managed policies per role" is raised.`,
+        `The targets name so many repositories, secrets and roles that the function's role needs ${policies} managed policies. IAM attaches ${MANAGED_POLICY_QUOTA.default} unless the quota "Managed policies per role" is raised, to at most ${MANAGED_POLICY_QUOTA.maximum}. Raise it before the deployment, or divide the targets among several configurations.`,
       );
     }
   }
+}
+
+/**
+ * Lets CloudFormation change the last policy first.
+ *
+ * When a policy is added, permissions move into it from those before it, so it has them before they lose them. When a
+ * policy is removed, CloudFormation deletes it only after all others have been updated.
+ */
+function updateLastFirst(policies: readonly (Policy | ManagedPolicy)[]): void {
+  for (const [index, policy] of policies.entries()) {
+    const next = policies[index + 1];
+    if (next) policy.node.addDependency(next);
+  }
+}
+
+/** Returns an ARN without partition, and without the stack's own region and account, which synth may not know. */
+function withoutOwnAddress(scope: Construct, arn: string): string {
+  const { region, account } = Stack.of(scope);
+  const [prefix, _partition, service, ...rest] = arn.split(':');
+  if (rest.length === 0) return arn;
+  const foreign = rest.map((part) => (part === region || part === account ? '' : part));
+  return [prefix, service, ...foreign].join(':');
 }
 
 function permissions(scope: Construct, { settings, logGroup }: ExecutionRoleProps): Permission[] {
@@ -76,6 +112,7 @@ function permissions(scope: Construct, { settings, logGroup }: ExecutionRoleProp
   return [
     {
       sid: 'WriteOwnLogs',
+      inFirst: true,
       actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
       resources: [logGroup.logGroupArn],
     },
@@ -93,11 +130,13 @@ function permissions(scope: Construct, { settings, logGroup }: ExecutionRoleProp
     },
     {
       sid: 'IssueEcrCredential',
+      inFirst: true,
       actions: ['ecr:GetAuthorizationToken'],
       resources: ownRoleEcr.length > 0 ? ['*'] : [],
     },
     {
       sid: 'IssueEcrPublicCredential',
+      inFirst: true,
       actions: ['ecr-public:GetAuthorizationToken', 'sts:GetServiceBearerToken'],
       resources: registries.some(({ type }) => type === 'ecr-public') ? ['*'] : [],
     },
@@ -120,16 +159,27 @@ function permissions(scope: Construct, { settings, logGroup }: ExecutionRoleProp
  * Secrets Manager appends a hyphen and six random characters to a secret's name, so the ARN of a name ends in six
  * wildcards of one character each.
  *
- * @param nameOrArn - an ARN is returned as it is
+ * @param nameOrArn - an ARN is returned as it is, and so is a reference to a secret of the app, which becomes its ARN
  */
 export function secretArn(scope: Construct, nameOrArn: string): string {
-  if (nameOrArn.startsWith('arn:')) return nameOrArn;
+  if (nameOrArn.startsWith('arn:') || isReferenceToSecret(nameOrArn)) return nameOrArn;
   return Stack.of(scope).formatArn({
     service: 'secretsmanager',
     resource: 'secret',
     resourceName: `${nameOrArn}-??????`,
     arnFormat: ArnFormat.COLON_RESOURCE_NAME,
   });
+}
+
+/** Whether the text is what `Ref` gives for a secret: its ARN. */
+function isReferenceToSecret(text: string): boolean {
+  return Tokenization.reverseString(text).tokens.some(
+    (token) =>
+      Reference.isReference(token) &&
+      token.displayName === 'Ref' &&
+      CfnResource.isCfnResource(token.target) &&
+      token.target.cfnResourceType === 'AWS::SecretsManager::Secret',
+  );
 }
 
 function isEcr(registry: Registry): registry is EcrRegistry {

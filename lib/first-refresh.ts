@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Annotations, CfnResource, Duration, Lazy, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import type { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -8,6 +9,18 @@ import type { RefreshRetries } from './refresh-retries';
 
 /** Targets that one run has time for at 60 requests a minute, the quota in Runpod's published examples. */
 const TARGETS_PER_RUN = 250;
+
+/** A metric reaches CloudWatch a minute or two after the run. This is several times as long. */
+const METRIC_DELAY = Duration.minutes(15);
+
+/** Properties of a function that are not part of its versions (Lambda, PublishVersion). */
+const NOT_IN_VERSIONS = ['CodeSigningConfigArn', 'ReservedConcurrentExecutions', 'Tags', 'TenancyConfig'];
+
+/** Characters of the hash at the end of a version's logical id, as the CDK has it. */
+const HASH_LENGTH = 32;
+
+/** Maximum length of a logical id (CloudFormation quotas). */
+const MAX_LOGICAL_ID = 255;
 
 /** Id of the provider that the CDK's `Trigger` creates once for each stack. */
 const PROVIDER_ID = 'AWSCDK.TriggerCustomResourceProviderCustomResourceProvider';
@@ -22,6 +35,10 @@ export interface FirstRefreshProps {
   /** The largest number of targets that share one Runpod API key, and so one account's rate limit. */
   readonly maxTargetsPerKey: number;
   readonly function: LambdaFunction;
+  /** Hash of the function's code and settings. */
+  readonly codeHash: string;
+  /** Time from one scheduled refresh to the next. */
+  readonly interval: Duration;
   /** Timeout of the function. */
   readonly timeout: Duration;
   /** Retries a failed attempt. */
@@ -36,15 +53,24 @@ export interface FirstRefreshProps {
  * The settings are a file beside the code, so a change of either publishes a new version of the function.
  */
 export class FirstRefresh extends Construct {
+  /**
+   * In a new stack, the first success is visible in CloudWatch within this time after the deployment, unless something
+   * is wrong.
+   */
+  readonly successWithin: Duration;
+
   constructor(scope: Construct, id: string, props: FirstRefreshProps) {
     super(scope, id);
+    this.successWithin = props.mode === 'require' ? METRIC_DELAY : props.interval.plus(Duration.hours(1));
     if (props.mode === 'off') {
+      const { interval } = props;
       Annotations.of(this).addWarningV2(
         'runpod-ecr-credential-refresher:noFirstRefresh',
-        'With "firstRefresh": "off" the alarm RefreshSilent goes off after the deployment and stays on until the first scheduled run has succeeded.',
+        `With "firstRefresh": "off" nothing is refreshed until the first scheduled run, ${interval.toHumanString()} after the deployment, and RefreshSilent cannot go off for ${this.successWithin.toHumanString()}.`,
       );
       return;
     }
+    nameVersionByContent(props);
     Annotations.of(props.function).acknowledgeWarning(
       '@aws-cdk/aws-lambda:addPermissionsToVersionOrAlias',
       'The rule invokes the function unqualified, and the role of the trigger may invoke every version.',
@@ -84,6 +110,31 @@ function keepProviderLogForAMonth(scope: Construct): void {
 }
 
 /**
+ * Gives the version of the function a logical id that follows the function's code, settings and configuration.
+ *
+ * The CDK hashes the address of the code instead. The address is a literal where the account is known and a reference
+ * where it is not, so the same code would get two ids. Lambda refuses to publish the second: "A version for this Lambda
+ * function exists".
+ */
+function nameVersionByContent({ function: fn, codeHash }: FirstRefreshProps): void {
+  const stack = Stack.of(fn);
+  const resource = fn.node.defaultChild;
+  const version = fn.currentVersion.node.defaultChild;
+  if (!CfnResource.isCfnResource(resource) || !CfnResource.isCfnResource(version)) {
+    throw new Error('The function and its version are expected to be CloudFormation resources.');
+  }
+  const produce = () => {
+    const { Resources } = stack.resolve(resource._toCloudFormation());
+    const { Properties } = Resources[stack.resolve(resource.logicalId)];
+    const names = Object.keys(Properties).filter((name) => !NOT_IN_VERSIONS.includes(name));
+    const content = names.sort().map((name) => [name, name === 'Code' ? codeHash : Properties[name]]);
+    const hash = createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, HASH_LENGTH);
+    return `${stack.getLogicalId(version).slice(-(MAX_LOGICAL_ID - HASH_LENGTH))}${hash}`;
+  };
+  version.overrideLogicalId(Lazy.uncachedString({ produce }));
+}
+
+/**
  * Gives the trigger a new logical id for each version, so that CloudFormation creates it instead of updating it.
  *
  * CloudFormation rolls a failed update back by another update, which invokes the old version. When the cause is the
@@ -96,7 +147,8 @@ function recreateForEachVersion(trigger: Trigger, props: FirstRefreshProps): voi
   if (!CfnResource.isCfnResource(resource) || !CfnResource.isCfnResource(version)) {
     throw new Error('The trigger and the version are expected to be CloudFormation resources.');
   }
-  const produce = () => `FirstRefresh${String(Stack.of(trigger).resolve(version.logicalId)).slice(-32)}`;
+  const produce = () =>
+    `FirstRefresh${String(Stack.of(trigger).resolve(version.logicalId)).slice(-HASH_LENGTH)}`;
   resource.overrideLogicalId(Lazy.uncachedString({ produce }));
   // By default CloudFormation waits an hour for a provider that never answers.
   resource.addPropertyOverride('ServiceTimeout', String(2 * props.timeout.toSeconds()));

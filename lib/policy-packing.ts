@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { StringConcat, Tokenization } from 'aws-cdk-lib';
 
 /** An IAM statement that allows actions on resources. Without resources it is left out. */
@@ -5,6 +6,8 @@ export interface Permission {
   readonly sid: string;
   readonly actions: readonly string[];
   readonly resources: readonly string[];
+  /** The permission is in the first policy, however many there are. @default false */
+  readonly inFirst?: boolean;
 }
 
 /** Maximum length of policies in characters. IAM does not count white space. */
@@ -16,40 +19,100 @@ export interface PolicyLimits {
 }
 
 /**
- * Divides permissions among policies, in the given order.
+ * Divides permissions among as few policies as hold them.
  *
- * A permission whose resources do not fit continues in the next policy under the same `Sid`. Duplicate resources
- * are removed. A single resource is assumed to fit into a policy, as every ARN does.
+ * The policy of a resource follows from a hash of the resource and from the number of policies, and from nothing else
+ * (rendezvous hashing). So a resource stays where it is when others come and go. When another policy becomes necessary,
+ * resources move only into that one. When one is no longer necessary, resources move only out of it.
  *
+ * A permission whose resources are in several policies has the same `Sid` in each. Duplicate resources are removed. A
+ * single resource is assumed to fit into a policy, as every ARN does.
+ *
+ * @param keyOf - returns what is hashed for a resource: the same text for the same resource, whatever is known at synth
  * @returns one list of permissions for each policy, at least one
  */
-export function packPermissions(permissions: readonly Permission[], limits: PolicyLimits): Permission[][] {
-  const policies: Permission[][] = [[]];
-  let left = limits.first;
-  for (const { sid, actions, resources } of permissions) {
-    let fitting: string[] = [];
-    const close = () => {
-      if (fitting.length > 0) policies.at(-1)?.push({ sid, actions, resources: fitting });
-      fitting = [];
-    };
-    for (const resource of new Set(resources)) {
-      const size = resourceSize(resource);
-      const frame = frameSize(sid, actions);
-      if (size + (fitting.length === 0 ? frame : 0) > left) {
-        close();
-        policies.push([]);
-        left = limits.further;
-      }
-      left -= size + (fitting.length === 0 ? frame : 0);
-      fitting.push(resource);
+export function packPermissions(
+  permissions: readonly Permission[],
+  limits: PolicyLimits,
+  keyOf: (resource: string) => string = (resource) => resource,
+): Permission[][] {
+  const items = permissions.flatMap((permission) =>
+    [...new Set(permission.resources)].map((resource) => new Item(permission, resource, keyOf(resource))),
+  );
+  for (let count = 1; ; count++) {
+    const index = count - 1;
+    for (const item of items) item.offer(index, index === 0 ? limits.first : limits.further);
+    const loads = loadsOf(items, count);
+    if (loads.every((load, policy) => load <= (policy === 0 ? limits.first : limits.further))) {
+      return Array.from({ length: count }, (_, policy) => statementsOf(permissions, items, policy));
     }
-    close();
   }
-  return policies;
+}
+
+/** One resource of one permission, and the policy that it is in. */
+class Item {
+  readonly permission: Permission;
+  readonly resource: string;
+  readonly size: number;
+  policy = 0;
+  readonly #key: string;
+  #score = 0;
+
+  constructor(permission: Permission, resource: string, key: string) {
+    this.permission = permission;
+    this.resource = resource;
+    this.size = resourceSize(resource);
+    this.#key = `${permission.sid} ${key}`;
+  }
+
+  /** Takes the next policy instead when its score is higher. The score of a policy never changes. */
+  offer(policy: number, weight: number): void {
+    if (this.permission.inFirst === true) return;
+    const score = -weight / Math.log(fraction(`${policy} ${this.#key}`));
+    if (score <= this.#score) return;
+    this.#score = score;
+    this.policy = policy;
+  }
+}
+
+/** Bits of a hash that are used: as many as a double holds exactly. */
+const HASH_BYTES = 6;
+
+/** Returns a number between 0 and 1, without both, that follows from the text. */
+function fraction(text: string): number {
+  const hash = createHash('sha256').update(text).digest().readUIntBE(0, HASH_BYTES);
+  return (hash + 0.5) / 2 ** (8 * HASH_BYTES);
+}
+
+/** Returns the length of each policy. */
+function loadsOf(items: readonly Item[], count: number): number[] {
+  const loads = new Array<number>(count).fill(0);
+  const framed = new Set<string>();
+  for (const { permission, policy, size } of items) {
+    const frame = `${policy} ${permission.sid}`;
+    const needed = framed.has(frame) ? size : size + frameSize(permission);
+    framed.add(frame);
+    loads[policy] = (loads[policy] ?? 0) + needed;
+  }
+  return loads;
+}
+
+function statementsOf(
+  permissions: readonly Permission[],
+  items: readonly Item[],
+  policy: number,
+): Permission[] {
+  return permissions.flatMap((permission) => {
+    const { sid, actions } = permission;
+    const resources = items
+      .filter((item) => item.permission === permission && item.policy === policy)
+      .map(({ resource }) => resource);
+    return resources.length === 0 ? [] : [{ sid, actions, resources }];
+  });
 }
 
 /** Returns the length of a statement without resources, with the comma that follows it. */
-function frameSize(sid: string, actions: readonly string[]): number {
+function frameSize({ sid, actions }: Permission): number {
   return JSON.stringify({ Sid: sid, Effect: 'Allow', Action: actions, Resource: [] }).length + 1;
 }
 

@@ -1,4 +1,4 @@
-import { Stack } from 'aws-cdk-lib';
+import { CfnResource, type Duration, Stack } from 'aws-cdk-lib';
 import { Alarm, ComparisonOperator, type IMetric, type TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
 import { ALARMS, type AlarmName, type Severity } from '../lambda/core/contract';
@@ -28,6 +28,11 @@ export interface AlarmDefinition {
   /** How many of `periods` must breach the threshold. @default - all of them */
   readonly periodsToAlarm?: number;
   readonly missingData: MissingData;
+  /**
+   * After its creation the alarm is not evaluated for this long, or until its periods are full of data.
+   * @default - it is evaluated at once
+   */
+  readonly warmUp?: Duration;
 }
 
 /** Properties of `RefresherAlarm`. */
@@ -61,12 +66,20 @@ export class RefresherAlarm extends Alarm {
       datapointsToAlarm: props.periodsToAlarm ?? periods,
       treatMissingData: missingData.treatAs,
     });
+    if (props.warmUp) warmUp(this, props.warmUp);
     this.givenName = givenName;
     this.severity = ALARMS[id];
     const actions = notifications.actionsFor(this.severity);
     this.addAlarmAction(...actions);
     if (this.severity === 'page') this.addOkAction(...actions);
   }
+}
+
+/** Sets a property that older versions of the CDK do not know (CloudFormation, `AWS::CloudWatch::Alarm`). */
+function warmUp(alarm: Alarm, time: Duration): void {
+  const resource = alarm.node.defaultChild;
+  if (!CfnResource.isCfnResource(resource)) throw new Error('An alarm is expected to be a resource.');
+  resource.addPropertyOverride('WarmUpConfiguration', { WarmUpPeriodDurationInMinutes: time.toMinutes() });
 }
 
 /** Returns three lines, together at most 1,024 characters (CloudWatch API reference, PutMetricAlarm). */

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Names, Stage } from 'aws-cdk-lib';
+import { FileSystem, Names, Stage } from 'aws-cdk-lib';
 import { Code } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import { type BuildOptions, buildSync, type Metafile } from 'esbuild';
@@ -39,6 +39,14 @@ const REQUIRE_BANNER = "import{createRequire}from'node:module';const require=cre
 /** Text that esbuild puts into a bundle that calls `require`. */
 const REQUIRE_IS_CALLED = 'Dynamic require of';
 
+/** The code of a function. */
+export interface BundledCode {
+  /** The code as an asset. */
+  readonly code: Code;
+  /** Hash of the files, the same on every machine and for every account. */
+  readonly hash: string;
+}
+
 /** A bundle before it is written to a directory. */
 interface Bundle {
   readonly code: string;
@@ -50,23 +58,23 @@ interface Bundle {
 const bundles = new Map<string, Bundle>();
 
 /**
- * Returns the refresher's code with its settings as an asset.
+ * Returns the refresher's code with its settings.
  *
  * The bundle is written into the cloud assembly that is being synthesised.
  */
-export function refresherCode(scope: Construct, settings: RefresherSettings): Code {
+export function refresherCode(scope: Construct, settings: RefresherSettings): BundledCode {
   return bundledCode(scope, (directory) => bundleFunction(directory, settings));
 }
 
-/** Returns the delegation function's code as an asset. It has no settings: each request carries its own. */
-export function delegationCode(scope: Construct): Code {
+/** Returns the delegation function's code. It has no settings: each request carries its own. */
+export function delegationCode(scope: Construct): BundledCode {
   return bundledCode(scope, (directory) => bundleFunction(directory, undefined, DELEGATION_ENTRY));
 }
 
-function bundledCode(scope: Construct, bundle: (directory: string) => void): Code {
+function bundledCode(scope: Construct, bundle: (directory: string) => void): BundledCode {
   const directory = join(Stage.of(scope)?.outdir ?? 'cdk.out', 'bundles', Names.uniqueId(scope));
   bundle(directory);
-  return Code.fromAsset(directory);
+  return { code: Code.fromAsset(directory), hash: FileSystem.fingerprint(directory) };
 }
 
 /**

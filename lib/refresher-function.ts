@@ -1,9 +1,11 @@
 import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import {
+  ApplicationLogLevel,
   type Architecture,
   Function as LambdaFunction,
   LoggingFormat,
   Runtime,
+  SystemLogLevel,
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
@@ -23,6 +25,8 @@ const TIMEOUT = Duration.minutes(5);
 /** The function that refreshes the credentials, with its role and its log group. */
 export class RefresherFunction extends Construct {
   readonly function: LambdaFunction;
+  /** Hash of the function's code and settings, the same on every machine and for every account. */
+  readonly codeHash: string;
   /** Role of the function. */
   readonly role: ExecutionRole;
   /** Timeout of the function: the maximum duration of one run. */
@@ -37,10 +41,12 @@ export class RefresherFunction extends Construct {
       removalPolicy: RemovalPolicy.DESTROY,
     });
     this.role = new ExecutionRole(this, 'Role', { settings, logGroup: this.logGroup });
+    const { code, hash } = refresherCode(this, settings);
+    this.codeHash = hash;
     // No concurrency is reserved: overlapping runs are harmless, and a new account has none to reserve.
     this.function = new LambdaFunction(this, 'Function', {
       description: 'Writes fresh registry credentials to the registry auths at Runpod',
-      code: refresherCode(this, settings),
+      code,
       handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
       architecture,
@@ -49,6 +55,9 @@ export class RefresherFunction extends Construct {
       role: this.role,
       logGroup: this.logGroup,
       loggingFormat: LoggingFormat.JSON,
+      // Pinned, so that a level that somebody raises by hand is a drift. Above INFO, Lambda drops the metrics' lines.
+      applicationLogLevelV2: ApplicationLogLevel.INFO,
+      systemLogLevelV2: SystemLogLevel.INFO,
     });
     this.#acknowledgeFindings();
   }

@@ -70,6 +70,8 @@ export class RefresherStack extends Stack {
       mode: config.firstRefresh,
       maxTargetsPerKey: maxTargetsPerKey(settings),
       function: fn,
+      codeHash: refresher.codeHash,
+      interval,
       timeout,
       retries,
       after: [refresher, schedule, retries.destination],
@@ -78,10 +80,12 @@ export class RefresherStack extends Stack {
       service: settings.service,
       function: fn,
       timeout,
-      rule: schedule.rule,
       interval,
       retryInterval: retries.retryInterval,
+      successWithin: firstRefresh.successWithin,
       deadLetterQueue: retries.deadLetterQueue,
+      undeliveredQueue: schedule.undeliveredQueue,
+      minCredentialMinutes: settings.minCredentialMinutes,
       apiKeyMaxAgeDays: config.alarms.apiKeyMaxAgeDays,
       notifications: new Notifications(this, 'Notifications', { recipients: config.alarms }),
       runbook: config.alarms.runbookUrl,
@@ -122,10 +126,10 @@ function declareOutputs(
 }
 
 /**
- * Creates the alarms after the first refresh, so that a deployment sets no alarm off.
+ * Creates and changes the alarms after the first refresh, so that a deployment sets no alarm off.
  *
- * The metric of the first refresh reaches CloudWatch about a minute later. Lambda takes at least as long to connect
- * the retry queue, so `RefreshSilent` waits for that as well.
+ * `RefreshSilent` is the last of them, so that the metric of the first refresh has some time to reach CloudWatch. In a
+ * new stack the alarm's warm-up covers what is missing.
  */
 function waitForFirstRefresh(parts: {
   firstRefresh: FirstRefresh;

@@ -1,13 +1,13 @@
-/** What a deployment costs a month, counted from its synthesised template. */
+/** The monthly cost of a deployment, computed from its synthesised template. */
 
-/** Where the prices come from: AWS's list prices, before any free tier. */
+/** The source of the prices: AWS's list prices, before any free tier. */
 export const PRICES_FROM = {
   date: '2026-11-21',
   region: 'us-east-1',
   pages: 'aws.amazon.com/cloudwatch/pricing, and the same of lambda, sqs and secrets-manager',
 } as const;
 
-/** US dollars. */
+/** Prices in US dollars, each for one unit. Dashboards are priced a month, as are alarms and metrics. */
 const PRICE = {
   alarmMetric: 0.1,
   customMetric: 0.3,
@@ -22,12 +22,12 @@ const PRICE = {
 const HOURS = 730;
 const FREE_DASHBOARDS = 3;
 
-/** What the template cannot tell. On the high side: a run is a cold start, and a log line has all its fields. */
+/** Assumptions that no template contains. They are high: every run is a cold start, and every log line has all fields. */
 const ASSUMED = {
-  /** Lambda begins with five long polls of a queue, each of 20 seconds (Developer Guide, "Using Lambda with SQS"). */
+  /** Lambda keeps five long polls of a queue open, each of 20 seconds (Developer Guide, "Using Lambda with SQS"). */
   pollsPerHour: 5 * 3 * 60,
   runSeconds: 3,
-  /** Runpod's quota of 60 requests a minute. */
+  /** One write a second: Runpod's quota is 60 requests a minute. */
   targetSeconds: 1,
   runLogBytes: 4_000,
   targetLogBytes: 600,
@@ -39,18 +39,18 @@ export interface CostLine {
   readonly quantity: string;
   /** US dollars a month. */
   readonly monthly: number;
-  /** What every account has for nothing, shared by everything in it. */
+  /** The monthly free tier of an account. All workloads of the account share it. */
   readonly freeTier: string;
 }
 
-/** What the bill depends on besides the template. */
+/** What the cost depends on besides the template. */
 export interface Usage {
   readonly targets: number;
 }
 
 type Resource = { readonly Type?: unknown; readonly Properties?: Readonly<Record<string, unknown>> };
 
-/** Every line of the bill, for a month in which nothing fails. */
+/** Returns the lines of the bill, for a month without failures. @throws Error when the template has no schedule */
 export function monthlyCost(template: object, { targets }: Usage): CostLine[] {
   const ofType = resourcesByType(template);
   const runsPerDay = 24 / intervalHours(ofType('AWS::Events::Rule'));
@@ -98,12 +98,12 @@ export function monthlyCost(template: object, { targets }: Usage): CostLine[] {
   ];
 }
 
-/** US dollars a month. */
+/** Returns the sum of the lines, in US dollars a month. */
 export function total(lines: readonly CostLine[]): number {
   return lines.reduce((sum, { monthly }) => sum + monthly, 0);
 }
 
-/** The metrics of the function that alarms or dashboards name: all that it sends, which a test holds. */
+/** Returns the function's metrics that alarms or dashboards name. A test checks that these are all that it sends. */
 export function customMetrics(template: object): string[] {
   const text = JSON.stringify(template);
   const inAlarms = [...text.matchAll(/"MetricName":"(\w+)","Namespace":"RunpodEcrRefresher"/g)];
@@ -133,12 +133,12 @@ function intervalHours([rule]: readonly Resource[]): number {
   return Number(hours);
 }
 
-/** The function that has the most is ours: the deployment's trigger runs only then, with 128 MB. */
+/** The refresher has the most memory. The other functions of the stack run only during a deployment. */
 function memoryGigabytes(functions: readonly Resource[]): number {
   return Math.max(...functions.map(({ Properties }) => Number(Properties?.MemorySize))) / 1024;
 }
 
-/** The statements of the function's role that name the secrets of a run. */
+/** Statements of the refresher's role that list the secrets of a run. */
 const SECRET_STATEMENTS = ['ReadRunpodApiKeys', 'ReadRegistryCredentials'];
 
 function secretsIn({ PolicyDocument }: Readonly<Record<string, unknown>>): number {

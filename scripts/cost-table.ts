@@ -1,8 +1,8 @@
-/** The bill as people read it. */
+/** The bill as text. */
 
 import { type CostLine, PRICES_FROM, total } from './cost-model';
 
-/** A table with its prices' date and source, ready to print. */
+/** Returns a table of the lines, their total, and the date and source of the prices. */
 export function costTable(lines: readonly CostLine[], title: string): string {
   const row = (what: string, quantity: string, monthly: string, freeTier: string) =>
     `  ${what.padEnd(26)}${quantity.padEnd(26)}${monthly.padStart(8)}   ${freeTier}`.trimEnd();

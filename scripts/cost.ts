@@ -1,4 +1,4 @@
-/** Prints what a deployment costs a month: `npm run cost`, or `npm run cost -- -c PATH` for another configuration. */
+/** `npm run cost [-- -c PATH]`: prints the monthly cost of a configuration. */
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,21 +7,18 @@ import { parseArgs } from 'node:util';
 import { App } from 'aws-cdk-lib';
 import { loadConfig } from '../lib/config/load';
 import { ConfigError } from '../lib/config/mistakes';
-import { RefresherStack } from '../lib/refresher-stack';
+import { synthesise } from '../lib/synthesise';
 import { monthlyCost } from './cost-model';
 import { costTable } from './cost-table';
 
 const { values } = parseArgs({ options: { config: { type: 'string', short: 'c' } } });
 const outdir = mkdtempSync(join(tmpdir(), 'cost-'));
 try {
-  // As the CDK CLI writes it: -c config=PATH. A path alone does as well.
+  // `-c config=PATH`, as for the CDK CLI, and `-c PATH` are both allowed.
   const path = values.config?.replace(/^config=/, '');
   const context = path === undefined ? {} : { config: path };
-  // A bill needs no check of the template, which takes most of the time.
-  const app = new App({ outdir, context, builtinCloudFormationValidation: false });
-  const config = loadConfig(app.node);
-  const { artifactId } = new RefresherStack(app, config.stackName, { config });
-  const { template } = app.synth().getStackArtifact(artifactId);
+  const config = loadConfig(new App({ outdir, context, autoSynth: false }).node);
+  const { template } = synthesise(config, join(outdir, 'cdk.out'));
   const targets = config.targets.length;
   const title = `${config.stackName}: ${targets} ${targets === 1 ? 'target' : 'targets'}, every ${config.refreshIntervalHours} h`;
   process.stdout.write(costTable(monthlyCost(template, { targets }), title));

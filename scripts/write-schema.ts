@@ -1,4 +1,4 @@
-/** Writes `refresher.schema.json`. Run it with `npm run schema` after a change of `lib/config/schema.ts`. */
+/** `npm run schema`: writes `refresher.schema.json`. Run it after each change of `lib/config/schema.ts`. */
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

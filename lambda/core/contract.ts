@@ -41,6 +41,7 @@ export const ALARMS = {
   OperatorActionNeeded: 'page',
   RetriesExhausted: 'page',
   ScheduleBroken: 'page',
+  CredentialShortLived: 'page',
   RunningSlow: 'warning',
   FallbackRoute: 'warning',
   ApiKeyOld: 'warning',

@@ -24,18 +24,27 @@ export interface DelegationPorts {
   readonly readApiKey: ReadApiKey;
 }
 
+/**
+ * What a failed attempt may have left behind.
+ *
+ * - `nothing`: everything is certainly as it was before.
+ * - `registration`: the repository may be registered at Runpod. Its policy is as it was, with our statement in it,
+ *   which somebody had put there before.
+ * - `all`: the repository may be registered, and its policy may have our statement.
+ */
+export type Remains = 'nothing' | 'registration' | 'all';
+
 /** A delegation that could not be established. */
 export class NotEstablishedError extends Error {
   override readonly name = 'NotEstablishedError';
   /** The error whose message CloudFormation shows. */
   readonly reason: RefresherError;
-  /** Whether it is certain that nothing is left of the attempt. */
-  readonly nothingLeft: boolean;
+  readonly remains: Remains;
 
-  constructor(reason: RefresherError, nothingLeft: boolean) {
+  constructor(reason: RefresherError, remains: Remains) {
     super(reason.message);
     this.reason = reason;
-    this.nothingLeft = nothingLeft;
+    this.remains = remains;
   }
 }
 
@@ -72,7 +81,7 @@ export async function establish(
     if (error instanceof NotEstablishedError) throw error;
     // During an outage the answer to a write of the policy may have been lost.
     const reason = asRefresherError(error);
-    throw new NotEstablishedError(reason, reason instanceof OperatorMustActError);
+    throw new NotEstablishedError(reason, reason instanceof OperatorMustActError ? 'nothing' : 'all');
   }
 }
 
@@ -114,10 +123,11 @@ async function restorePolicy(
       (text) => (previous ? withStatement(text, previous, where) : withoutStatement(text, where)),
       deadlineMs + RESTORE_RESERVE_MS,
     );
-    return new NotEstablishedError(reason, !previous && !(reason instanceof UnconfirmedError));
+    if (!(reason instanceof UnconfirmedError)) return new NotEstablishedError(reason, 'nothing');
+    return new NotEstablishedError(reason, previous ? 'registration' : 'all');
   } catch (error) {
     const message = `${reason.message}; besides, the policy could not be restored: ${asRefresherError(error).message}`;
-    return new NotEstablishedError(new TransientError(message), false);
+    return new NotEstablishedError(new TransientError(message), 'all');
   }
 }
 
@@ -125,6 +135,7 @@ async function restorePolicy(
  * Revokes the delegation at Runpod and removes the statement. Parts that no longer exist are skipped. Both are tried
  * even when one fails, because without the statement Runpod cannot pull.
  *
+ * @param remains - what there may be to undo
  * @returns what was skipped because it no longer exists, for the log
  * @throws OperatorMustActError or TransientError
  */
@@ -132,12 +143,15 @@ export async function dissolve(
   properties: DelegationProperties,
   ports: DelegationPorts,
   deadlineMs: number,
+  remains: Remains = 'all',
 ): Promise<string[]> {
+  if (remains === 'nothing') return [];
   const repository = parseRepositoryArn(properties.repositoryArn);
   const where = describeRepository(repository);
   const outcomes = await Promise.allSettled([
     withRunpod(properties, ports, deadlineMs, (access) => ports.delegations.revoke(access, repository)),
-    ports.policies.change(repository, (text) => withoutStatement(text, where), deadlineMs),
+    remains === 'all' &&
+      ports.policies.change(repository, (text) => withoutStatement(text, where), deadlineMs),
   ]);
   const errors = outcomes.flatMap((outcome) =>
     outcome.status === 'rejected' ? [asRefresherError(outcome.reason)] : [],

@@ -16,14 +16,22 @@ import {
   leaveOldAccount,
   NotEstablishedError,
   RESTORE_RESERVE_MS,
+  type Remains,
 } from './delegation';
 import type { DelegationProperties } from './model';
 
 /** Time at the end of an invocation that is kept for the answer to CloudFormation, in milliseconds. */
 const ANSWER_RESERVE_MS = 20_000;
 
-/** Suffix of the physical id after a failed create that left nothing behind, so that its rollback deletes nothing. */
-const NOTHING_LEFT = '#nothing-left';
+/**
+ * Ends the physical id of a failed creation. CloudFormation gives the id back to delete the resource, and so the
+ * rollback undoes only what the creation may have left behind.
+ */
+const ID_ENDS = {
+  nothing: '#nothing-left',
+  registration: '#registration-left',
+  all: '',
+} as const satisfies Record<Remains, string>;
 
 /** What the handler depends on. */
 export interface DelegationHandlerDependencies {
@@ -93,8 +101,10 @@ async function remove(
   warn: Warn,
 ): Promise<Outcome> {
   const { physicalResourceId = '', properties } = request;
-  if (!physicalResourceId.endsWith(NOTHING_LEFT)) {
-    for (const why of await dissolve(readProperties(properties), ports, deadlineMs)) warn(why);
+  const remains = remainsOf(physicalResourceId);
+  // A creation may have failed because of its properties, so they are not read where there is nothing to undo.
+  if (remains !== 'nothing') {
+    for (const why of await dissolve(readProperties(properties), ports, deadlineMs, remains)) warn(why);
   }
   return { status: 'SUCCESS', physicalResourceId };
 }
@@ -103,9 +113,13 @@ async function remove(
 function idAfter(error: unknown, request: CustomResourceRequest): string {
   if (request.physicalResourceId !== undefined) return request.physicalResourceId;
   const repositoryArn = tryReadProperties(request.properties)?.repositoryArn;
-  if (repositoryArn === undefined) return `${request.logicalResourceId}${NOTHING_LEFT}`;
-  const nothingLeft = error instanceof NotEstablishedError && error.nothingLeft;
-  return nothingLeft ? `${repositoryArn}${NOTHING_LEFT}` : repositoryArn;
+  if (repositoryArn === undefined) return `${request.logicalResourceId}${ID_ENDS.nothing}`;
+  return `${repositoryArn}${ID_ENDS[error instanceof NotEstablishedError ? error.remains : 'all']}`;
+}
+
+function remainsOf(physicalResourceId: string): Remains {
+  if (physicalResourceId.endsWith(ID_ENDS.nothing)) return 'nothing';
+  return physicalResourceId.endsWith(ID_ENDS.registration) ? 'registration' : 'all';
 }
 
 /** The old properties of an update that may move the same repository to another account of Runpod. */

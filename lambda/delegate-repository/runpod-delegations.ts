@@ -1,14 +1,14 @@
 import type { Clock } from '../core/clock';
-import { ApiUnsupportedError, OperatorMustActError, TransientError, UnconfirmedError } from '../core/errors';
+import {
+  ApiUnsupportedError,
+  OperatorMustActError,
+  TransientError,
+  UnconfirmedError,
+  ValueRefusedError,
+} from '../core/errors';
 import type { SendHttp } from '../core/http';
 import type { Secret } from '../core/model';
-import {
-  isJsonObject,
-  type JsonObject,
-  parseJson,
-  readAnswer,
-  UNSUPPORTED_STATUSES,
-} from '../core/runpod/api';
+import { isId, isJsonObject, type JsonObject, parseJson, readAnswer } from '../core/runpod/api';
 import { type RestRequest, RunpodRest } from '../core/runpod/rest';
 import type { HttpAnswer } from '../core/transport';
 import { describeRepository, type Repository } from './repository';
@@ -38,10 +38,11 @@ export interface RunpodDelegations {
 export class DelegationsUnavailableError extends OperatorMustActError {
   override readonly name = 'DelegationsUnavailableError';
 
-  constructor(status: number) {
+  /** @param answered - what the API answered: `rest-v2 answered 404` */
+  constructor(answered: string) {
     super(
       'no-route-left',
-      `Runpod's REST v2 answered ${status} to /registries/delegations, and no other of its APIs knows delegations; check runpod.restV2Url, or use a target with a password for this repository`,
+      `${answered} to /registries/delegations, and no other of Runpod's APIs knows delegations; check runpod.restV2Url, or use a target with a password for this repository`,
     );
   }
 }
@@ -53,6 +54,9 @@ const COLLECTION = 'registries/delegations';
  * apply a new policy everywhere. So a refusal is retried.
  */
 const PAUSES_MS = [0, 1_000, 2_000, 4_000];
+
+/** Pauses before each attempt to revoke a delegation that is listed and answers 404, in milliseconds. */
+const REVOKE_PAUSES_MS = [0, 1_000, 2_000];
 
 /** Makes the port to Runpod's delegations (REST v2, `/registries/delegations`). */
 export function createRunpodDelegations(http: SendHttp, clock: Clock): RunpodDelegations {
@@ -66,18 +70,19 @@ export function createRunpodDelegations(http: SendHttp, clock: Clock): RunpodDel
   }
 
   async function find(access: RunpodAccess, repository: Repository): Promise<string[]> {
-    const answer = await call(access, { method: 'GET' });
-    if (UNSUPPORTED_STATUSES.has(answer.status)) throw new DelegationsUnavailableError(answer.status);
-    const json = read(answer, 'list delegations');
-    const listed = isJsonObject(json) ? json.delegations : json;
-    if (!Array.isArray(listed)) throw new TransientError('rest-v2 answered without a list of delegations');
+    const { apiKey, restV2Url, deadlineMs } = access;
+    const rest = new RunpodRest(http, 'rest-v2', restV2Url);
+    const listed = await rest
+      .list({ apiKey, deadlineMs }, COLLECTION, 'delegations')
+      .catch((error: unknown) => {
+        throw whyNotListed(error);
+      });
     return listed.filter((one) => isFor(one, repository)).flatMap((one) => idOf(one) ?? []);
   }
 
   async function register(access: RunpodAccess, repository: Repository, name?: string): Promise<string> {
-    const [arn, ...others] = resourcesOf(repository);
     let refusal: unknown;
-    for (const resource of [arn, ...others]) {
+    for (const resource of resourcesOf(repository)) {
       const body = JSON.stringify({ resource, ...(name !== undefined && { name }) });
       try {
         const json = read(await call(access, { method: 'POST', body }), registering(repository));
@@ -85,7 +90,8 @@ export function createRunpodDelegations(http: SendHttp, clock: Clock): RunpodDel
         if (id !== undefined) return id;
         throw new TransientError('rest-v2 answered without naming the delegation');
       } catch (error) {
-        if (!(error instanceof RefusedError)) throw error;
+        // Another form of the same name helps only where the value itself was refused.
+        if (!(error instanceof RefusedError && error.ofValue)) throw error;
         refusal ??= error;
       }
     }
@@ -111,6 +117,19 @@ export function createRunpodDelegations(http: SendHttp, clock: Clock): RunpodDel
     }
   }
 
+  /** Revokes one delegation. One 404 is not believed: the delegation is gone when the list does not have it either. */
+  async function revokeOne(access: RunpodAccess, repository: Repository, id: string): Promise<void> {
+    const revoking = `revoke the delegation of ${describeRepository(repository)}`;
+    for (const pauseMs of REVOKE_PAUSES_MS) {
+      if (pauseMs > 0 && clock.steady() + pauseMs >= access.deadlineMs) break;
+      await clock.sleep(pauseMs);
+      const answer = await call(access, { method: 'DELETE', id });
+      if (answer.status !== 404) return expectSuccess(answer, revoking);
+      if (!(await find(access, repository)).includes(id)) return;
+    }
+    throw new TransientError(`Runpod did not ${revoking}: rest-v2 answered 404, and lists it all the same`);
+  }
+
   return {
     async ensure(access, repository, name) {
       let failure: RefusedError | UnconfirmedError | undefined;
@@ -126,16 +145,32 @@ export function createRunpodDelegations(http: SendHttp, clock: Clock): RunpodDel
     async revoke(access, repository, except) {
       for (const id of await find(access, repository)) {
         if (id === except) continue;
-        const answer = await call(access, { method: 'DELETE', id });
-        const done = answer.status === 404 || (answer.status >= 200 && answer.status < 300);
-        if (!done) read(answer, `revoke the delegation of ${describeRepository(repository)}`);
+        await revokeOne(access, repository, id);
       }
     },
   };
 }
 
 /** Runpod refused the request. Nothing was done. */
-class RefusedError extends OperatorMustActError {}
+class RefusedError extends OperatorMustActError {
+  /** What was sent was refused (400, 409, 422), and not the operation. */
+  readonly ofValue: boolean;
+
+  constructor(ofValue: boolean, message: string) {
+    super(ofValue ? 'value-refused' : 'configuration-wrong', message);
+    this.ofValue = ofValue;
+  }
+}
+
+/** Turns a failure to list into what it means for a delegation. */
+function whyNotListed(error: unknown): unknown {
+  if (!(error instanceof ApiUnsupportedError)) return error;
+  const why = `Runpod did not list delegations: ${error.message}`;
+  if (error instanceof ValueRefusedError) return new RefusedError(true, why);
+  return error.certainty === 'final'
+    ? new DelegationsUnavailableError(error.message)
+    : new TransientError(why);
+}
 
 /**
  * Returns the JSON of an answer, or throws what the answer means. A web page or an answer without JSON comes from the edge
@@ -149,8 +184,13 @@ function read(answer: HttpAnswer, toDo: string): unknown {
     if (!(error instanceof ApiUnsupportedError)) throw error;
     if (!answeredJson || error.certainty === 'unclear')
       throw new TransientError(`Runpod did not ${toDo}: ${error.message}`);
-    throw new RefusedError('configuration-wrong', `Runpod did not ${toDo}: ${error.message}`);
+    throw new RefusedError(error instanceof ValueRefusedError, `Runpod did not ${toDo}: ${error.message}`);
   }
+}
+
+/** Checks an answer whose body does not matter. @throws what `read` throws */
+function expectSuccess(answer: HttpAnswer, toDo: string): void {
+  if (answer.status < 200 || answer.status >= 300) read(answer, toDo);
 }
 
 function registering(repository: Repository): string {
@@ -174,5 +214,5 @@ function isFor(value: unknown, { account, region, name }: Repository): boolean {
 
 function idOf(value: unknown): string | undefined {
   const { id }: JsonObject = isJsonObject(value) ? value : {};
-  return typeof id === 'string' && id !== '' ? id : undefined;
+  return isId(id) ? id : undefined;
 }

@@ -1,4 +1,4 @@
-// One cold run of the function's bundle: import, one event, its answer. Prints what the benchmark reads.
+// One cold run of the function's bundle: import, one event, one answer. The benchmark reads the output.
 import { pathToFileURL } from 'node:url';
 
 const { handler } = await import(pathToFileURL(process.argv[2]).href);

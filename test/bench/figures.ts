@@ -11,20 +11,20 @@ import { LambdaRuntime } from '../../local/lambda-runtime';
 import type { RunpodUser } from '../../local/runpod/accounts';
 import { type Command, inTurn, type Spread, spreadOf, straightLine } from './measure';
 
-/** One measured figure beside what it should be. */
+/** A measured figure and its limit. */
 export interface Figure {
   readonly name: string;
   readonly value: string;
   readonly limit: string;
   readonly met: boolean;
-  /** A table that goes with it. */
+  /** A Markdown table with details. */
   readonly details?: string;
 }
 
 const API_KEY = 'rpa_BENCHMARK';
 const ROUNDS = 15;
 
-/** Measures everything, one after the other. */
+/** Measures all figures, one after the other. */
 export async function measureAll(tell: (line: string) => void): Promise<Figure[]> {
   const bench = await Bench.start();
   const figures: Figure[] = [];
@@ -40,7 +40,7 @@ export async function measureAll(tell: (line: string) => void): Promise<Figure[]
   return figures;
 }
 
-/** The embedded cloud, and bundles of the function for so and so many targets. */
+/** The embedded cloud, and bundles of the function for any number of targets. */
 class Bench {
   readonly cloud: EmbeddedCloud;
   readonly directory = mkdtempSync(join(tmpdir(), 'bench-'));
@@ -75,7 +75,7 @@ class Bench {
     };
   }
 
-  /** Bundles the function for a number of targets. @returns the folder */
+  /** Bundles the function for a number of targets. @returns its directory */
   asset(targets: number): string {
     const directory = join(this.directory, `asset-${targets}`);
     bundleFunction(directory, this.settings(targets));
@@ -99,7 +99,7 @@ class Bench {
   }
 }
 
-/** The interpreter itself: a version manager's shim would be measured too. */
+/** Returns the path of the Python interpreter. A version manager's wrapper would be measured too. */
 function pythonWithBoto3(): string | undefined {
   const code = 'import sys, boto3, urllib3; print(sys.executable)';
   for (const python of [join(__dirname, '../../.venv/bin/python3'), 'python3']) {
@@ -235,7 +235,11 @@ async function thousandTargets(bench: Bench): Promise<Figure[]> {
   ];
 }
 
-/** A minute is played in four seconds, and an invocation's five minutes in twenty. Much faster, and the whole seconds of the headers would be as long as a window. */
+/**
+ * Plays a minute in four seconds, and the five minutes of an invocation in twenty seconds.
+ *
+ * The rate limit headers have whole seconds, so a much shorter window would be no longer than their resolution.
+ */
 async function underQuota(bench: Bench): Promise<Figure[]> {
   const assetDirectory = bench.asset(1_000);
   for (const auth of bench.user.auths) auth.updates = 0;

@@ -1,6 +1,9 @@
-"""The Lambda of Runpod's ECR guide, made runnable: its HTTP library left botocore years ago, so urllib3 takes its
-place, and the two addresses come from the environment. Otherwise it does what the guide's does: the API key from an
-environment variable, one token, one PATCH over REST v1, no proof, no retry, a failure returned as an answer."""
+"""The Lambda function of Runpod's ECR guide, for comparison.
+
+Two changes make it run. urllib3 replaces an HTTP library that botocore no longer contains. The addresses come from the
+environment. The rest is the guide's: the API key in an environment variable, one token, one PATCH over REST v1, no
+proof, no retry, and failures as return values.
+"""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-/** `npm run bench`: the figures of docs/benchmark.md, measured in one run on the stand-ins. */
+/** `npm run bench [-- --write]`: measures the figures of docs/benchmark.md on the stand-ins. Exit 1 when one is over its limit. */
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';

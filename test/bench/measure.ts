@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 
-/** What one process came to. */
+/** The result of one process. */
 export interface ProcessRun {
-  /** From the start of the process to its answer, or to its end where it prints none. */
+  /** Time from the start of the process to its answer, or to its end when it prints none. */
   readonly ms: number;
   readonly peakKb: number;
 }
@@ -15,9 +15,9 @@ export interface Command {
 }
 
 /**
- * Runs a command once, as a whole process.
+ * Runs a command once as a process.
  *
- * @throws Error when its answer does not say `"ok":true`
+ * @throws Error when its answer does not contain `"ok":true`
  */
 export async function runProcess({ file, args, env }: Command): Promise<ProcessRun> {
   const startedAt = performance.now();
@@ -40,7 +40,11 @@ export async function runProcess({ file, args, env }: Command): Promise<ProcessR
   return { ms, peakKb };
 }
 
-/** Runs commands in turn, A B A B …, so that a drift of the machine's speed meets all alike. The first round does not count. */
+/**
+ * Runs commands in turn (A B A B …), so that a change of the machine's speed affects all of them.
+ *
+ * The first round does not count.
+ */
 export async function inTurn(commands: readonly Command[], rounds: number): Promise<ProcessRun[][]> {
   const runs: ProcessRun[][] = commands.map(() => []);
   for (let round = 0; round <= rounds; round += 1) {
@@ -52,21 +56,21 @@ export async function inTurn(commands: readonly Command[], rounds: number): Prom
   return runs;
 }
 
-/** Least, middle and greatest of some values. */
+/** Minimum, median and maximum of some values. */
 export interface Spread {
   readonly min: number;
   readonly median: number;
   readonly max: number;
 }
 
-/** @param values - at least one */
+/** Returns minimum, median and maximum. @param values - at least one */
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (share: number) => sorted[Math.floor((sorted.length - 1) * share)] ?? Number.NaN;
   return { min: at(0), median: at(0.5), max: at(1) };
 }
 
-/** How well points fit a straight line: slope, intercept and the share of the variance that it explains. */
+/** Fits a straight line to points. @returns slope, intercept, and r2, the share of the variance that the line explains */
 export function straightLine(points: readonly (readonly [x: number, y: number])[]): {
   readonly slope: number;
   readonly intercept: number;

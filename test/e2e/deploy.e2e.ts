@@ -12,9 +12,10 @@ import { ACCOUNT, Emulator, ecrOfToday, REGION } from './emulator';
 import { type NamedPolicy, simulatePolicies } from './policy-simulator';
 
 /**
- * The real CDK CLI deploys the example to an AWS emulator; then AWS's own APIs are asked what is there. The emulator
- * makes neither alarms nor the configuration of asynchronous invocations out of a template, and runs no trigger, so
- * those are the template tests' business.
+ * The real CDK CLI deploys the example to an AWS emulator. The tests then ask AWS's own APIs what is there.
+ *
+ * The emulator ignores alarms and the settings of asynchronous invocations, and runs no custom resources. The tests of
+ * the template cover those.
  */
 
 const STACK = 'EcrCredentialRefresher';
@@ -63,14 +64,14 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-/** The example as it stands, but for Runpod's addresses and the trigger, which the emulator cannot run. */
+/** Writes the example's configuration with Runpod's stand-in, and without the first refresh, which the emulator cannot run. */
 function configure(changes: object): void {
   const example = JSON.parse(readFileSync(EXAMPLE, 'utf8')) as object;
   const config = { ...example, firstRefresh: 'off', runpod: runpod.settings(), ...changes };
   writeFileSync(configFile, JSON.stringify(config));
 }
 
-/** Without a change set: the emulator loses one that had nothing in it. */
+/** Deploys without a change set, because the emulator loses an empty change set. */
 function deploy(...flags: string[]): Promise<string> {
   const method = ['--require-approval', 'never', '--method', 'direct'];
   return emulator.cdk('deploy', '-c', `config=${configFile}`, ...method, ...flags);
@@ -81,7 +82,7 @@ function fail(what: string): never {
 }
 
 describe('the deployed stack', () => {
-  it('has the rules, which alone may invoke the function and keep what they could not deliver', async () => {
+  it('has two rules; only they may invoke the function, and each has a queue for undelivered events', async () => {
     const rules = await listRules();
     const { Policy } = await emulator.aws<{ Policy: string }>(
       'lambda',
@@ -108,7 +109,7 @@ describe('the deployed stack', () => {
     );
   });
 
-  it('has the function as synthesised, with the code that was bundled', async () => {
+  it('has the function with the synthesised settings and the bundled code', async () => {
     const zip = await fetchCode();
 
     expect(deployed).toMatchObject({
@@ -120,7 +121,7 @@ describe('the deployed stack', () => {
     expect(createHash('sha256').update(readFileSync(zip)).digest('base64')).toBe(deployed.CodeSha256);
   });
 
-  it('has the queues, the topic and the log group', async () => {
+  it('has three queues, one topic, the log group and the event source of the retries', async () => {
     const { QueueUrls } = await emulator.aws<{ QueueUrls: string[] }>('sqs', 'list-queues');
     const { Topics } = await emulator.aws<{ Topics: object[] }>('sns', 'list-topics');
     const { logGroups } = await emulator.aws<{
@@ -144,7 +145,7 @@ describe('the deployed stack', () => {
     expect(EventSourceMappings).toMatchObject([{ BatchSize: 1, State: 'Enabled' }]);
   });
 
-  it('refreshes: the code is fetched back and run against the emulator', async () => {
+  it('refreshes both targets when the deployed code runs against the emulator', async () => {
     const assetDirectory = join(directory, 'code');
     execFileSync('python3', ['-m', 'zipfile', '-e', await fetchCode(), assetDirectory]);
     await emulator.aws(
@@ -186,7 +187,7 @@ describe('the deployed stack', () => {
     expect(user.auths.map(({ username, password }) => `${username}:${password}`)).toEqual([token, token]);
   });
 
-  it('changes nothing when it is deployed again', async () => {
+  it('does not change when it is deployed again', async () => {
     const output = await deploy();
 
     expect(output).toContain(`${STACK} (no changes)`);
@@ -226,7 +227,7 @@ describe('the deployed role', () => {
     expect(await verdict(action, resource)).toBe('Allowed');
   });
 
-  it('may write its own log, send failed runs to the retry queue and take them back', async () => {
+  it('may write its own log, and send messages to the retry queue and receive them', async () => {
     const { logGroups } = await emulator.aws<{ logGroups: { arn: string }[] }>('logs', 'describe-log-groups');
     const queue = await queueArn('RetryQueue');
     const stream = `${(logGroups[0]?.arn ?? '').replace(/:\*$/, '')}:log-stream:today`;
@@ -270,7 +271,7 @@ describe('the deployed role', () => {
 });
 
 describe('cdk destroy', () => {
-  it('leaves nothing behind', async () => {
+  it('leaves no resource behind', async () => {
     await emulator.cdk('destroy', '-c', `config=${configFile}`, '--force');
 
     const left = await Promise.all([
@@ -287,7 +288,7 @@ describe('cdk destroy', () => {
   });
 });
 
-/** The rules, the schedule first. */
+/** Returns the rules, the schedule first. */
 async function listRules(): Promise<{ Name: string; ScheduleExpression?: string; State: string }[]> {
   const { Rules } = await emulator.aws<{
     Rules: { Name: string; ScheduleExpression?: string; State: string }[];
@@ -295,7 +296,7 @@ async function listRules(): Promise<{ Name: string; ScheduleExpression?: string;
   return Rules.sort((a, b) => Number('ScheduleExpression' in b) - Number('ScheduleExpression' in a));
 }
 
-/** The function's code, from where the deployment put it. */
+/** Downloads the function's code from the bucket of the deployment. @returns the path of the archive */
 async function fetchCode(): Promise<string> {
   const bucket = `cdk-hnb659fds-assets-${ACCOUNT}-${REGION}`;
   const { Contents } = await emulator.aws<{ Contents: { Key: string }[] }>(
@@ -310,7 +311,7 @@ async function fetchCode(): Promise<string> {
   return file;
 }
 
-/** Whether the deployed role may do something, with the policies that it has in the emulator. */
+/** Simulates an action of the deployed role, with the policies that the role has in the emulator. */
 async function verdict(action: string, resource: string): Promise<string> {
   const { Role: principal } = deployed;
   return simulatePolicies({ principal, account: ACCOUNT, action, resource, policies: await rolePolicies() });
@@ -352,7 +353,7 @@ async function readRolePolicies(role: string): Promise<NamedPolicy[]> {
   );
 }
 
-/** A log group's Arn attribute ends in `:*`, which stands for its streams; the emulator leaves that away. */
+/** Restores the `:*` at the end of a log group's Arn attribute, which stands for its streams. The emulator omits it. */
 function asInAws(policy: unknown): unknown {
   return JSON.parse(JSON.stringify(policy).replace(/(:log-group:[^":]+)"/g, '$1:*"'));
 }

@@ -7,7 +7,7 @@ import { freePort } from './free-port';
 
 const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
 
-/** Debian's `docker-registry`, with one user in its htpasswd file, on a free port of the loopback interface. */
+/** Debian's `docker-registry` on the loopback interface, with one user in its htpasswd file. */
 export class DockerRegistry {
   readonly url: string;
   readonly username = 'runpod';
@@ -20,12 +20,12 @@ export class DockerRegistry {
     this.#directory = mkdtempSync(join(tmpdir(), 'docker-registry-'));
     this.#setPassword();
     const config = join(this.#directory, 'config.json');
-    // JSON is YAML.
+    // The registry reads YAML, and every JSON document is YAML.
     writeFileSync(config, JSON.stringify(this.#configuration(port)));
     this.#process = spawn('docker-registry', ['serve', config], { stdio: 'ignore' });
   }
 
-  /** Starts the registry, and waits until it asks for a login. */
+  /** Starts the registry and waits until it asks for a login. @throws Error after 10 s */
   static async start(): Promise<DockerRegistry> {
     const registry = new DockerRegistry(await freePort());
     for (let wait = 0; wait < 100; wait += 1) {
@@ -40,12 +40,12 @@ export class DockerRegistry {
     throw new Error('docker-registry did not answer within 10 s');
   }
 
-  /** The password that it accepts now. */
+  /** The password that the registry accepts now. */
   get password(): string {
     return this.#password;
   }
 
-  /** Gives the user another password; the old one is rejected from now on. */
+  /** Changes the password, and waits until the registry rejects the old one. */
   async changePassword(): Promise<void> {
     const old = this.#password;
     this.#setPassword();
@@ -56,7 +56,7 @@ export class DockerRegistry {
     throw new Error('docker-registry still accepts the old password');
   }
 
-  /** Pushes a tiny image by the distribution API, as a client does. @returns its digest */
+  /** Pushes a small image through the distribution API. @returns its digest */
   async push(repository: string, tag: string): Promise<string> {
     const config = await this.#pushBlob(repository, JSON.stringify({ architecture: 'amd64', os: 'linux' }));
     const layer = await this.#pushBlob(repository, randomBytes(2_048).toString('base64'));
@@ -96,7 +96,7 @@ export class DockerRegistry {
     return join(this.#directory, 'htpasswd');
   }
 
-  /** bcrypt is the only hash that the registry takes. */
+  /** Writes a new password as a bcrypt hash, the only hash that the registry accepts. */
   #setPassword(): void {
     this.#password = randomBytes(24).toString('base64');
     const line = execFileSync('htpasswd', ['-inB', this.username], {

@@ -13,10 +13,10 @@ export const ACCOUNT = '123456789012';
 /** The region in which the test deploys. */
 export const REGION = 'us-east-1';
 
-/** An AWS emulator (`moto_server`), and the real CDK CLI and AWS CLI pointed at it. */
+/** An AWS emulator (`moto_server`), and the CDK CLI and AWS CLI with its address. */
 export class Emulator {
   readonly #process: ChildProcess;
-  /** By name: only then does the emulator read a bucket from the path. */
+  /** Contains `localhost`. With an IP address the emulator does not find the bucket's name in the path. */
   readonly url: string;
 
   private constructor(port: number) {
@@ -33,7 +33,7 @@ export class Emulator {
     throw new Error('moto_server did not answer within 30 s');
   }
 
-  /** What a process needs to find the emulator. */
+  /** Returns the environment with which a process finds the emulator. */
   environment(): Record<string, string> {
     return {
       PATH: process.env.PATH ?? '',
@@ -55,7 +55,7 @@ export class Emulator {
     return stdout + stderr;
   }
 
-  /** Asks the emulator by the AWS CLI. @returns the parsed answer */
+  /** Sends a request to the emulator with the AWS CLI. @returns the parsed answer */
   async aws<Answer>(...args: string[]): Promise<Answer> {
     const full = [...args, '--endpoint-url', this.url, '--output', 'json'];
     const { stdout } = await run('aws', full, { env: this.environment(), timeout: 60_000 });
@@ -70,8 +70,10 @@ export class Emulator {
 }
 
 /**
- * Stands between the function and the emulator, whose ECR says that its tokens expired in 2015 and that its registry
- * is at an address which is not there: puts a time and a registry of the test in their place. All else goes through.
+ * Starts a proxy between the function and the emulator.
+ *
+ * The emulator's ECR issues tokens that expired in 2015, for a registry that does not exist. The proxy replaces the
+ * time and the registry. It forwards everything else.
  */
 export async function ecrOfToday(
   emulator: Emulator,

@@ -11,10 +11,10 @@ import { pullAsWorker } from '../../local/worker';
 import { findLeaks } from '../support/find-leaks';
 import { DockerRegistry } from './docker-registry';
 
-/** The deployed code against Debian's real registry with htpasswd; AWS and Runpod are the stand-ins. */
+/** The bundled function against Debian's real registry with htpasswd. AWS and Runpod are stand-ins. */
 
 const SECRET = 'registry/self-hosted';
-/** The targets whose image is there. */
+/** Targets whose image exists. */
 const THERE = ['by-tag', 'by-digest', 'login'];
 const API_KEY = 'rpa_E2EREGISTRY0000000000000000';
 
@@ -61,14 +61,14 @@ function storePassword(): void {
   cloud.aws.secrets.put(SECRET, JSON.stringify({ username, password }));
 }
 
-/** Pulls with what Runpod holds, as a worker does. */
+/** Pulls as a worker does, with the credential that Runpod holds. */
 async function pull(name: string, reference: string) {
   const { username = '', password = '' } = user.auths.find((auth) => auth.name === name) ?? {};
   return pullAsWorker({ registryUrl: registry.url, username, password }, 'team/my-worker', reference);
 }
 
 describe("Debian's docker-registry", () => {
-  it('is pulled from with what Runpod holds after a refresh, by tag and by digest, and not before', async () => {
+  it('accepts the credential at Runpod only after a refresh, for a tag and for a digest', async () => {
     const before = await pull('by-tag', '1.4.2');
 
     const { result, error } = await lambda.invoke<RefreshReport>({ targets: THERE });
@@ -84,7 +84,7 @@ describe("Debian's docker-registry", () => {
     expect(await pull('by-digest', digest)).toMatchObject({ ok: true });
   });
 
-  it('does not get a rejected password sent to Runpod', async () => {
+  it('rejects an old password, and then nothing is sent to Runpod', async () => {
     const rejected = registry.password;
     await registry.changePassword();
     const writesBefore = user.auths.map(({ updates }) => updates);
@@ -102,7 +102,7 @@ describe("Debian's docker-registry", () => {
     expect(findLeaks(output, { rejected, 'api key': API_KEY })).toEqual([]);
   });
 
-  it('is pulled from again once the secret has its new password', async () => {
+  it('accepts the credential again after the secret has the new password', async () => {
     storePassword();
 
     const { result } = await lambda.invoke<RefreshReport>({ targets: THERE });
@@ -111,7 +111,7 @@ describe("Debian's docker-registry", () => {
     expect(await pull('by-tag', '1.4.2')).toMatchObject({ ok: true });
   });
 
-  it('says no to an image that is not there, and Runpod keeps what it has', async () => {
+  it('answers 404 for a missing image, and then nothing is sent to Runpod', async () => {
     const requestsBefore = cloud.runpod.requests.length;
 
     const { error } = await lambda.invoke<RefreshReport>({ targets: ['gone'] });

@@ -164,12 +164,12 @@ describe('the delegation function', () => {
       [
         'the API has no delegations',
         ({ cloud }) => cloud.runpod.faults.add({ path: DELEGATIONS }, { status: 404, body: {} }),
-        "Runpod's REST v2 answered 404 to /registries/delegations, and no other of its APIs knows delegations",
+        "rest-v2 answered 404 to /registries/delegations, and no other of Runpod's APIs knows delegations",
       ],
       [
         'the API is retired',
         ({ cloud }) => cloud.runpod.retired.add('rest-v2'),
-        "Runpod's REST v2 answered 410 to /registries/delegations",
+        'rest-v2 answered 410 to /registries/delegations',
       ],
     ])(
       'restores the policy, gives the reason and needs no Runpod to roll back when %s',
@@ -189,6 +189,33 @@ describe('the delegation function', () => {
           PhysicalResourceId: answer.PhysicalResourceId,
         });
         expect(world.cloud.runpod.requests).toHaveLength(asked);
+      },
+    );
+
+    it.each<[string, (one: DelegationWorld) => unknown]>([
+      ['Runpod refuses the key', ({ cloud, apiKey }) => cloud.runpod.revoke(apiKey)],
+      [
+        'Runpod refuses it',
+        ({ cloud, user }) => {
+          user.delegations.splice(0);
+          cloud.runpod.faults.add({ method: 'POST', path: DELEGATIONS }, { status: 422, body: {} });
+        },
+      ],
+    ])(
+      'leaves another stack’s delegation as it was, also after the rollback, when %s',
+      async (_, breakWorld) => {
+        await world.request('Create');
+        breakWorld(world);
+        const policy = world.cloud.aws.policies.textOf(ARN);
+        const delegations = [...world.user.delegations];
+
+        const properties = { principalArns: [RUNPOD_PRINCIPAL_ARNS[0]] };
+        const answer = await world.request('Create', { properties });
+        await world.request('Delete', { properties, physicalResourceId: answer.PhysicalResourceId });
+
+        expect(answer).toMatchObject({ Status: 'FAILED', PhysicalResourceId: `${ARN}#nothing-left` });
+        expect(JSON.parse(world.cloud.aws.policies.textOf(ARN) ?? '')).toEqual(JSON.parse(policy ?? ''));
+        expect(world.user.delegations).toEqual(delegations);
       },
     );
 

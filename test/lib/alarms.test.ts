@@ -1,6 +1,6 @@
 import { Match } from 'aws-cdk-lib/assertions';
 import { Alarms } from '../../lib/alarms';
-import { config, type Json } from './config/builder';
+import { config, type Json, manyTargets } from './config/builder';
 import { stackOf, templateOf, warningsOf } from './synthesise';
 
 /** The severities are spelled out here, so that a change of the contract needs a change of this test. */
@@ -10,6 +10,7 @@ const PAGES = [
   'OperatorActionNeeded',
   'RetriesExhausted',
   'ScheduleBroken',
+  'CredentialShortLived',
 ];
 const WARNINGS = ['RunningSlow', 'FallbackRoute', 'ApiKeyOld'];
 const PAGE_TOPIC = { Ref: 'NotificationsPagesTopic98F1FAEF' };
@@ -30,7 +31,7 @@ describe('Alarms', () => {
       alarms.set(name, alarm);
   });
 
-  it('creates these eight alarms, each with the stack’s name before its own', () => {
+  it('creates these nine alarms, each with the stack’s name before its own', () => {
     expect([...alarms.keys()].sort()).toEqual([...PAGES, ...WARNINGS].sort());
     for (const [name, { AlarmName }] of alarms) expect(AlarmName).toBe(`EcrCredentialRefresher-${name}`);
   });
@@ -43,7 +44,11 @@ describe('Alarms', () => {
       'RetriesExhausted',
       'Maximum ApproximateNumberOfMessagesVisible >= 1, 1 of 1 periods of 300 s, no data: notBreaching',
     ],
-    ['ScheduleBroken', 'Sum FailedInvocations >= 1, 1 of 72 periods of 300 s, no data: notBreaching'],
+    [
+      'ScheduleBroken',
+      'Maximum ApproximateNumberOfMessagesVisible >= 1, 1 of 1 periods of 300 s, no data: notBreaching',
+    ],
+    ['CredentialShortLived', 'Minimum CredentialMinutesLeft < 540, 1 of 5 periods of 60 s, no data: ignore'],
     ['RunningSlow', 'Maximum Duration > 240000, 1 of 24 periods of 3600 s, no data: notBreaching'],
     ['FallbackRoute', 'Sum FallbackRoute >= 1, 5 of 5 periods of 18000 s, no data: ignore'],
     ['ApiKeyOld', 'Maximum ApiKeyAgeDays > 45, 1 of 1 periods of 3600 s, no data: ignore'],
@@ -56,7 +61,8 @@ describe('Alarms', () => {
     ['RefreshFailing', { service: 'EcrCredentialRefresher' }],
     ['OperatorActionNeeded', { service: 'EcrCredentialRefresher' }],
     ['RetriesExhausted', { QueueName: { 'Fn::GetAtt': ['RetriesDeadLetterQueueA7B6A13A', 'QueueName'] } }],
-    ['ScheduleBroken', { RuleName: { Ref: 'ScheduleRule322D6281' } }],
+    ['ScheduleBroken', { QueueName: { 'Fn::GetAtt': ['ScheduleUndeliveredQueueA505591B', 'QueueName'] } }],
+    ['CredentialShortLived', { service: 'EcrCredentialRefresher' }],
     ['RunningSlow', { FunctionName: { Ref: 'RefresherFunction4AAAAD8B' } }],
     ['FallbackRoute', { service: 'EcrCredentialRefresher' }],
     ['ApiKeyOld', { service: 'EcrCredentialRefresher' }],
@@ -64,6 +70,20 @@ describe('Alarms', () => {
     const { Dimensions } = alarms.get(name) as { Dimensions: { Name: string; Value: unknown }[] };
 
     expect(Object.fromEntries(Dimensions.map(({ Name, Value }) => [Name, Value]))).toEqual(dimensions);
+  });
+
+  it('lets ScheduleBroken watch the queue of every rule, the schedule’s and those of changed secrets', () => {
+    const template = templateOf({
+      targets: manyTargets(60, (index) => ({ runpodApiKeySecretName: `runpod/${index}` })),
+    });
+
+    const queues = Object.values(template.findResources('AWS::Events::Rule')).flatMap(({ Properties }) =>
+      Properties.Targets.map(({ DeadLetterConfig }: Json) => JSON.stringify(DeadLetterConfig)),
+    );
+    expect(queues.length).toBeGreaterThan(3);
+    expect(new Set(queues)).toEqual(
+      new Set([JSON.stringify({ Arn: { 'Fn::GetAtt': ['ScheduleUndeliveredQueueA505591B', 'Arn'] } })]),
+    );
   });
 
   it.each(PAGES)('notifies the topic of pages when %s goes off and when it is over', (name) => {

@@ -1,6 +1,9 @@
-import { App, Lazy, Stack } from 'aws-cdk-lib';
+import { App, CfnParameter, Lazy, Stack, Token } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
+import { Repository } from 'aws-cdk-lib/aws-ecr';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { RunpodEcrDelegation, type RunpodEcrDelegationProps } from '../../lib/ecr-delegation';
 import { config, type Json } from './config/builder';
 import { permissionsOf } from './permissions';
@@ -82,7 +85,12 @@ describe('RunpodEcrDelegation', () => {
             Architectures: ['arm64'],
             Handler: 'index.handler',
             Timeout: 180,
-            LoggingConfig: { LogFormat: 'JSON', LogGroup: { Ref: 'DelegationFunctionLogGroup720B27CB' } },
+            LoggingConfig: {
+              LogFormat: 'JSON',
+              LogGroup: { Ref: 'DelegationFunctionLogGroup720B27CB' },
+              ApplicationLogLevel: 'INFO',
+              SystemLogLevel: 'INFO',
+            },
           }),
         }),
       ],
@@ -139,6 +147,83 @@ describe('RunpodEcrDelegation', () => {
     expect(own).toHaveLength(41);
     const characters = own.map(({ Properties }) => JSON.stringify(Properties.PolicyDocument).length);
     expect(characters.reduce((sum, length) => sum + length, 0)).toBeLessThanOrEqual(10_240);
+  });
+
+  describe('with the name of a repository that the app creates', () => {
+    const idsBeside = (unrelated: number, nameOf: (stack: Stack) => string = createdName) => {
+      const stack = new Stack(new App(), 'Stack', { env: ENV });
+      // Each of them takes numbers from the sequence that also numbers the tokens.
+      for (let index = 0; index < unrelated; index++) {
+        Token.asString({ Ref: new Queue(stack, `Queue${index}`).queueName });
+      }
+      new RunpodEcrDelegation(stack, 'Delegation', {
+        repository: nameOf(stack),
+        runpodApiKeySecretName: 'runpod/api-key',
+      });
+      const { Resources } = Template.fromStack(stack).toJSON();
+      return Object.keys(Resources).filter((id) => /^Delegation/.test(id));
+    };
+
+    it('keeps its logical ids when unrelated resources are added', () => {
+      expect(idsBeside(3)).toEqual(idsBeside(0));
+    });
+
+    it('keeps them for a parameter as well, and has others for another name', () => {
+      const parameter = (id: string) => (stack: Stack) => new CfnParameter(stack, id).valueAsString;
+
+      expect(idsBeside(2, parameter('A'))).toEqual(idsBeside(0, parameter('A')));
+      expect(idsBeside(0, parameter('B'))).not.toEqual(idsBeside(0, parameter('A')));
+      expect(idsBeside(0)).not.toEqual(idsBeside(0, parameter('A')));
+    });
+
+    it('passes the reference on to the function and to its permissions', () => {
+      const stack = new Stack(new App(), 'Stack', { env: ENV });
+      new RunpodEcrDelegation(stack, 'Delegation', {
+        repository: createdName(stack),
+        runpodApiKeySecretName: 'runpod/api-key',
+      });
+
+      const template = Template.fromStack(stack);
+
+      const arn = {
+        'Fn::Join': [
+          '',
+          [
+            'arn:',
+            { Ref: 'AWS::Partition' },
+            ':ecr:eu-west-1:123456789012:repository/',
+            { Ref: 'Repository22E53BBD' },
+          ],
+        ],
+      };
+      expect(Object.values(template.findResources(RESOURCE))[0]?.Properties.repositoryArn).toEqual(arn);
+      expect(JSON.stringify(template.findResources('AWS::IAM::Policy'))).toContain(JSON.stringify(arn));
+    });
+  });
+
+  it.each<[string, (secret: Secret) => string, string]>([
+    ['ARN', ({ secretArn }) => secretArn, '<SecretA720EF05>'],
+    [
+      'name',
+      ({ secretName }) => secretName,
+      `${SECRETS.replace('arn:aws', 'arn:<AWS::Partition>')}:{}-??????`,
+    ],
+  ])('permits to read a secret that the app creates, given by its %s', (_, refer, resource) => {
+    const permissionsBeside = (unrelated: number) => {
+      const stack = new Stack(new App(), 'Stack', { env: ENV });
+      for (let index = 0; index < unrelated; index++) new Queue(stack, `Queue${index}`).queueName;
+      const runpodApiKeySecretName = refer(new Secret(stack, 'Secret'));
+      new RunpodEcrDelegation(stack, 'Delegation', { repository: 'my-app', runpodApiKeySecretName });
+      const template = Template.fromStack(stack);
+      return {
+        ids: Object.keys(template.findResources('AWS::IAM::Policy')),
+        read: permissionsOf(template).filter((line) => line.includes('GetSecretValue')),
+      };
+    };
+
+    expect(permissionsBeside(0).read).toEqual([expect.stringContaining(`on ${resource.split('{}')[0]}`)]);
+    expect(permissionsBeside(0).read[0]?.endsWith('-??????')).toBe(resource.endsWith('-??????'));
+    expect(permissionsBeside(2)).toEqual(permissionsBeside(0));
   });
 
   it('throws when no region is known, because the next deployment would replace the resource', () => {
@@ -263,6 +348,10 @@ describe('RunpodEcrDelegation', () => {
     expect(delegation.repositoryArn).toContain(':ecr:eu-west-1:123456789012:repository/my-app');
   });
 });
+
+function createdName(stack: Stack): string {
+  return new Repository(stack, 'Repository').repositoryName;
+}
 
 function templateOf(overrides: Json): Template {
   return Template.fromStack(stackOf(config(overrides), ENV));

@@ -1,5 +1,6 @@
+import { CfnResource, type Stack, Tags } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
-import { config, targetJson } from './config/builder';
+import { config, type Json, targetJson } from './config/builder';
 import { stackOf, templateOf, warningsOf } from './synthesise';
 
 describe('FirstRefresh', () => {
@@ -60,6 +61,55 @@ describe('FirstRefresh', () => {
     expect(triggerOf(templateOf({ alarms: { emails: ['b@example.com'] } })).id).toBe(id);
   });
 
+  it('is a new resource when the interval changes, and RefreshSilent changes only after it', () => {
+    const [before, after] = [6, 1].map((refreshIntervalHours) => templateOf({ refreshIntervalHours }));
+    if (!before || !after) throw new Error('expected two templates');
+
+    const versions = [before, after].map((template) =>
+      Object.keys(template.findResources('AWS::Lambda::Version')),
+    );
+    expect(versions[0]).not.toEqual(versions[1]);
+    expect(triggerOf(after).id).not.toBe(triggerOf(before).id);
+    expect(after.findResources('AWS::CloudWatch::Alarm').AlarmsRefreshSilent83AE791D?.DependsOn).toContain(
+      triggerOf(after).id,
+    );
+  });
+
+  it.each<[string, Json]>([
+    ['the example', {}],
+    ['an attempted first refresh', { firstRefresh: 'attempt' }],
+  ])(
+    'has the same id, like every other resource, whether or not the account is known: %s',
+    (_, overrides) => {
+      const unknown = templateOf(overrides);
+      const known = Template.fromStack(
+        stackOf(config(overrides), { account: '123456789012', region: 'eu-west-1' }),
+      );
+
+      expect(Object.keys(known.toJSON().Resources)).toEqual(Object.keys(unknown.toJSON().Resources));
+    },
+  );
+
+  it('publishes a new version exactly when Lambda sees a change', () => {
+    const versionAfter = (change: (stack: Stack) => void) => {
+      const stack = stackOf(config());
+      change(stack);
+      return Object.keys(Template.fromStack(stack).findResources('AWS::Lambda::Version'));
+    };
+    const property = (name: string, value: unknown) => (stack: Stack) => {
+      const fn = stack.node.findChild('Refresher').node.findChild('Function').node.defaultChild;
+      if (!CfnResource.isCfnResource(fn)) throw new Error('the stack has no function');
+      fn.addPropertyOverride(name, value);
+    };
+    const plain = versionAfter(() => undefined);
+
+    expect(plain).toEqual([expect.stringMatching(/^RefresherFunctionCurrentVersionABDE79CA[0-9a-f]{32}$/)]);
+    expect(versionAfter(property('MemorySize', 512))).not.toEqual(plain);
+    expect(versionAfter(property('Environment.Variables.A', 'b'))).not.toEqual(plain);
+    expect(versionAfter(property('Code.S3Bucket', 'another'))).toEqual(plain);
+    expect(versionAfter((stack) => Tags.of(stack).add('team', 'a'))).toEqual(plain);
+  });
+
   it('does not hold up the deployment when it is only attempted, and sends failures to the retry queue', () => {
     const template = templateOf({ firstRefresh: 'attempt' });
 
@@ -73,7 +123,7 @@ describe('FirstRefresh', () => {
     });
   });
 
-  it('does not exist when it is off, and synth warns about the alarm', () => {
+  it('does not exist when it is off, and synth says what that means', () => {
     const stack = stackOf(config({ firstRefresh: 'off' }));
 
     expect(
@@ -81,7 +131,7 @@ describe('FirstRefresh', () => {
     ).toBeUndefined();
     expect(warningsOf(stack)).toEqual([
       expect.stringContaining(
-        'the alarm RefreshSilent goes off after the deployment and stays on until the first scheduled run',
+        'With "firstRefresh": "off" nothing is refreshed until the first scheduled run, 6 hours after the deployment, and RefreshSilent cannot go off for 7 hours.',
       ),
     ]);
   });

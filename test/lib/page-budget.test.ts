@@ -1,4 +1,11 @@
-import { type PageBudget, pageBudgets, pagesOfOutage, pagesWhileHealthy } from './page-budget';
+import {
+  type PageBudget,
+  pageBudgets,
+  pagesOfCredential,
+  pagesOfNewStack,
+  pagesOfOutage,
+  pagesWhileHealthy,
+} from './page-budget';
 import { templateOf } from './synthesise';
 import { templateFacts } from './template-facts';
 
@@ -8,10 +15,6 @@ const DAY_MIN = 24 * 60;
 const INTERVALS = [1, 2, 3, 4, 5, 6];
 
 describe('the page budget', () => {
-  afterAll(() => {
-    process.stdout.write(table(pageBudgets(jsonOf(6))));
-  });
-
   it.each(INTERVALS)(
     'leaves four hours after the page for every kind of failure, at an interval of %i h',
     (hours) => {
@@ -37,6 +40,48 @@ describe('the page budget', () => {
 
     expect((fallback?.periodMin ?? 0) * (fallback?.periods ?? 0)).toBeGreaterThanOrEqual(DAY_MIN);
   });
+
+  it.each(INTERVALS)(
+    'pages at once for a credential that dies before a page for the next run leaves four hours, at an interval of %i h',
+    (hours) => {
+      const least = hours * 60 + LEAST_LEFT;
+
+      expect(pagesOfCredential(jsonOf(hours), least - 1)).toEqual(['CredentialShortLived']);
+      expect(pagesOfCredential(jsonOf(hours), least)).toEqual([]);
+    },
+  );
+
+  it.each([
+    ['require', 'the metric of the first refresh arrives late', 10],
+    ['attempt', 'the retries succeed after an hour', 60],
+    ['off', 'the first scheduled run succeeds', 6 * 60 + 10],
+  ])('has no page in a new stack with the first refresh "%s" when %s', (firstRefresh, _, successMin) => {
+    const template = templateOf({ firstRefresh }).toJSON();
+
+    expect([...pagesOfNewStack(template, successMin)]).toEqual([]);
+  });
+
+  it.each(['require', 'attempt', 'off'])(
+    'pages in a new stack with the first refresh "%s" when no run ever succeeds',
+    (firstRefresh) => {
+      const pages = pagesOfNewStack(templateOf({ firstRefresh }).toJSON());
+
+      expect([...pages.keys()]).toEqual(['RefreshSilent']);
+      expect(pages.get('RefreshSilent')).toBeLessThanOrEqual(7 * 60);
+    },
+  );
+
+  it.each(INTERVALS)(
+    'has no warm-up that is longer than the alarm’s window, at an interval of %i h',
+    (hours) => {
+      for (const firstRefresh of ['require', 'attempt', 'off']) {
+        const { alarms } = templateFacts(templateOf({ refreshIntervalHours: hours, firstRefresh }).toJSON());
+        for (const { warmUpMin, periodMin, periods } of alarms) {
+          expect(warmUpMin).toBeLessThanOrEqual(periodMin * periods);
+        }
+      }
+    },
+  );
 
   it.each([0, 15, 30, 50])('has no page for an outage of %i minutes', (minutes) => {
     expect(pagesOfOutage(jsonOf(6), minutes)).toEqual([]);
@@ -106,13 +151,4 @@ function onAlarm(name: string, change: Readonly<Record<string, unknown>>): (json
     }
     return JSON.stringify(template);
   };
-}
-
-function table(budgets: readonly PageBudget[]): string {
-  const lines = budgets.map(
-    ({ kind, alarm, pageMin, leftMin }) =>
-      `  ${kind.padEnd(32)}${alarm.padEnd(22)}${String(pageMin).padStart(6)}${String(leftMin).padStart(8)}`,
-  );
-  const head = `  ${'failure'.padEnd(32)}${'alarm'.padEnd(22)}${'page'.padStart(6)}${'left'.padStart(8)}`;
-  return `\nMinutes from the last success to the page, and of the credential's remaining lifetime then:\n${[head, ...lines].join('\n')}\n\n`;
 }

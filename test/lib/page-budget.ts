@@ -14,6 +14,8 @@ const DELAY = 3;
 const EXTRA_PERIODS = 2;
 /** Minutes before each of Lambda's retries of an asynchronous event (Developer Guide, "Error handling"). */
 const ASYNCHRONOUS_PAUSES = [1, 2];
+/** Minutes until SQS sends the first metric of a queue that was idle (Developer Guide, "Available CloudWatch metrics"). */
+const IDLE_QUEUE_DELAY = 15;
 /** Minutes that a long poll of SQS takes. */
 const POLL = 20 / 60;
 /** Minutes that are simulated. */
@@ -60,7 +62,11 @@ const FAILURE_KINDS: readonly FailureKind[] = [
     name: 'the rule cannot invoke',
     alarms: ['ScheduleBroken', 'RefreshSilent'],
     points: ({ intervalMin, deliveryMin }) => [
-      { metric: 'FailedInvocations', atMin: intervalMin + deliveryMin, value: 1 },
+      {
+        metric: 'ApproximateNumberOfMessagesVisible',
+        atMin: intervalMin + deliveryMin + IDLE_QUEUE_DELAY,
+        value: 1,
+      },
     ],
   },
 ];
@@ -110,8 +116,35 @@ export function pagesOfOutage(template: object, outageMin: number): string[] {
   return pagesOf(facts, [...healthyPast(facts), ...failed, ...success(recoveredMin), ...ahead.flat()]);
 }
 
-function pagesOf(facts: TemplateFacts, points: readonly DataPoint[]): string[] {
-  const untilMin = Math.max(...points.map(({ atMin }) => atMin));
+/** Returns the alarms that page within five minutes after a run that wrote credentials with this much life left. */
+export function pagesOfCredential(template: object, lifeMin: number): string[] {
+  const facts = templateFacts(template);
+  const points = [...healthyPast(facts), ...success(facts.intervalMin, lifeMin)];
+  return pagesOf(facts, points, facts.intervalMin + 5);
+}
+
+/**
+ * Returns the alarms that page after the alarms were created in a new stack, each with the minute of its page.
+ *
+ * @param successMin - the minute at which CloudWatch sees the first success; undefined when no run succeeds
+ */
+export function pagesOfNewStack(template: object, successMin?: number): Map<string, number> {
+  const facts = templateFacts(template);
+  const points = successMin === undefined ? [] : success(successMin);
+  const untilMin = successMin ?? HORIZON;
+  return new Map(
+    facts.alarms.flatMap((alarm) => {
+      const pageMin = alarm.pages ? earliestAlarm(alarm, points, untilMin, alarm.warmUpMin) : undefined;
+      return pageMin === undefined ? [] : [[alarm.name, pageMin]];
+    }),
+  );
+}
+
+function pagesOf(
+  facts: TemplateFacts,
+  points: readonly DataPoint[],
+  untilMin = Math.max(...points.map(({ atMin }) => atMin)),
+): string[] {
   return facts.alarms
     .filter((alarm) => alarm.pages && earliestAlarm(alarm, points, untilMin) !== undefined)
     .map(({ name }) => name);
@@ -122,8 +155,10 @@ function pageAlarm({ alarms }: TemplateFacts, name: string): AlarmFacts | undefi
   return alarms.find((alarm) => alarm.name === name && alarm.pages);
 }
 
-function success(atMin: number): DataPoint[] {
+/** @param lifeMin - life that the written credentials have left */
+function success(atMin: number, lifeMin = ECR_TOKEN_LIFE_HOURS * 60): DataPoint[] {
   return [
+    { metric: 'CredentialMinutesLeft', atMin, value: lifeMin },
     { metric: 'RunSucceeded', atMin, value: 1 },
     { metric: 'TargetsFailed', atMin, value: 0 },
     { metric: 'OperatorActionNeeded', atMin, value: 0 },
@@ -187,10 +222,11 @@ function earliestAlarm(
   alarm: AlarmFacts,
   points: readonly DataPoint[],
   untilMin: number,
+  fromMin = 0,
 ): number | undefined {
   const own = points.filter(({ metric }) => metric === alarm.metric);
   let known = -1;
-  for (let nowMin = 0; nowMin <= untilMin; nowMin++) {
+  for (let nowMin = fromMin; nowMin <= untilMin; nowMin++) {
     const soFar = own.filter(({ atMin }) => atMin <= nowMin);
     // Without new data, the minute before has looked at all windows but the last.
     const first = soFar.length === known ? alarm.periodMin - 1 : 0;

@@ -39,12 +39,10 @@ describe('packPermissions', () => {
     );
 
     const statements = packed.flat();
-    expect(statements.filter(({ sid }) => sid === 'Read').flatMap(({ resources }) => resources)).toEqual(
-      names(12),
-    );
-    expect(statements.filter(({ sid }) => sid === 'Write').flatMap(({ resources }) => resources)).toEqual(
-      names(8),
-    );
+    const resourcesOf = (wanted: string) =>
+      statements.flatMap(({ sid, resources }) => (sid === wanted ? resources : [])).sort();
+    expect(resourcesOf('Read')).toEqual(names(12).sort());
+    expect(resourcesOf('Write')).toEqual(names(8).sort());
     expect(
       packed.map(policyLength).every((size, index) => size <= (index === 0 ? limits.first : limits.further)),
     ).toBe(true);
@@ -56,11 +54,62 @@ describe('packPermissions', () => {
     const literal = names(9).map((name) => `${name}${long}`);
     const reference = names(9).map((name) => `${name}${Aws.REGION}`);
 
+    const keyOf = (resource: string) => resource.replace(long, '').replace(Aws.REGION, '');
     const shape = (resources: string[]) =>
-      packPermissions([{ ...read, resources }], limits).map(([statement]) => statement?.resources.length);
+      packPermissions([{ ...read, resources }], limits, keyOf).map(
+        ([statement]) => statement?.resources.length,
+      );
 
     expect(shape(reference)).toEqual(shape(literal));
   });
+  it('leaves every resource in its policy when another goes, as long as the number of policies is the same', () => {
+    const all = names(60);
+    const before = placesOf(all);
+
+    for (const gone of all) {
+      const after = placesOf(all.filter((name) => name !== gone));
+      if (after.count !== before.count) continue;
+      for (const [name, policy] of after.places)
+        expect([name, policy]).toEqual([name, before.places.get(name)]);
+    }
+    expect(before.count).toBeGreaterThan(3);
+  });
+
+  it('moves resources only into a policy that is added, so none loses its permission before it has it again', () => {
+    const moves = Array.from({ length: 120 }, (_, index) => index + 1).flatMap((size) => {
+      const [before, after] = [placesOf(names(size)), placesOf(names(size + 1))];
+      return [...before.places].flatMap(([name, policy]) => {
+        const place = after.places.get(name) ?? -1;
+        return place === policy ? [] : [{ added: place >= before.count }];
+      });
+    });
+
+    expect(moves.length).toBeGreaterThan(10);
+    expect(moves.filter(({ added }) => !added)).toEqual([]);
+  });
+
+  it('keeps a permission in the first policy that belongs there', () => {
+    const packed = packPermissions(
+      [
+        { ...write, resources: ['one', 'two'], inFirst: true },
+        { ...read, resources: names(40) },
+      ],
+      limits,
+    );
+
+    expect(packed.map((policy) => policy.some(({ sid }) => sid === 'Write'))).toEqual([
+      true,
+      ...packed.slice(1).map(() => false),
+    ]);
+  });
+
+  function placesOf(resources: string[]): { count: number; places: Map<string, number> } {
+    const packed = packPermissions([{ ...read, resources }], limits);
+    const places = packed.flatMap((policy, index) =>
+      policy.flatMap((statement) => statement.resources.map((name): [string, number] => [name, index])),
+    );
+    return { count: packed.length, places: new Map(places) };
+  }
 });
 
 function policyLength(

@@ -112,6 +112,13 @@ describe('RefresherStack', () => {
     });
   });
 
+  it('pins the log level, because the metrics’ lines are lost above INFO', () => {
+    template.hasResourceProperties('AWS::Lambda::Function', {
+      Handler: 'index.handler',
+      LoggingConfig: { ApplicationLogLevel: 'INFO', SystemLogLevel: 'INFO' },
+    });
+  });
+
   it('runs both functions on x86_64 when the configuration asks for it', () => {
     const delegations = [{ repository: 'my-app', region: 'us-east-1' }];
     const functions = templateOf({ architecture: 'x86_64', delegations, firstRefresh: 'off' }).findResources(
@@ -318,6 +325,40 @@ describe('a configuration of 1,000 targets', () => {
     expect(JSON.stringify(template.toJSON(), null, 1).length).toBeLessThan(1_000_000);
   });
 
+  it('leaves every other repository in its policy when one of 300 targets is removed', () => {
+    const targets = manyTargets(300, (index) => ({
+      registry: { type: 'ecr', repositories: [`worker-${index}`] },
+    }));
+
+    const before = policyOfRepository(templateOf({ targets }));
+    const after = policyOfRepository(templateOf({ targets: targets.filter((_, index) => index !== 3) }));
+
+    const [[gone] = []] = before.filter(([repository]) => /\/worker-3$/.test(repository));
+    expect(after).toEqual(before.filter(([repository]) => repository !== gone));
+    expect(after).toHaveLength(299);
+    expect(new Set(after.map(([, policy]) => policy)).size).toBeGreaterThan(2);
+  });
+
+  it('changes the last policy first, so that no repository leaves one before it is in another', () => {
+    const targets = manyTargets(600, (index) => ({
+      registry: { type: 'ecr', repositories: [`worker-${index}`] },
+    }));
+
+    const template = templateOf({ targets });
+
+    const managed = template.findResources('AWS::IAM::ManagedPolicy');
+    const inOrder = ['RefresherRolePermissions5C0710AB', ...Object.keys(managed)];
+    const policies = { ...template.findResources('AWS::IAM::Policy'), ...managed };
+    for (const [index, next] of inOrder.slice(1).entries()) {
+      expect(policies[inOrder[index] ?? '']?.DependsOn).toContain(next);
+    }
+    for (const { Properties } of Object.values(managed)) {
+      expect(Properties.Roles).toEqual([{ Ref: 'RefresherRole6EAB35CB' }]);
+    }
+    expect(inOrder.length).toBeGreaterThan(4);
+    expect(Object.keys(template.findResources('AWS::IAM::Role', hasManagedPolicy()))).toEqual([TRIGGER_ROLE]);
+  });
+
   it('warns of the IAM quota that must be raised before the deployment', () => {
     const targets = manyTargets(1000, (index) => ({
       registry: { type: 'ecr', repositories: [`a-longer-name-of-a-team/worker-${index}`] },
@@ -325,7 +366,11 @@ describe('a configuration of 1,000 targets', () => {
 
     const stack = stackOf(config({ targets, firstRefresh: 'attempt' }), ENV);
 
-    expect(warningsOf(stack)).toEqual([expect.stringContaining('IAM attaches 10 unless the quota')]);
+    expect(warningsOf(stack)).toEqual([
+      expect.stringMatching(
+        /^The targets name so many repositories, .* needs 1\d managed policies\. IAM attaches 10 unless the quota "Managed policies per role" is raised, to at most 20\. Raise it before the deployment/,
+      ),
+    ]);
   });
 
   it.each([
@@ -355,6 +400,21 @@ function pull(resource: string): string[] {
   return ['BatchCheckLayerAvailability', 'BatchGetImage', 'GetDownloadUrlForLayer'].map(
     (action) => `Allow ecr:${action} on ${resource}`,
   );
+}
+
+/** Returns each repository's ARN with the logical id of the policy that allows to pull it, in the order of the ARNs. */
+function policyOfRepository(template: Template): [repository: string, policy: string][] {
+  const policies = {
+    ...template.findResources('AWS::IAM::Policy'),
+    ...template.findResources('AWS::IAM::ManagedPolicy'),
+  };
+  return Object.entries(policies)
+    .flatMap(([id, { Properties }]) =>
+      Properties.PolicyDocument.Statement.filter(({ Sid }: Json) => Sid === 'PullRepositories')
+        .flatMap(({ Resource }: Json) => Resource)
+        .map((arn: Json): [string, string] => [JSON.stringify(arn).replace(/.*(\/[\w-]+).*/, '$1'), id]),
+    )
+    .sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 function hasManagedPolicy() {

@@ -10,6 +10,8 @@ export interface AlarmFacts {
   readonly periods: number;
   readonly periodsToAlarm: number;
   readonly missing: string;
+  /** It is not evaluated for this long after its creation. */
+  readonly warmUpMin: number;
   /** Whether it notifies somebody when it goes off and when it is over. Only pages do both. */
   readonly pages: boolean;
   readonly isBreaching: (window: readonly number[]) => boolean;
@@ -44,6 +46,7 @@ const rule = z.object({
 const eventRule = z.object({ EventPattern: z.unknown() });
 const lambda = z.object({ Timeout: z.number() });
 const invokeConfig = z.object({
+  Qualifier: z.unknown(),
   MaximumRetryAttempts: z.number(),
   DestinationConfig: z.object({ OnFailure: z.object({ Destination: reference }) }),
 });
@@ -62,6 +65,9 @@ const alarm = z.object({
   Threshold: z.number(),
   ComparisonOperator: z.enum(['GreaterThanOrEqualToThreshold', 'GreaterThanThreshold', 'LessThanThreshold']),
   TreatMissingData: z.string(),
+  WarmUpConfiguration: z
+    .strictObject({ WarmUpPeriodDurationInMinutes: z.number() })
+    .default({ WarmUpPeriodDurationInMinutes: 0 }),
   AlarmActions: z.array(z.unknown()).default([]),
   OKActions: z.array(z.unknown()).default([]),
 });
@@ -88,7 +94,10 @@ export function templateFacts(template: object): TemplateFacts {
     ),
   );
   const [delivery] = Targets;
-  const asynchronous = only(all(invokeConfig, 'AWS::Lambda::EventInvokeConfig'));
+  // The first refresh invokes a published version, the schedule does not.
+  const asynchronous = only(
+    all(invokeConfig, 'AWS::Lambda::EventInvokeConfig').filter(({ Qualifier }) => Qualifier === '$LATEST'),
+  );
   const retries = get(queue, asynchronous.DestinationConfig.OnFailure.Destination);
   return {
     intervalMin: rateMinutes(ScheduleExpression),
@@ -123,6 +132,7 @@ function alarmFacts(properties: z.output<typeof alarm>): AlarmFacts {
     periods: properties.EvaluationPeriods,
     periodsToAlarm: properties.DatapointsToAlarm,
     missing: properties.TreatMissingData,
+    warmUpMin: properties.WarmUpConfiguration.WarmUpPeriodDurationInMinutes,
     pages: AlarmActions.length > 0 && OKActions.length > 0,
     isBreaching: (window) => {
       const value = STATISTICS[Statistic](window);

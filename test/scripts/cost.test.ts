@@ -5,11 +5,11 @@ import { type Json, manyTargets } from '../lib/config/builder';
 import { templateOf } from '../lib/synthesise';
 
 describe('monthlyCost', () => {
-  it('is at most $1.50 for one target, before any free tier', () => {
-    expect(total(costOf({}, 1))).toBeLessThanOrEqual(1.5);
+  it('is at most $1.55 for one target, before any free tier', () => {
+    expect(total(costOf({}, 1))).toBeLessThanOrEqual(1.55);
   });
 
-  it('is at most $2 for a hundred', () => {
+  it('is at most $2 for a hundred targets', () => {
     expect(total(costOf({ targets: manyTargets(100) }, 100))).toBeLessThanOrEqual(2);
   });
 
@@ -25,7 +25,7 @@ describe('monthlyCost', () => {
     expect(rise).toBeCloseTo(dollars, 4);
   });
 
-  it("counts the reads of registries' secrets as well", () => {
+  it("counts the reads of registries' secrets too", () => {
     const registry = { type: 'ghcr', credentialSecretName: 'registry/ghcr' };
     const targets = [
       ...manyTargets(1),
@@ -38,12 +38,12 @@ describe('monthlyCost', () => {
     );
   });
 
-  it('counts a metric by the hours in which it is sent', () => {
+  it('counts a metric only for the hours in which it is sent', () => {
     expect(monthly(costOf({}, 1), 'custom metrics')).toBeCloseTo(7 * 0.3 * (4 / 24), 4);
     expect(monthly(costOf({ refreshIntervalHours: 1 }, 1), 'custom metrics')).toBeCloseTo(7 * 0.3, 4);
   });
 
-  it('rises with the number of secrets and targets, but little', () => {
+  it('rises by less than $0.25 for a hundred targets with a secret each', () => {
     const targets = manyTargets(100, (index) => ({ runpodApiKeySecretName: `runpod/team-${index}` }));
 
     const [one, hundred] = [costOf({}, 1), costOf({ targets }, 100)];
@@ -55,7 +55,7 @@ describe('monthlyCost', () => {
 });
 
 describe('customMetrics', () => {
-  it('finds every metric that the function sends', () => {
+  it('returns every metric that the function sends', () => {
     const sent = Object.keys(metricsOf(fullRun(), 0));
 
     expect(customMetrics(templateOf().toJSON())).toEqual(sent.sort());
@@ -63,7 +63,7 @@ describe('customMetrics', () => {
 });
 
 describe('costTable', () => {
-  it('prints every line, the total, and where and from when the prices are', () => {
+  it('prints every line, the total, and the date and source of the prices', () => {
     const lines = costOf({}, 1);
 
     const table = costTable(lines, 'Stack: 1 target');
@@ -83,7 +83,7 @@ function monthly(lines: ReturnType<typeof costOf>, what: string): number {
   return lines.find((line) => line.what === what)?.monthly ?? Number.NaN;
 }
 
-/** A run that has something to say about every metric. */
+/** Returns a run that sends every metric. */
 function fullRun(): RunSummary {
   const success = {
     target: 'prod',

@@ -40,7 +40,7 @@ describe('establish', () => {
 
       const error = await failureOf(establish(properties, world.ports, NOON + HOUR_MS));
 
-      expect(error).toMatchObject({ reason: DENIED, nothingLeft: true });
+      expect(error).toMatchObject({ reason: DENIED, remains: 'nothing' });
       expect(world.text()).toBeUndefined();
     },
   );
@@ -55,32 +55,38 @@ describe('establish', () => {
   });
 
   it.each([
-    ['Runpod refused', { runpod: [REFUSED] }, true],
-    ['the registration may or may not have happened', { runpod: [new UnconfirmedError('lost')] }, false],
-    ['Runpod was down before the registration', { runpod: [DOWN] }, true],
-    ['the write of the policy was lost', { policy: [DOWN] }, false],
-    ['the policy was refused', { policy: [REFUSED] }, true],
-  ])('reports whether something is left when %s', async (_, failures, nothingLeft) => {
+    ['Runpod refused', { runpod: [REFUSED] }, 'nothing'],
+    ['the registration may or may not have happened', { runpod: [new UnconfirmedError('lost')] }, 'all'],
+    ['Runpod was down before the registration', { runpod: [DOWN] }, 'nothing'],
+    ['the write of the policy was lost', { policy: [DOWN] }, 'all'],
+    ['the policy was refused', { policy: [REFUSED] }, 'nothing'],
+  ])('reports what is left when %s', async (_, failures, remains) => {
     const world = aWorld(failures);
 
     const error = await failureOf(establish(properties, world.ports, NOON + HOUR_MS));
 
-    expect(error).toMatchObject({ nothingLeft });
+    expect(error).toMatchObject({ remains });
     expect(world.text()).toBeUndefined();
   });
 
-  it('restores the statement of an earlier delivery and reports that it is left', async () => {
-    const world = aWorld({});
-    await establish(properties, world.ports, NOON + HOUR_MS);
-    const before = world.text();
+  it.each([
+    ['Runpod refused', REFUSED, 'nothing'],
+    ['the registration may or may not have happened', new UnconfirmedError('lost'), 'registration'],
+  ])(
+    'restores the statement that somebody had set up, and leaves it to them, when %s',
+    async (_, failure, remains) => {
+      const world = aWorld({});
+      await establish(properties, world.ports, NOON + HOUR_MS);
+      const before = world.text();
 
-    const other = { ...properties, principalArns: ['arn:aws:iam::210987654321:role/pull'] };
-    world.fail({ runpod: [REFUSED] });
-    const error = await failureOf(establish(other, world.ports, NOON + HOUR_MS));
+      const other = { ...properties, principalArns: ['arn:aws:iam::210987654321:role/pull'] };
+      world.fail({ runpod: [failure] });
+      const error = await failureOf(establish(other, world.ports, NOON + HOUR_MS));
 
-    expect(error).toMatchObject({ nothingLeft: false });
-    expect(ownStatement(world.text(), '')).toEqual(ownStatement(before, ''));
-  });
+      expect(error).toMatchObject({ remains });
+      expect(ownStatement(world.text(), '')).toEqual(ownStatement(before, ''));
+    },
+  );
 
   it('reports both failures when the policy cannot be restored', async () => {
     const world = aWorld({ runpod: [REFUSED] });
@@ -88,7 +94,7 @@ describe('establish', () => {
 
     const error = await failureOf(establish(properties, world.ports, NOON + HOUR_MS));
 
-    expect(error.nothingLeft).toBe(false);
+    expect(error.remains).toBe('all');
     expect(error.message).toBe('Runpod said no; besides, the policy could not be restored: no answer');
   });
 
@@ -100,7 +106,7 @@ describe('establish', () => {
 
     const error = await failureOf(establish({ ...properties, ...differences }, world.ports, NOON + HOUR_MS));
 
-    expect(error).toMatchObject({ message, nothingLeft: true });
+    expect(error).toMatchObject({ message, remains: 'nothing' });
     expect(world.text()).toBeUndefined();
   });
 });

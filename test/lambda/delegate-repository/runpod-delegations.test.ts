@@ -42,14 +42,45 @@ describe('createRunpodDelegations', () => {
     expect(JSON.parse(sent[1]?.body ?? '')).toEqual({ resource: ARN, name: 'mine' });
   });
 
-  it('registers a repository with the address of an image when Runpod refuses the ARN', async () => {
-    const { ensure, sent } = delegations(NONE, anAnswer(400, {}), anAnswer(201, OURS));
+  it.each([400, 409, 422])(
+    'registers it by an image’s address when Runpod refuses the ARN (%i)',
+    async (status) => {
+      const { ensure, sent } = delegations(NONE, anAnswer(status, {}), anAnswer(201, OURS));
+
+      await expect(ensure()).resolves.toBe('deleg_1');
+
+      expect(JSON.parse(sent[2]?.body ?? '')).toEqual({
+        resource: '123456789012.dkr.ecr.us-east-1.amazonaws.com/team/my-app:latest',
+      });
+    },
+  );
+
+  it.each([404, 405, 501])(
+    'does not try another form when the refusal is not of the value (%i)',
+    async (status) => {
+      const { ensure, sent } = delegations(NONE, anAnswer(status, {}));
+
+      await rejectionOf(ensure(undefined, 500));
+
+      expect(
+        sent.filter(({ method }) => method === 'POST').map(({ body }) => JSON.parse(body ?? '')),
+      ).toEqual([{ resource: ARN }]);
+    },
+  );
+
+  it('finds it on the second page of the list', async () => {
+    const first = {
+      delegations: [{ ...OURS, id: 'other', repository: 'x' }],
+      pagination: { nextCursor: 'a/b' },
+    };
+    const { ensure, sent } = delegations(anAnswer(200, first), anAnswer(200, { delegations: [OURS] }));
 
     await expect(ensure()).resolves.toBe('deleg_1');
 
-    expect(JSON.parse(sent[2]?.body ?? '')).toEqual({
-      resource: '123456789012.dkr.ecr.us-east-1.amazonaws.com/team/my-app:latest',
-    });
+    expect(sent.map(({ url }) => url)).toEqual([
+      'https://api.runpod.io/v2/registries/delegations',
+      'https://api.runpod.io/v2/registries/delegations?cursor=a%2Fb',
+    ]);
   });
 
   it.each<[string, object]>([
@@ -151,7 +182,7 @@ describe('createRunpodDelegations', () => {
 
     expect(error).toBeInstanceOf(DelegationsUnavailableError);
     expect(String(error)).toContain(
-      `REST v2 answered ${status} to /registries/delegations, and no other of its APIs knows delegations`,
+      `rest-v2 answered ${status} to /registries/delegations, and no other of Runpod's APIs knows delegations`,
     );
   });
 
@@ -166,7 +197,7 @@ describe('createRunpodDelegations', () => {
   it('revokes every delegation of the repository and ignores one that is gone', async () => {
     const listed = [
       OURS,
-      { ...OURS, id: 'deleg/2' },
+      { ...OURS, id: 'deleg_2' },
       { ...OURS, id: 'keep' },
       { ...OURS, id: 'x', awsRegion: 'y' },
     ];
@@ -174,14 +205,47 @@ describe('createRunpodDelegations', () => {
       anAnswer(200, { delegations: listed }),
       anAnswer(204),
       anAnswer(404, {}),
+      anAnswer(200, { delegations: listed.slice(2) }),
     );
 
     await revoke('keep');
 
     expect(sent.slice(1).map(({ method, url }) => `${method} ${url}`)).toEqual([
       'DELETE https://api.runpod.io/v2/registries/delegations/deleg_1',
-      'DELETE https://api.runpod.io/v2/registries/delegations/deleg%2F2',
+      'DELETE https://api.runpod.io/v2/registries/delegations/deleg_2',
+      'GET https://api.runpod.io/v2/registries/delegations',
     ]);
+  });
+
+  it.each(['deleg/2', '..', '', 7, null, 'rpa_abc'])('skips a delegation whose id is %j', async (id) => {
+    const { revoke, sent } = delegations(anAnswer(200, { delegations: [{ ...OURS, id }] }));
+
+    await revoke();
+
+    expect(sent).toHaveLength(1);
+  });
+
+  it('asks again when a delegation that it lists answers 404 once', async () => {
+    const listed = anAnswer(200, { delegations: [OURS] });
+    const { revoke, sent } = delegations(listed, anAnswer(404, {}), listed, anAnswer(204));
+
+    await revoke();
+
+    expect(sent.map(({ method }) => method)).toEqual(['GET', 'DELETE', 'GET', 'DELETE']);
+  });
+
+  it('does not believe 404 from an API that goes on listing the delegation', async () => {
+    const listed = anAnswer(200, { delegations: [OURS] });
+    const gone = anAnswer(404, {});
+    const { revoke } = delegations(listed, gone, listed, gone, listed, gone, listed);
+
+    const error = await rejectionOf(revoke());
+
+    expect(error).toBeInstanceOf(TransientError);
+    expect(error).toHaveProperty(
+      'message',
+      'Runpod did not revoke the delegation of repository team/my-app in us-east-1: rest-v2 answered 404, and lists it all the same',
+    );
   });
 
   it.each([400, 403])('throws when the revocation is answered with %i', async (status) => {
