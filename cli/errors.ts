@@ -1,5 +1,9 @@
 /** Errors that end a command. Each is one sentence with the next step. */
 
+import { RefresherError } from '../lambda/core/errors';
+import { isCertificateError } from '../lambda/core/transport';
+import { ConfigError } from '../lib/config/mistakes';
+
 /** Exit codes of every command. */
 export const EXIT = { ok: 0, broken: 1, usageError: 2, interrupted: 130 } as const;
 
@@ -35,6 +39,53 @@ export function isMarkedForDeletion(error: unknown): boolean {
   return error instanceof Error && /marked for deletion|scheduled for deletion/.test(error.message);
 }
 
+/** Whether an error is one of the project's own. Only such a message was written to be shown. */
+export function isOwnError(error: unknown): error is CliError | ConfigError | RefresherError {
+  return error instanceof CliError || error instanceof ConfigError || error instanceof RefresherError;
+}
+
+/** Whether a service of AWS refused a call. Its message names principal, action and resource. */
+function isAwsRefusal(error: unknown): error is Error {
+  return error instanceof Error && '$fault' in error && error.$fault === 'client';
+}
+
+/** An error has a cause, which has a cause of its own. So many of them are shown. */
+const MAX_CAUSES = 5;
+
+/**
+ * Returns the lines that `--debug` shows: the class and the stack frames of an error and of its causes.
+ *
+ * A message is shown only if it is the project's own or a refusal by AWS. Another may quote an answer, as a JSON parser
+ * does, and the answer may hold the key.
+ */
+export function debugLines(error: unknown): string[] {
+  const lines: string[] = [];
+  let current = error;
+  for (let depth = 0; current instanceof Error && depth <= MAX_CAUSES; depth += 1) {
+    const shown = isOwnError(current) || isAwsRefusal(current) ? `: ${current.message.slice(0, 400)}` : '';
+    lines.push(
+      `${depth > 0 ? 'caused by ' : ''}${current.constructor.name}${shown}`,
+      ...stackFrames(current),
+    );
+    current = current.cause;
+  }
+  return lines;
+}
+
+/**
+ * The frames of a stack trace. The message above them is dropped first, because it may look like a frame. The AWS SDK
+ * appends lines to a message, which the stack does not have.
+ */
+function stackFrames({ stack = '', message }: Error): string[] {
+  for (let lines = message.split('\n'); lines.length > 0; lines = lines.slice(0, -1)) {
+    const start = stack.indexOf(lines.join('\n'));
+    if (start < 0) continue;
+    const rest = stack.slice(start + lines.join('\n').length);
+    return rest.split('\n').filter((line) => /^ {4}at /.test(line));
+  }
+  return [];
+}
+
 /**
  * Describes a failed call to AWS in one sentence with the next step.
  *
@@ -60,8 +111,12 @@ export function describeAwsError(error: unknown): string {
   if (/^(InvalidClientTokenId|UnrecognizedClientException|SignatureDoesNotMatch)$/.test(name)) {
     return 'AWS does not accept your credentials; sign in again (aws sso login, or aws configure)';
   }
-  const refused = error instanceof Error && '$fault' in error && error.$fault === 'client';
   const code =
     error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : name;
-  return refused ? `${name}: ${message.slice(0, 400)}` : `AWS gave no usable answer (${code}); try again`;
+  if (isCertificateError(code)) {
+    return `the certificate of the other side is not trusted (${code}); if a proxy of your company signs it, put the proxy's authority into a file and name it in NODE_EXTRA_CA_CERTS`;
+  }
+  return isAwsRefusal(error)
+    ? `${name}: ${message.slice(0, 400)}`
+    : `AWS gave no usable answer (${code}); try again`;
 }

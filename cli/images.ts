@@ -40,40 +40,54 @@ export function parseImageName(name: string): ImageName {
   return { ...(hasHost && { host: first }), repository: bare, reference: digest ?? tag };
 }
 
-/** Returns the region in the host of a private ECR registry (all partitions, FIPS and dual-stack); undefined for other hosts. */
-export function ecrRegionOf(host: string | undefined): string | undefined {
-  return /^\d{12}\.dkr[.-]ecr(?:-fips)?\.([a-z]{2,4}(?:-[a-z]+)+-\d{1,2})\./.exec(host ?? '')?.[1];
+/** A private ECR registry. */
+export interface EcrPlace {
+  /** Account of the registry. @default - the operator's own */
+  readonly account?: string | undefined;
+  /** @default - the stack's region */
+  readonly region?: string | undefined;
+}
+
+/** Returns the account and region in the host of a private ECR registry (all partitions, FIPS and dual-stack); undefined for other hosts. */
+export function ecrPlaceOf(
+  host: string | undefined,
+): { readonly account: string; readonly region: string } | undefined {
+  const [, account, region] =
+    /^(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z]{2,4}(?:-[a-z]+)+-\d{1,2})\./.exec(host ?? '') ?? [];
+  return account !== undefined && region !== undefined ? { account, region } : undefined;
+}
+
+/** An image in ECR. */
+export interface EcrImage extends EcrPlace {
+  readonly repository: string;
+  /** Tag or digest. */
+  readonly reference: string;
 }
 
 /**
  * Looks up an image in ECR.
  *
- * @param region - region of the repository. @default - the stack's region
- * @param reference - tag or digest
  * @throws the AWS client's error, except where the image or the repository does not exist
  * @throws CliError when ECR does not return the image's configuration
  */
-export async function inspectImage(
-  operator: Operator,
-  region: string | undefined,
-  repository: string,
-  reference: string,
-): Promise<ImageState> {
+export async function inspectImage(operator: Operator, image: EcrImage): Promise<ImageState> {
+  const { account, region, repository, reference } = image;
   const ecr = operator.ecr(region);
+  const place = { repositoryName: repository, ...(account !== undefined && { registryId: account }) };
   const id = reference.startsWith('sha256:') ? { imageDigest: reference } : { imageTag: reference };
   try {
     const { images } = await ecr.send(
       new BatchGetImageCommand({
-        repositoryName: repository,
+        ...place,
         imageIds: [id],
         acceptedMediaTypes: MEDIA_TYPES,
       }),
     );
-    const [image] = images ?? [];
-    if (!image?.imageManifest) return { found: 'no-image' };
-    const manifest: unknown = JSON.parse(image.imageManifest);
-    const platforms = isJsonObject(manifest) ? await platformsOf(operator, ecr, repository, manifest) : [];
-    return { found: 'image', digest: image.imageId?.imageDigest ?? '', platforms };
+    const [found] = images ?? [];
+    if (!found?.imageManifest) return { found: 'no-image' };
+    const manifest: unknown = JSON.parse(found.imageManifest);
+    const platforms = isJsonObject(manifest) ? await platformsOf(operator, ecr, place, manifest) : [];
+    return { found: 'image', digest: found.imageId?.imageDigest ?? '', platforms };
   } catch (error) {
     if (errorName(error) === 'RepositoryNotFoundException') return { found: 'no-repository' };
     throw error;
@@ -84,7 +98,7 @@ export async function inspectImage(
 async function platformsOf(
   operator: Operator,
   ecr: ECRClient,
-  repository: string,
+  place: { readonly repositoryName: string; readonly registryId?: string },
   manifest: JsonObject,
 ): Promise<string[]> {
   if (Array.isArray(manifest.manifests)) {
@@ -93,7 +107,7 @@ async function platformsOf(
   const config = isJsonObject(manifest.config) ? manifest.config.digest : undefined;
   if (typeof config !== 'string') return [];
   const { downloadUrl } = await ecr.send(
-    new GetDownloadUrlForLayerCommand({ repositoryName: repository, layerDigest: config }),
+    new GetDownloadUrlForLayerCommand({ ...place, layerDigest: config }),
   );
   // The URL is signed, so the request needs no credential.
   const answer = await operator.http(
@@ -101,7 +115,9 @@ async function platformsOf(
     { deadlineMs: operator.deadlineMs() },
   );
   if (answer.status !== 200) {
-    throw new CliError(`The configuration of ${repository} could not be read (${answer.status}); try again.`);
+    throw new CliError(
+      `The configuration of ${place.repositoryName} could not be read (${answer.status}); try again.`,
+    );
   }
   return platformOf(JSON.parse(answer.body));
 }

@@ -1,15 +1,15 @@
 /** The operator's command line: commands, options and exit codes. `cli/README.md` describes the folders. */
 
 import { Command, CommanderError } from 'commander';
-import { RefresherError } from '../lambda/core/errors';
 import { ConfigError } from '../lib/config/mistakes';
 import { version } from '../package.json';
 import { endWithClosedPipe } from './closed-pipe';
-import { CliError, describeAwsError, EXIT, usageError } from './errors';
+import { CliError, debugLines, describeAwsError, EXIT, isOwnError, usageError } from './errors';
 import { addInitOptions, type InitFlags } from './init/options';
 import { adoptAwsOptions, Operator } from './operator';
 import { commandLine, DEFAULT_CONFIG, type GlobalOptions } from './options';
 import { Output } from './output';
+import { visibleLine } from './visible';
 
 /** Runs a command. @returns the exit code */
 type Action = (operator: Operator, output: Output) => Promise<number>;
@@ -27,6 +27,8 @@ Exit codes:
  * @param args - arguments after `node` and the script
  */
 export async function main(args: readonly string[]): Promise<void> {
+  // It would switch off the verification of certificates in the AWS SDK.
+  delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
   process.on('SIGINT', interrupted);
   endWithClosedPipe();
   const program = createProgram();
@@ -147,10 +149,11 @@ function run(program: Command, action: Action): () => Promise<void> {
 function report(error: unknown, options: GlobalOptions): number {
   // Commander has already printed it.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usageError;
-  const known = error instanceof CliError || error instanceof ConfigError || error instanceof RefresherError;
   const doctor = `To find the cause: ${commandLine('doctor', options)}`;
-  const message = known ? error.message : `${describeAwsError(error)}. ${doctor}`;
-  process.stderr.write(`${message}\n`);
-  if (options.debug && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  const message = isOwnError(error) ? error.message : `${describeAwsError(error)}. ${doctor}`;
+  const debug = options.debug ? debugLines(error) : [];
+  // Only the mistakes in a configuration have more than one line.
+  const lines = error instanceof ConfigError ? message.split('\n') : [message];
+  for (const line of [...lines, ...debug]) process.stderr.write(`${visibleLine(line)}\n`);
   return error instanceof CliError ? error.exitCode : EXIT.broken;
 }

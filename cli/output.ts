@@ -1,8 +1,10 @@
 /** The output of a command: lines, marks, tables, a spinner, JSON. */
 
+import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
 import Table from 'cli-table3';
 import { createColors } from 'picocolors';
+import { visibleJson, visibleLine } from './visible';
 
 /** The result of a check, or of a target. */
 export type Status = 'ok' | 'warning' | 'broken' | 'not-checked';
@@ -13,6 +15,11 @@ const SPINNER_FRAMES = ['◒', '◐', '◓', '◑'];
 
 /** Moves the cursor to the start of the line and erases the line (ECMA-48, EL). */
 const ERASE_LINE = `\r${String.fromCharCode(27)}[2K`;
+
+const STYLES = ['bold', 'dim', 'red', 'green', 'yellow', 'cyan'] as const;
+
+/** A function for each style: it returns a text that `Output` shows in that style. */
+export type Styles = Readonly<Record<(typeof STYLES)[number], (text: string) => string>>;
 
 /** An output stream that may be a terminal. */
 export type Screen = Writable & { readonly isTTY?: boolean };
@@ -27,33 +34,43 @@ export interface OutputOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Writes text for people, or one JSON document for programs. Colour and the spinner appear on a terminal only. */
+/**
+ * Writes text for people, or one JSON document for programs. Colour and the spinner appear on a terminal only.
+ *
+ * All text passes `visibleLine`, because it may come from somebody else's server. The only escape sequences that reach
+ * the terminal are those of `colors`.
+ */
 export class Output {
   readonly json: boolean;
-  readonly colors: ReturnType<typeof createColors>;
+  readonly colors: Styles;
   readonly #options: OutputOptions;
+  /** Stands for the escape sequences of `colors`. Text from elsewhere cannot contain it, because it is random. */
+  readonly #placeholder = randomUUID();
   #spinning = false;
 
   constructor(options: OutputOptions) {
     this.#options = options;
     this.json = options.json;
-    this.colors = createColors(hasColour(options.stdout, options.env));
+    const styled = STYLES.map((style) => {
+      const [begin, end] = [`${this.#placeholder}${style}+`, `${this.#placeholder}${style}-`];
+      return [style, (text: string) => `${begin}${text}${end}`] as const;
+    });
+    this.colors = Object.fromEntries(styled) as Styles;
   }
 
   /** Writes a line to standard output. With `--json` it writes nothing. */
   line(text = ''): void {
-    if (this.#spinning) this.#options.stderr.write(ERASE_LINE);
-    if (!this.json) this.#options.stdout.write(`${text}\n`);
+    this.#write(this.#visible(text));
   }
 
   /** Writes the JSON document. Without `--json` it writes nothing. */
   data(value: unknown): void {
-    if (this.json) this.#options.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+    if (this.json) this.#options.stdout.write(`${visibleJson(value)}\n`);
   }
 
   /** Writes a line to standard error. */
   error(text: string): void {
-    this.#options.stderr.write(`${text}\n`);
+    this.#options.stderr.write(`${this.#visible(text)}\n`);
   }
 
   /** Returns the mark of a status in its colour. */
@@ -66,12 +83,12 @@ export class Output {
   /** Writes a table with bold headings and no borders. */
   table(headings: readonly string[], rows: readonly (readonly string[])[]): void {
     const table = new Table({
-      head: headings.map((heading) => this.colors.bold(heading)),
+      head: headings.map((heading) => this.#visible(this.colors.bold(heading))),
       chars: NO_BORDERS,
       style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
     });
-    table.push(...rows.map((row) => [...row]));
-    for (const line of table.toString().split('\n')) this.line(line.trimEnd());
+    table.push(...rows.map((row) => row.map((cell) => this.#visible(cell))));
+    for (const line of table.toString().split('\n')) this.#write(line.trimEnd());
   }
 
   /**
@@ -98,6 +115,27 @@ export class Output {
       this.#spinning = false;
       stderr.write(ERASE_LINE);
     }
+  }
+
+  /** Writes a line that can be shown as it is. */
+  #write(line: string): void {
+    if (this.#spinning) this.#options.stderr.write(ERASE_LINE);
+    if (!this.json) this.#options.stdout.write(`${line}\n`);
+  }
+
+  /** Returns the text as it can be shown, with the escape sequences of `colors`. */
+  #visible(text: string): string {
+    const palette = createColors(hasColour(this.#options.stdout, this.#options.env));
+    // Plain text and marks such as `red+` or `red-` alternate.
+    const parts = text.split(new RegExp(`${this.#placeholder}(\\w+[+-])`));
+    return parts
+      .map((part, at) => {
+        if (at % 2 === 0) return visibleLine(part);
+        const style = part.slice(0, -1) as (typeof STYLES)[number];
+        const [begin = '', end = ''] = palette[style]('|').split('|');
+        return part.endsWith('+') ? begin : end;
+      })
+      .join('');
   }
 }
 

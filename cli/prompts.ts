@@ -1,9 +1,13 @@
-/** Questions at the terminal. A question returns the answer, or ends the command when the person cancels it. */
+/**
+ * Questions at the terminal. A question returns the answer, or ends the command when the person cancels it. Messages
+ * and labels pass `visibleLine`, because they may hold text from somebody else's server.
+ */
 
 import type { Writable } from 'node:stream';
 import { Secret } from '../lambda/core/model';
 import { CliError, EXIT, usageError } from './errors';
 import { hasColour } from './output';
+import { visibleLine } from './visible';
 
 /** One option of a list. */
 export interface Choice {
@@ -26,7 +30,7 @@ export async function askText(message: string, initial: string, validate: Valida
   const { text } = await import('@clack/prompts');
   return answered(
     text({
-      message,
+      message: visibleLine(message),
       ...(initial && { initialValue: initial }),
       validate: (value) => validate(value ?? ''),
       output: output(),
@@ -39,7 +43,7 @@ export async function askSecret(message: string): Promise<Secret> {
   const { password } = await import('@clack/prompts');
   const answer = await answered(
     password({
-      message,
+      message: visibleLine(message),
       validate: (value) => (value?.trim() ? undefined : 'Paste the key, then press Enter.'),
       output: output(),
     }),
@@ -50,21 +54,30 @@ export async function askSecret(message: string): Promise<Secret> {
 /** Asks to choose one option of a list. @returns its value */
 export async function askChoice(message: string, choices: readonly Choice[]): Promise<string> {
   const { select } = await import('@clack/prompts');
-  return answered(select({ message, options: [...choices], output: output() }));
+  return answered(select({ message: visibleLine(message), options: visible(choices), output: output() }));
 }
 
 /** Asks to choose at least one option of a list. Typing filters the list. @returns the values */
 export async function askChoices(message: string, choices: readonly Choice[]): Promise<string[]> {
   const { autocompleteMultiselect } = await import('@clack/prompts');
   return answered(
-    autocompleteMultiselect({ message, options: [...choices], required: true, output: output() }),
+    autocompleteMultiselect({
+      message: visibleLine(message),
+      options: visible(choices),
+      required: true,
+      output: output(),
+    }),
   );
+}
+
+function visible(choices: readonly Choice[]): Choice[] {
+  return choices.map(({ value, label }) => ({ value, label: visibleLine(label) }));
 }
 
 /** Asks a question with yes or no. The default is no. */
 export async function askYes(message: string): Promise<boolean> {
   const { confirm } = await import('@clack/prompts');
-  return answered(confirm({ message, initialValue: false, output: output() }));
+  return answered(confirm({ message: visibleLine(message), initialValue: false, output: output() }));
 }
 
 /** Reads a secret from standard input. @throws CliError (usage error) when that is a terminal, or empty */

@@ -1,17 +1,17 @@
 /** `init`: stores the Runpod key and writes a configuration that can be deployed. */
 
-import { existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import type { RunpodSettings } from '../../lambda/core/model';
 import { parseConfig } from '../../lib/config/parse';
-import { CliError, EXIT, usageError } from '../errors';
+import { EXIT, usageError } from '../errors';
 import { askTarget, checkFlags, RUNPOD_DEFAULTS, type TargetAnswers } from '../init/answers';
+import { chooseDestination, writeTo } from '../init/destination';
 import { storeKey, takeKey } from '../init/key';
 import type { InitFlags } from '../init/options';
 import { type Operator, PROJECT_ROOT } from '../operator';
 import { cdkCommand, commandLine, deployCommand } from '../options';
 import type { Output } from '../output';
-import { askYes, isInteractive } from '../prompts';
 
 const DEFAULT_SECRET = 'runpod/api-key';
 
@@ -26,7 +26,7 @@ export async function init(operator: Operator, output: Output, flags: InitFlags)
   if (flags.authId !== undefined && flags.authName !== undefined) {
     throw usageError('Give --auth-id or --auth-name, not both.');
   }
-  await checkDestination(operator, flags);
+  const destination = await chooseDestination(operator, flags);
   const region = await operator.region();
   const { arn } = await output.withSpinner('asking AWS who you are', () => operator.identity());
   output.line(`${output.mark('ok')} ${arn} in ${region}`);
@@ -39,7 +39,7 @@ export async function init(operator: Operator, output: Output, flags: InitFlags)
   const answers = await askTarget(operator, output, flags, key.auths);
   const text = configText({ answers, secretName, region, runpod });
   parseConfig(text, operator.configLabel);
-  await withoutInterruption(() => writeAtomically(operator, text, () => storeKey(operator, secretName, key)));
+  await withoutInterruption(() => writeTo(destination, text, () => storeKey(operator, secretName, key)));
   if (key.store !== 'keep') output.line(`${output.mark('ok')} stored the key in ${secretName}`);
   output.line(`${output.mark('ok')} wrote ${operator.configLabel}`);
   output.data({ config: operator.configPath, secret: secretName, key: key.store });
@@ -60,22 +60,6 @@ async function storeKeyOnly(operator: Operator, output: Output, flags: InitFlags
       : `${output.mark('ok')} stored the key in ${secretName}, and Runpod accepts it`,
   );
   return EXIT.ok;
-}
-
-/** An existing file is overwritten only if the person agrees. @throws CliError (usage error) */
-async function checkDestination(operator: Operator, flags: InitFlags): Promise<void> {
-  const directory = dirname(operator.configPath);
-  if (!existsSync(directory)) {
-    throw usageError(`There is no folder ${directory}. Create it first, or name another path with --config.`);
-  }
-  if (existsSync(operator.configPath) && statSync(operator.configPath).isDirectory()) {
-    throw usageError(`${operator.configLabel} is a folder. Name a file with --config.`);
-  }
-  if (flags.force || !existsSync(operator.configPath)) return;
-  if (isInteractive() && (await askYes(`${operator.configLabel} already exists. Overwrite it?`))) return;
-  throw usageError(
-    `${operator.configLabel} already exists. Add --force to overwrite it, or --config to write another file.`,
-  );
 }
 
 function runpodOf(flags: InitFlags): RunpodSettings {
@@ -116,36 +100,6 @@ function configText({ answers, secretName, region, runpod }: ConfigParts): strin
     ...(changed.length > 0 && { runpod: Object.fromEntries(changed) }),
   };
   return `${JSON.stringify(config, null, 2)}\n`;
-}
-
-/**
- * Writes the configuration file through a temporary file. The file appears only if `between` succeeds, and never in
- * part.
- *
- * @throws CliError when the file cannot be written, and what `between` throws
- */
-async function writeAtomically(
-  operator: Operator,
-  text: string,
-  between: () => Promise<void>,
-): Promise<void> {
-  const temporary = `${operator.configPath}.${process.pid}.tmp`;
-  explainWriteError(operator, () => writeFileSync(temporary, text));
-  try {
-    await between();
-    explainWriteError(operator, () => renameSync(temporary, operator.configPath));
-  } finally {
-    rmSync(temporary, { force: true });
-  }
-}
-
-function explainWriteError(operator: Operator, write: () => void): void {
-  try {
-    write();
-  } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
-    throw new CliError(`${operator.configLabel} cannot be written (${code}).`, { cause });
-  }
 }
 
 /** Ignores Ctrl-C while `action` runs: it takes two short steps, and must not stop between them. */

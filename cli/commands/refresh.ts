@@ -191,7 +191,7 @@ class RunReport {
       return;
     }
     const proof = fields.verified === true ? 'proved' : 'not proved';
-    const took = typeof fields.durationMs === 'number' ? `  ${fields.durationMs} ms` : '';
+    const took = typeof fields.durationMs === 'number' ? `  ${Math.round(fields.durationMs)} ms` : '';
     output.line(
       `${output.mark(fields.verified === true ? 'ok' : 'warning')} ${output.colors.bold(target)}  over ${fields.route}, ${proof}${lifeOf(fields.expiresAt)}${output.colors.dim(took)}`,
     );

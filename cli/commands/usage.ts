@@ -5,6 +5,7 @@ import type { Operator } from '../operator';
 import type { Output } from '../output';
 import { routeAsker } from '../runpod/access';
 import { listUses, pinImage, type Use } from '../runpod/usage';
+import { MAX_IMAGE_CHARACTERS, visibleName } from '../visible';
 
 /** Prints a table of the workloads, and the digest of each image. @returns the exit code */
 export async function usage(operator: Operator, output: Output): Promise<number> {
@@ -14,12 +15,10 @@ export async function usage(operator: Operator, output: Output): Promise<number>
     output.line('No workload uses these registry auths yet: choose one in a template or an endpoint.');
     return EXIT.ok;
   }
-  const rows = uses.map(({ target, kind, name, image, latest }) => [
-    target,
-    kind,
-    name,
-    latest ? output.colors.yellow(image) : image,
-  ]);
+  const rows = uses.map(({ target, kind, name, image, latest }) => {
+    const shown = visibleName(image, MAX_IMAGE_CHARACTERS);
+    return [target, kind, visibleName(name), latest ? output.colors.yellow(shown) : shown];
+  });
   output.table(['Target', 'Used by', 'Name', 'Image'], rows);
   const pins = new Map(
     uses.flatMap(({ image, pinned }) => (pinned && pinned !== image ? [[image, pinned]] : [])),
@@ -32,17 +31,32 @@ export async function usage(operator: Operator, output: Output): Promise<number>
       output.line(`    ${output.colors.cyan('→')} ${pinned}`);
     }
   }
+  const unknown = new Map(uses.flatMap(({ image, notPinned }) => (notPinned ? [[image, notPinned]] : [])));
+  if (unknown.size > 0) {
+    output.line();
+    output.line('The digest of these images is not known:');
+    for (const [image, why] of unknown) output.line(`  ${visibleName(image, MAX_IMAGE_CHARACTERS)}: ${why}`);
+  }
   return EXIT.ok;
 }
 
-async function listPinnedUses(operator: Operator): Promise<(Use & { readonly pinned?: string })[]> {
+/** A use with the digest of its image, as `--json` shows it. */
+interface PinnedUse extends Use {
+  /** The image's name by its digest. @default - it is not in ECR, or its digest is not known */
+  readonly pinned?: string;
+  /** Why the digest is not known. @default - it is known, or the image is not in ECR */
+  readonly notPinned?: string;
+}
+
+async function listPinnedUses(operator: Operator): Promise<PinnedUse[]> {
   const uses = await listUses(operator, routeAsker(operator));
   const images = [...new Set(uses.map(({ image }) => image))];
   const pins = new Map(
     await Promise.all(images.map(async (image) => [image, await pinImage(operator, image)] as const)),
   );
   return uses.map((use) => {
-    const pinned = pins.get(use.image);
-    return pinned === undefined ? use : { ...use, pinned };
+    const pin = pins.get(use.image);
+    if (pin === undefined) return use;
+    return 'pinned' in pin ? { ...use, pinned: pin.pinned } : { ...use, notPinned: pin.unknown };
   });
 }

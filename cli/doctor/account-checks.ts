@@ -13,7 +13,9 @@ import type { Operator } from '../operator';
 import { awsCommand, commandLine } from '../options';
 import { type AskRoutes, listAuths, type RouteAccess, writableRoutes } from '../runpod/access';
 import { isAuthOf } from '../runpod/usage';
+import { visibleName } from '../visible';
 import { type Check, type Finding, fail, ok, warn } from './check';
+import { storeKeyCommand } from './failure-fixes';
 
 /** Its runbook section says what to do when the first route does not work. */
 const FALLBACK_ALARM: AlarmName = 'FallbackRoute';
@@ -68,10 +70,9 @@ async function checkSecrets(operator: Operator): Promise<Finding> {
         );
       }
       if (!(error instanceof OperatorMustActError)) throw error;
-      // The message ends with the function's own fix. `init` is the better one here, so that part is dropped.
-      const found = error.message.replace(/ Create it with: .*$/s, '').replace(/; store the key again$/, '');
       const restore = awsCommand(`secretsmanager restore-secret --secret-id ${name}`, operator.options);
-      return fail([found], isMarkedForDeletion(error) ? restore : storeKeyCommand(operator, name));
+      // The message ends with the function's own fix. `init` is the better one here.
+      return fail([error.problem], isMarkedForDeletion(error) ? restore : storeKeyCommand(operator, name));
     }
   }
   return ok(`${names.join(', ')} ${names.length === 1 ? 'holds a key' : 'hold keys'}`);
@@ -113,12 +114,6 @@ function explainBadKey(operator: Operator, secretName: string, routes: readonly 
   return fail(reasons, 'see the status page of Runpod; if one of its APIs works, force it with runpod.api');
 }
 
-function storeKeyCommand(operator: Operator, secretName: string): string {
-  const isDefault = secretName === operator.config().runpodApiKeySecretName;
-  const secret = isDefault ? '' : ` --secret ${secretName}`;
-  return commandLine(`init --store-key --replace-key${secret}`, operator.options);
-}
-
 async function checkAuths(operator: Operator, askRoutes: AskRoutes): Promise<Finding> {
   const { targets } = operator.settings();
   const missing: string[] = [];
@@ -132,7 +127,7 @@ async function checkAuths(operator: Operator, askRoutes: AskRoutes): Promise<Fin
       continue;
     }
     missing.push(`${target.name}: Runpod has no registry auth ${target.registryAuthId} (targets[${index}])`);
-    for (const { id, name } of auths) known.add(`${id} (${name})`);
+    for (const { id, name } of auths) known.add(`${id} (${visibleName(name)})`);
   }
   if (missing.length > 0) {
     const choice = known.size > 0 ? `one of ${[...known].slice(0, 10).join(', ')}` : 'an id that exists';
@@ -204,7 +199,7 @@ async function checkImage(
 ): Promise<Finding | undefined> {
   const image = `${repository}${reference?.startsWith('sha256:') ? '@' : ':'}${reference}`;
   const build = `docker buildx build --platform ${WORKER_PLATFORM} --push -t REGISTRY/${image} .`;
-  const state = await inspectImage(operator, region, repository, reference ?? 'latest');
+  const state = await inspectImage(operator, { region, repository, reference: reference ?? 'latest' });
   if (state.found === 'no-repository') {
     const create = `ecr create-repository --repository-name ${repository}`;
     return fail(

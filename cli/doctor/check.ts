@@ -1,8 +1,6 @@
 /** The checks of `doctor`: their type, their results, and how they run one after another. */
 
-import { RefresherError } from '../../lambda/core/errors';
-import { ConfigError } from '../../lib/config/mistakes';
-import { CliError, describeAwsError } from '../errors';
+import { describeAwsError, isOwnError } from '../errors';
 import type { Status } from '../output';
 
 /** What a check found. */
@@ -77,8 +75,6 @@ async function runSafely(check: Check): Promise<Finding> {
   try {
     return await check.run();
   } catch (error) {
-    const known =
-      error instanceof ConfigError || error instanceof CliError || error instanceof RefresherError;
-    return fail([known ? error.message : describeAwsError(error)], FIX_AND_REPEAT);
+    return fail([isOwnError(error) ? error.message : describeAwsError(error)], FIX_AND_REPEAT);
   }
 }

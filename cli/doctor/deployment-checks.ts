@@ -1,6 +1,8 @@
 /** The checks of the deployment: stack, function, registry, schedule, queues and alarms. */
 
 import { DescribeRuleCommand } from '@aws-sdk/client-eventbridge';
+import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { AWS_CLIENT_DEFAULTS } from '../../lambda/core/aws';
 import { LOG_MESSAGES } from '../../lambda/core/contract';
 import type { OperatorReason } from '../../lambda/core/errors';
 import { ECR_TOKEN_LIFE_HOURS } from '../../lambda/core/model';
@@ -14,11 +16,12 @@ import {
   findStack,
   requireStack,
 } from '../deployment/stack';
-import { errorName, isAccessDenied } from '../errors';
+import { describeAwsError, errorName, isAccessDenied } from '../errors';
 import { formatCount, formatDuration } from '../format';
 import type { Operator } from '../operator';
 import { awsCommand, commandLine, deployCommand } from '../options';
 import { type Check, type Finding, fail, ok, warn } from './check';
+import { fixFor, fixForCrash, type TargetFailure } from './failure-fixes';
 
 const HOUR_MS = 60 * 60_000;
 
@@ -35,7 +38,7 @@ export function deploymentChecks(operator: Operator): Check[] {
   return [
     { id: 'stack', title: 'Stack', run: () => checkStack(operator) },
     { id: 'function', title: 'Function and its role', run: () => checkFunction(operator, dryRun) },
-    { id: 'registry', title: 'Registry accepts', run: () => checkRegistry(dryRun) },
+    { id: 'registry', title: 'Registry accepts', run: () => checkRegistry(operator, dryRun) },
     { id: 'last-run', title: 'Schedule, last run', run: () => checkLastRun(operator) },
     { id: 'alarms', title: 'Queues and alarms', run: () => checkAlarms(operator) },
   ];
@@ -81,28 +84,62 @@ async function invokeDryRun(operator: Operator): Promise<InvocationOutcome> {
 /** Reasons of failures that the registry caused, not the function. */
 const REGISTRY_REASONS: readonly OperatorReason[] = ['credential-rejected', 'image-unproved'];
 
-function failuresOf({ lines }: InvocationOutcome): { text: string; byRegistry: boolean }[] {
+function failuresOf({ lines }: InvocationOutcome): TargetFailure[] {
   return lines
     .filter(({ message }) => message === LOG_MESSAGES.targetFailed)
-    .map(({ fields }) => ({
-      text: `${fields.target}: ${fields.why}`,
-      byRegistry: REGISTRY_REASONS.some((reason) => reason === fields.reason),
+    .map(({ fields: { target, why, reason } }) => ({
+      target: String(target),
+      why: String(why),
+      ...(typeof reason === 'string' && { reason }),
     }));
 }
 
+function isByRegistry({ reason }: TargetFailure): boolean {
+  return REGISTRY_REASONS.some((known) => known === reason);
+}
+
+/** One line for each of the first ten failures. */
+function linesOf(failures: readonly TargetFailure[]): string[] {
+  return failures.slice(0, 10).map(({ target, why }) => `${target}: ${why}`);
+}
+
 async function checkFunction(operator: Operator, dryRun: () => Promise<InvocationOutcome>): Promise<Finding> {
+  const silenced = await checkLogLevel(operator);
+  if (silenced?.status === 'broken') return silenced;
   const outcome = await dryRun().catch((error: unknown) => explainInvokeError(error, operator));
   if ('status' in outcome) return outcome;
   const failures = failuresOf(outcome);
-  const own = failures.filter(({ byRegistry }) => !byRegistry).map(({ text }) => text);
-  if (outcome.error && (own.length > 0 || failures.length === 0)) {
-    const found = own.length > 0 ? own : [`${outcome.error.type}: ${outcome.error.message}`];
-    return fail(
-      found.slice(0, 10),
-      `${deployCommand(operator.options)} --revert-drift undoes what was changed by hand`,
-    );
+  const own = failures.filter((failure) => !isByRegistry(failure));
+  if (own.length > 0) return fail(linesOf(own), fixFor(operator, own));
+  if (outcome.error && failures.length === 0) {
+    const { type, message } = outcome.error;
+    return fail([`${type}: ${message}`], fixForCrash(operator, outcome.error));
   }
-  return ok('a dry run with its own role read the key, asked Runpod and got the credentials');
+  const well = 'a dry run with its own role read the key, asked Runpod and got the credentials';
+  return silenced ? warn([well, ...silenced.found]) : ok(well);
+}
+
+/** Levels at which Lambda drops the lines of the log from which CloudWatch reads the metrics. */
+const SILENT_LEVELS: readonly string[] = ['WARN', 'ERROR', 'FATAL'];
+
+/** Where Lambda formats the log as JSON, it drops lines without a level, unless the level is INFO or lower. */
+async function checkLogLevel(operator: Operator): Promise<Finding | undefined> {
+  const name = (await requireStack(operator)).output('FunctionName');
+  try {
+    const client = new LambdaClient(AWS_CLIENT_DEFAULTS);
+    const { LoggingConfig } = await client.send(new GetFunctionConfigurationCommand({ FunctionName: name }));
+    const level = LoggingConfig?.ApplicationLogLevel ?? '';
+    if (LoggingConfig?.LogFormat !== 'JSON' || !SILENT_LEVELS.includes(level)) return undefined;
+    const update = `lambda update-function-configuration --function-name ${name} --logging-config LogFormat=JSON,ApplicationLogLevel=INFO`;
+    return fail(
+      [`its log level is ${level}: Lambda drops every metric, so no alarm can see a failure`],
+      awsCommand(update, operator.options),
+    );
+  } catch (error) {
+    // Without the function there is more to say: the dry run says it.
+    if (errorName(error) === 'ResourceNotFoundException') return undefined;
+    return warn([`its log level cannot be read: ${describeAwsError(error)}`]);
+  }
 }
 
 function explainInvokeError(error: unknown, operator: Operator): Finding {
@@ -119,15 +156,10 @@ function explainInvokeError(error: unknown, operator: Operator): Finding {
   );
 }
 
-async function checkRegistry(dryRun: () => Promise<InvocationOutcome>): Promise<Finding> {
+async function checkRegistry(operator: Operator, dryRun: () => Promise<InvocationOutcome>): Promise<Finding> {
   const outcome = await dryRun();
-  const failures = failuresOf(outcome).map(({ text }) => text);
-  if (failures.length > 0) {
-    return fail(
-      failures.slice(0, 10),
-      "look for a Deny in the repository's policy (aws ecr get-repository-policy), and push the image if it is missing",
-    );
-  }
+  const failures = failuresOf(outcome);
+  if (failures.length > 0) return fail(linesOf(failures), fixFor(operator, failures));
   const unproved = (outcome.report?.refreshed ?? []).filter(({ verified }) => !verified);
   const names = unproved.map(({ target }) => target).join(', ');
   return unproved.length > 0

@@ -2,17 +2,18 @@
 
 import { paginateListSubscriptionsByTopic, type Subscription } from '@aws-sdk/client-sns';
 import type { AlarmName } from '../../lambda/core/contract';
-import { listAlarms } from '../deployment/alarms';
+import { type DeployedAlarm, listAlarms } from '../deployment/alarms';
 import { requireStack } from '../deployment/stack';
 import { describeAwsError, errorName } from '../errors';
 import type { Operator } from '../operator';
 import { awsCommand, deployCommand } from '../options';
 import { type Check, type Finding, fail, ok, warn } from './check';
+import { describeFailedAction, failedActions, testPageCommand, topicAccess } from './topic-access';
 
 /** All alarms that page notify the same topics, so one of them stands for all. */
 const PAGING_ALARM: AlarmName = 'RefreshSilent';
 
-/** Makes the check that every recipient in the configuration is subscribed to the pages. */
+/** Makes the check that CloudWatch can publish the pages, and that every recipient in the configuration is subscribed. */
 export function pagingCheck(operator: Operator): Check {
   return { id: 'paging', title: 'Who is paged', run: () => checkPaging(operator) };
 }
@@ -20,7 +21,8 @@ export function pagingCheck(operator: Operator): Check {
 async function checkPaging(operator: Operator): Promise<Finding> {
   const { options, configLabel } = operator;
   const stack = await requireStack(operator);
-  const pages = (await listAlarms(operator, stack.name)).filter(({ severity }) => severity === 'page');
+  const alarms = await listAlarms(operator, stack.name);
+  const pages = alarms.filter(({ severity }) => severity === 'page');
   const muted = pages.filter(({ actionsEnabled }) => !actionsEnabled).map(({ name }) => name);
   if (muted.length > 0) {
     const names = muted.map((name) => `${stack.name}-${name}`).join(' ');
@@ -45,6 +47,8 @@ async function checkPaging(operator: Operator): Promise<Finding> {
       `put topics that exist into alarms.topicArns in ${configLabel}, then ${deployCommand(options)}`,
     );
   }
+  const delivery = await checkDelivery(operator, { stackName: stack.name, alarms, pageTopics: topicArns });
+  if (delivery.broken) return delivery.broken;
   const ownTopic = topics.find(({ arn }) => !configuredArns.includes(arn));
   const recipients = [
     ...emails.map((endpoint) => ({ protocol: 'email', endpoint }) as const),
@@ -55,7 +59,75 @@ async function checkPaging(operator: Operator): Promise<Finding> {
     operator,
     topics,
     unsubscribed.map((recipient) => ({ ...recipient, topicArn: ownTopic?.arn ?? '' })),
+    delivery.warnings,
   );
+}
+
+/** The alarms of a stack, and the topics that the pages go to. */
+interface Deliveries {
+  readonly stackName: string;
+  readonly alarms: readonly DeployedAlarm[];
+  readonly pageTopics: readonly string[];
+}
+
+/** Checks that CloudWatch may publish to the topics, and that its last attempt worked. Topics of warnings only warn. */
+async function checkDelivery(
+  operator: Operator,
+  { stackName, alarms, pageTopics }: Deliveries,
+): Promise<{ readonly broken?: Finding; readonly warnings: readonly string[] }> {
+  const topicArns = [...new Set([...pageTopics, ...alarms.flatMap((alarm) => alarm.topicArns)])];
+  const { account } = await operator.identity();
+  const region = await operator.region();
+  const alarmArn = (topicArn: string) =>
+    `arn:${topicArn.split(':')[1]}:cloudwatch:${region}:${account}:alarm:${stackName}-${PAGING_ALARM}`;
+  const known = await Promise.all(
+    topicArns.map(async (topicArn) => ({
+      topicArn,
+      access: await topicAccess(operator, topicArn, { account, alarmArn: alarmArn(topicArn) }),
+    })),
+  );
+  const refused = known.flatMap(({ topicArn, access }) =>
+    access.can === 'no' ? [{ topicArn, ...access }] : [],
+  );
+  const page = refused.filter(({ topicArn }) => pageTopics.includes(topicArn));
+  if (page[0])
+    return {
+      broken: fail(
+        page.map(({ why }) => why),
+        page[0].fix,
+      ),
+      warnings: [],
+    };
+  const history = await lastAttempts(operator, stackName, alarms);
+  const failed = history.failed.filter(({ topicArn }) => pageTopics.includes(topicArn));
+  if (failed[0]) {
+    const test = testPageCommand(operator, failed[0]);
+    return {
+      broken: fail(
+        failed.map(describeFailedAction),
+        `correct what AWS says, then send a page to see whether it arrives: ${test}`,
+      ),
+      warnings: [],
+    };
+  }
+  const unknown = known.flatMap(({ access }) => (access.can === 'unknown' ? [access.why] : []));
+  return {
+    warnings: [
+      ...refused.map(({ why, fix }) => `warnings: ${why}; ${fix}`),
+      ...history.failed.map((action) => `warnings: ${describeFailedAction(action)}`),
+      ...unknown,
+      ...history.warnings,
+    ],
+  };
+}
+
+async function lastAttempts(operator: Operator, stackName: string, alarms: readonly DeployedAlarm[]) {
+  try {
+    const names = alarms.map(({ name }) => `${stackName}-${name}`);
+    return { failed: await failedActions(operator, names), warnings: [] };
+  } catch (error) {
+    return { failed: [], warnings: [`the history of the alarms cannot be read: ${describeAwsError(error)}`] };
+  }
 }
 
 /** A person or an integration that the configuration names. */
@@ -104,6 +176,7 @@ function findingOf(
   operator: Operator,
   topics: readonly Topic[],
   unsubscribed: readonly MissingSubscription[],
+  warnings: readonly string[],
 ): Finding {
   const paged = topics
     .flatMap(({ confirmed }) => confirmed)
@@ -114,6 +187,7 @@ function findingOf(
   const problems = [
     ...(unsubscribed.length > 0 ? [`not subscribed: ${names}`] : []),
     ...unreadable.map((why) => `subscriptions cannot be listed: ${why}`),
+    ...warnings,
   ];
   const [first] = unsubscribed;
   const fix = first && howToSubscribe(operator, first);

@@ -6,6 +6,7 @@ import type { Operator } from '../operator';
 import { commandLine, deployCommand } from '../options';
 import type { AskRoutes } from '../runpod/access';
 import { listUses, type Use } from '../runpod/usage';
+import { MAX_IMAGE_CHARACTERS, visibleName } from '../visible';
 import { type Check, type Finding, fail, ok, warn } from './check';
 
 /** Makes the check that the credentials may pull what the workloads pull. */
@@ -29,9 +30,9 @@ function findingOf(operator: Operator, uses: readonly Use[]): Finding {
     return fail(
       unlisted.map(
         ({ kind, name, image, target }) =>
-          `${kind} ${name} pulls ${image}, which is not in a repository of target ${target}`,
+          `${kind} ${visibleName(name)} pulls ${visibleName(image, MAX_IMAGE_CHARACTERS)}, which is not in a repository of target ${target}`,
       ),
-      `add the repository to ${operator.configLabel}, then ${deployCommand(operator.options)}`,
+      `add the repository to ${operator.configLabel} (of another account or region: as a target with its roleArn or region), then ${deployCommand(operator.options)}`,
     );
   }
   if (uses.length === 0) {
@@ -45,7 +46,7 @@ function findingOf(operator: Operator, uses: readonly Use[]): Finding {
   const latest = uses.filter((use) => use.latest);
   if (latest.length === 0) return ok(summary);
   const warnings = latest.map(
-    ({ kind, name }) => `${kind} ${name} uses :latest, which may mean another image tomorrow`,
+    ({ kind, name }) => `${kind} ${visibleName(name)} uses :latest, which may mean another image tomorrow`,
   );
   return warn([summary, ...warnings], `${commandLine('usage', operator.options)} shows the digest to pin`);
 }

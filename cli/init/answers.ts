@@ -7,6 +7,7 @@ import { usageError } from '../errors';
 import type { Operator } from '../operator';
 import type { Output } from '../output';
 import { askChoice, askChoices, askText, isInteractive } from '../prompts';
+import { visibleName } from '../visible';
 import type { InitFlags } from './options';
 
 /** The configuration's defaults for Runpod's APIs. */
@@ -101,7 +102,7 @@ async function askAuth(flags: InitFlags, auths: readonly RegistryAuth[]): Promis
   const { authId, authName } = flags;
   if (authId !== undefined) {
     if (auths.some(({ id }) => id === authId)) return { registryAuthId: authId };
-    const known = auths.map(({ id, name }) => `${id} (${name})`).join(', ') || 'none';
+    const known = auths.map(({ id, name }) => `${id} (${visibleName(name)})`).join(', ') || 'none';
     throw usageError(`Runpod has no registry auth ${authId}. The account has: ${known}.`);
   }
   if (authName !== undefined) return { registryAuthName: authName };
@@ -109,7 +110,7 @@ async function askAuth(flags: InitFlags, auths: readonly RegistryAuth[]): Promis
     auths.length === 0
       ? NEW_AUTH
       : await askChoice('Which registry auth at Runpod should be kept fresh?', [
-          ...auths.map(({ id, name }) => ({ value: id, label: `${name} (${id})` })),
+          ...auths.map(({ id, name }) => ({ value: id, label: `${visibleName(name)} (${id})` })),
           { value: NEW_AUTH, label: 'a new one' },
         ]);
   if (chosen !== NEW_AUTH) return { registryAuthId: chosen };

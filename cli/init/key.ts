@@ -7,8 +7,15 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import type { RunpodSettings, Secret } from '../../lambda/core/model';
 import { isJsonObject, type JsonObject, type RegistryAuth } from '../../lambda/core/runpod/api';
-import { parseApiKey } from '../../lambda/core/secrets';
-import { CliError, errorName, isMarkedForDeletion, usageError } from '../errors';
+import { parseApiKey, textOfSecret } from '../../lambda/core/secrets';
+import {
+  CliError,
+  describeAwsError,
+  errorName,
+  isMarkedForDeletion,
+  isOwnError,
+  usageError,
+} from '../errors';
 import type { Operator } from '../operator';
 import { awsCommand, commandLine } from '../options';
 import type { Output } from '../output';
@@ -44,10 +51,11 @@ export async function takeKey(
 ): Promise<CheckedKey> {
   const { secretName, runpod } = place;
   const stored = await output.withSpinner('looking for a stored key', () => readStored(operator, secretName));
+  if (stored.binary) await agreeToReplaceBinary(operator, flags, secretName);
   if (stored.value !== undefined && !(await mayReplace(flags, secretName))) {
     const apiKey = parseApiKey(secretName, stored.value);
     const routes = await output.withSpinner('asking Runpod', () => probeRoutes(operator, runpod, apiKey));
-    const command = commandLine(`init --store-key --replace-key --secret ${secretName}`, operator.options);
+    const command = replaceCommand(operator, secretName);
     return { apiKey, auths: workingAuths(routes, { secretName, command }), store: 'keep' };
   }
   const store = stored.exists ? 'replace' : 'create';
@@ -59,10 +67,14 @@ export async function takeKey(
       const routes = await output.withSpinner('asking Runpod', () => probeRoutes(operator, runpod, apiKey));
       return { apiKey, auths: workingAuths(routes), store, ...(object && { object }) };
     } catch (error) {
-      if (flags.keyStdin || !isInteractive() || tries === MAX_TRIES || !(error instanceof Error)) throw error;
-      output.line(`${output.mark('broken')} ${error.message}`);
+      if (flags.keyStdin || !isInteractive() || tries === MAX_TRIES) throw error;
+      output.line(`${output.mark('broken')} ${isOwnError(error) ? error.message : describeAwsError(error)}`);
     }
   }
+}
+
+function replaceCommand(operator: Operator, secretName: string): string {
+  return commandLine(`init --store-key --replace-key --secret ${secretName}`, operator.options);
 }
 
 /** Stores a checked key. @throws the AWS client's error */
@@ -71,8 +83,12 @@ export async function storeKey(operator: Operator, secretName: string, key: Chec
   const SecretString = key.object ? JSON.stringify({ ...key.object, apiKey }) : apiKey;
   const replace = () =>
     operator.secrets.send(new PutSecretValueCommand({ SecretId: secretName, SecretString }));
-  if (key.store === 'replace') await replace();
-  if (key.store !== 'create') return;
+  if (key.store === 'keep') return;
+  // A secret with an ARN exists already, though it may have no value yet.
+  if (key.store === 'replace' || secretName.startsWith('arn:')) {
+    await replace();
+    return;
+  }
   const Description = 'Runpod API key with which registry auths are kept fresh';
   try {
     await operator.secrets.send(new CreateSecretCommand({ Name: secretName, SecretString, Description }));
@@ -94,13 +110,22 @@ function objectWithKey(value: string | undefined): JsonObject | undefined {
   }
 }
 
-async function readStored(
-  operator: Operator,
-  secretName: string,
-): Promise<{ exists: boolean; value?: string | undefined }> {
+/** What a secret holds now. */
+interface StoredValue {
+  readonly exists: boolean;
+  /** Text, also of a binary value. @default - there is no secret, or it has no text */
+  readonly value?: string | undefined;
+  /** The value is binary and no text. */
+  readonly binary?: boolean;
+}
+
+async function readStored(operator: Operator, secretName: string): Promise<StoredValue> {
   try {
-    const { SecretString } = await operator.secrets.send(new GetSecretValueCommand({ SecretId: secretName }));
-    return { exists: true, value: SecretString };
+    const { SecretString, SecretBinary } = await operator.secrets.send(
+      new GetSecretValueCommand({ SecretId: secretName }),
+    );
+    const value = textOfSecret(SecretString ?? SecretBinary);
+    return { exists: true, value, binary: value === undefined && SecretBinary !== undefined };
   } catch (error) {
     if (errorName(error) === 'ResourceNotFoundException') return { exists: false };
     if (isMarkedForDeletion(error)) {
@@ -111,6 +136,16 @@ async function readStored(
     }
     throw error;
   }
+}
+
+/** A binary value is no key, so it is never kept as one. @throws CliError (usage error) when the person did not agree */
+async function agreeToReplaceBinary(operator: Operator, flags: InitFlags, secretName: string): Promise<void> {
+  const ask = flags.storeKey === true && !flags.keyStdin && isInteractive();
+  if (flags.replaceKey) return;
+  if (ask && (await askYes(`${secretName} holds a binary value. Overwrite it?`))) return;
+  throw usageError(
+    `${secretName} holds a binary value, which is no Runpod key. Name another secret with --secret, or overwrite this one: ${replaceCommand(operator, secretName)}`,
+  );
 }
 
 /** Whether to overwrite the stored key. Only the person decides that. */

@@ -1,10 +1,16 @@
 /** Checks what a Runpod API key may do on each of Runpod's APIs. */
 
-import { ApiKeyRefusedError, ApiUnsupportedError, OperatorMustActError } from '../../lambda/core/errors';
+import {
+  ApiKeyRefusedError,
+  ApiUnsupportedError,
+  OperatorMustActError,
+  RefresherError,
+} from '../../lambda/core/errors';
 import { type RouteName, type RunpodSettings, Secret } from '../../lambda/core/model';
 import { RateLimiter } from '../../lambda/core/rate-limit';
 import { createRoutes } from '../../lambda/core/runpod/account';
 import type { RegistryAuth, RunpodCall, RunpodRoute } from '../../lambda/core/runpod/api';
+import { errorName } from '../errors';
 import type { Operator } from '../operator';
 
 /** What a key may do on one route. */
@@ -80,7 +86,8 @@ async function checkWrite(
 }
 
 function accessOf(error: unknown): { state: RouteAccess['state']; why: string } {
-  const why = error instanceof Error ? error.message : String(error);
+  // Another message may quote an answer.
+  const why = error instanceof RefresherError ? error.message : `unexpected ${errorName(error)}`;
   if (error instanceof ApiKeyRefusedError) return { state: 'refused', why };
   if (error instanceof OperatorMustActError) return { state: 'forbidden', why };
   if (error instanceof ApiUnsupportedError) return { state: 'cannot', why };

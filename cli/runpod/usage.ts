@@ -3,7 +3,8 @@
 import type { RunpodSettings, Secret, Target } from '../../lambda/core/model';
 import { isJsonObject } from '../../lambda/core/runpod/api';
 import { RunpodRest } from '../../lambda/core/runpod/rest';
-import { ecrRegionOf, inspectImage, parseImageName } from '../images';
+import { describeAwsError } from '../errors';
+import { ecrPlaceOf, inspectImage, parseImageName } from '../images';
 import type { Operator } from '../operator';
 import { type AskRoutes, listAuths } from './access';
 
@@ -32,6 +33,12 @@ interface TargetAuth {
   readonly registryAuthId: string;
 }
 
+/** Where the repositories of a target are that names no region and no role of another account. */
+interface OwnPlace {
+  readonly account: string;
+  readonly region: string;
+}
+
 /**
  * Lists every workload that uses a registry auth of the configuration.
  *
@@ -39,6 +46,7 @@ interface TargetAuth {
  */
 export async function listUses(operator: Operator, askRoutes: AskRoutes): Promise<Use[]> {
   const auths = await listTargetAuths(operator, askRoutes);
+  const own = { account: (await operator.identity()).account, region: await operator.region() };
   const uses: Use[] = [];
   for (const secretName of operator.secretNames()) {
     const ownAuths = auths.filter(({ target }) => target.runpodApiKeySecretName === secretName);
@@ -49,7 +57,7 @@ export async function listUses(operator: Operator, askRoutes: AskRoutes): Promis
     );
     for (const workload of workloads) {
       const auth = ownAuths.find(({ registryAuthId }) => registryAuthId === workload.registryAuthId);
-      if (auth) uses.push(describeUse(workload, auth));
+      if (auth) uses.push(describeUse(workload, auth, own));
     }
   }
   return uses;
@@ -74,16 +82,31 @@ export function isAuthOf(
   return id === target.registryAuthId || name === target.registryAuthName;
 }
 
-function describeUse(workload: Workload, { target, registryAuthId }: TargetAuth): Use {
+function describeUse(workload: Workload, { target, registryAuthId }: TargetAuth, own: OwnPlace): Use {
   const { host, repository, reference } = parseImageName(workload.image);
-  const listed = target.registry.type !== 'ecr' || target.registry.repositories.includes(repository);
+  const place = ecrPlaceOf(host);
   return {
     ...workload,
     target: target.name,
     registryAuthId,
     latest: reference === 'latest',
-    unlisted: ecrRegionOf(host) !== undefined && !listed,
+    unlisted: place !== undefined && !mayPull(target, { ...place, repository }, own),
   };
+}
+
+/** Whether a target's credential may pull from a repository: it is for the repositories of one account and region. */
+function mayPull(
+  { registry }: Target,
+  { account, region, repository }: OwnPlace & { readonly repository: string },
+  own: OwnPlace,
+): boolean {
+  if (registry.type !== 'ecr') return true;
+  const roleAccount = registry.roleArn?.split(':')[4];
+  return (
+    registry.repositories.includes(repository) &&
+    account === (roleAccount ?? own.account) &&
+    region === (registry.region ?? own.region)
+  );
 }
 
 const LISTS = [
@@ -122,19 +145,26 @@ function readWorkload(kind: Workload['kind'], item: unknown): Workload[] {
   ];
 }
 
+/** An image's name by its digest (`host/repository@sha256:…`), or why it is not known. */
+export type Pin = { readonly pinned: string } | { readonly unknown: string };
+
 /**
- * Returns an image's name by its digest (`host/repository@sha256:…`).
+ * Asks the registry in an image's host for the image's digest. The account in the host counts: another account may have
+ * a repository of the same name.
  *
- * @returns undefined if the image is not in ECR, does not exist, or cannot be read
+ * @returns undefined if the image is not in ECR
  */
-export async function pinImage(operator: Operator, image: string): Promise<string | undefined> {
+export async function pinImage(operator: Operator, image: string): Promise<Pin | undefined> {
   const { host, repository, reference } = parseImageName(image);
-  const region = ecrRegionOf(host);
-  if (region === undefined) return undefined;
+  const place = ecrPlaceOf(host);
+  if (place === undefined) return undefined;
   try {
-    const state = await inspectImage(operator, region, repository, reference);
-    return state.found === 'image' ? `${host}/${repository}@${state.digest}` : undefined;
-  } catch {
-    return undefined;
+    const state = await inspectImage(operator, { ...place, repository, reference });
+    if (state.found === 'image') return { pinned: `${host}/${repository}@${state.digest}` };
+    const missing =
+      state.found === 'no-image' ? `${repository} has no image ${reference}` : 'no such repository';
+    return { unknown: missing };
+  } catch (error) {
+    return { unknown: describeAwsError(error) };
   }
 }

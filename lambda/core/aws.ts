@@ -21,8 +21,12 @@ export interface AwsCall {
   readonly deadlineMs: number;
   /** Reason of the error when AWS refuses the call for another reason than a missing permission. */
   readonly reason: OperatorReason;
-  /** Sentences that say how to fix a refusal, by the name of AWS's error. @default - only AWS's message is shown */
-  readonly fixes?: Readonly<Record<string, string>>;
+  /**
+   * Returns sentences that say how to fix a refusal, by the name of AWS's error. AWS uses some names for several causes,
+   * so each gets AWS's message.
+   * @default - only AWS's message is shown
+   */
+  readonly fixes?: Readonly<Record<string, (message: string) => string>> | undefined;
 }
 
 /** Runs an AWS call within the deadline. @throws OperatorMustActError or TransientError, never the SDK's own error */
@@ -60,9 +64,9 @@ export function meaningOfAwsError(thrown: unknown, call: AwsCall): RefresherErro
   const refused =
     status >= 400 && status < 500 && status !== 408 && status !== 429 && !TRANSIENT_FAULTS.test(name);
   if (refused) {
-    const fix = call.fixes?.[name];
+    const fix = call.fixes?.[name]?.(message);
     const description = `${call.name}: ${name}: ${message}${fix ? ` ${fix}` : ''}`;
-    return new OperatorMustActError(reasonOf(name, call.reason), description);
+    return new OperatorMustActError(reasonOf(name, call.reason), description, fix);
   }
   return new TransientError(`${call.name}: ${name}${status ? ` (${status})` : ''}`);
 }

@@ -23,13 +23,14 @@ const FREEZE_MS = 1_000;
  *
  * @param wallMs - milliseconds since the epoch; may jump
  * @param monotonicMs - milliseconds since any moment; never goes back, but may stop
+ * @returns whole milliseconds
  */
 export function steadyClock(wallMs: () => number, monotonicMs: () => number): () => number {
   let offsetMs = wallMs() - monotonicMs();
   return () => {
     const aheadMs = wallMs() - (monotonicMs() + offsetMs);
     if (aheadMs > FREEZE_MS) offsetMs += aheadMs;
-    return monotonicMs() + offsetMs;
+    return Math.floor(monotonicMs() + offsetMs);
   };
 }
 

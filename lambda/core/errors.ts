@@ -44,10 +44,20 @@ export type OperatorReason =
 export class OperatorMustActError extends RefresherError {
   override readonly name: string = 'OperatorMustActError';
   readonly reason: OperatorReason;
+  /** Private, so that the log shows it once: it is the end of the message. */
+  readonly #fix: string;
 
-  constructor(reason: OperatorReason, message: string) {
+  /** @param fix - the words at the end of the message that say what to do. @default - the message is not divided */
+  constructor(reason: OperatorReason, message: string, fix = '') {
     super(message);
     this.reason = reason;
+    this.#fix = fix;
+  }
+
+  /** The message without the fix at its end, for a caller that has a better one. */
+  get problem(): string {
+    const end = this.message.length - (this.message.endsWith(this.#fix) ? this.#fix.length : 0);
+    return this.message.slice(0, end).replace(/[;\s]+$/, '');
   }
 }
 

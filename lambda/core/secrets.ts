@@ -1,6 +1,7 @@
+import { isUtf8 } from 'node:buffer';
 import { BaseProvider } from '@aws-lambda-powertools/parameters/base';
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { callAws } from './aws';
+import { type AwsCall, callAws } from './aws';
 import type { Clock } from './clock';
 import { ApiKeyRefusedError, OperatorMustActError } from './errors';
 import { Secret } from './model';
@@ -43,13 +44,15 @@ export function createSecretReader(client: SecretsManagerClient, clock: Clock): 
   return (secretName, { deadlineMs, expected, again = false }) => {
     const known = again ? undefined : reads.get(secretName);
     if (known) return known;
-    const call = {
-      name: `secretsmanager:GetSecretValue ${secretName}`,
-      deadlineMs,
-      reason: 'secret-unusable',
-      fixes: { ResourceNotFoundException: howToCreate(secretName, expected) },
-    } as const;
-    const read = callAws(call, clock, () => provider.version(secretName, again));
+    const read = provider.region().then((region) => {
+      const call = {
+        name: `secretsmanager:GetSecretValue ${secretName}`,
+        deadlineMs,
+        reason: 'secret-unusable',
+        fixes: howToFix(secretName, expected, region),
+      } as const;
+      return callAws(call, clock, () => provider.version(secretName, again));
+    });
     reads.set(secretName, read);
     return read;
   };
@@ -62,6 +65,11 @@ export function createSecretReader(client: SecretsManagerClient, clock: Clock): 
 class SecretVersions extends BaseProvider {
   async version(secretName: string, forceFetch: boolean): Promise<SecretVersion> {
     return (await this.get(secretName, { forceFetch })) as SecretVersion;
+  }
+
+  /** Returns the region that is asked; undefined when none is configured, in which case each read fails. */
+  async region(): Promise<string | undefined> {
+    return (this.client as SecretsManagerClient).config.region().catch(() => undefined);
   }
 
   protected override async _get(secretName: string): Promise<SecretVersion> {
@@ -77,9 +85,61 @@ class SecretVersions extends BaseProvider {
   }
 }
 
-/** The command reads standard input, because an argument would end in the shell's history and in the process list. */
-function howToCreate(secretName: string, expected: string): string {
-  return `Create it with: aws secretsmanager create-secret --name ${secretName} --secret-string file:///dev/stdin (then paste ${expected} and press Ctrl-D twice)`;
+/**
+ * Returns how to fix a refused read, by the name of AWS's error.
+ *
+ * The commands read values from standard input, because an argument would end in the shell's history and in the process
+ * list.
+ */
+function howToFix(secretName: string, expected: string, region: string | undefined): AwsCall['fixes'] {
+  const inRegion = region ? ` --region ${region}` : '';
+  const fromInput = `--secret-string file:///dev/stdin${inRegion} (then paste ${expected} and press Ctrl-D twice)`;
+  return {
+    ResourceNotFoundException: (message) => {
+      if (/staging label/i.test(message)) {
+        return `It has no value yet. Store one with: aws secretsmanager put-secret-value --secret-id ${secretName} ${fromInput}`;
+      }
+      if (secretName.startsWith('arn:')) return howToFindArn(secretName, region);
+      return `Create it with: aws secretsmanager create-secret --name ${secretName} ${fromInput}`;
+    },
+    InvalidRequestException: (message) =>
+      /deletion/i.test(message)
+        ? `Restore it with: aws secretsmanager restore-secret --secret-id ${secretName}${inRegion}`
+        : '',
+    AccessDeniedException: (message) =>
+      /KMS/.test(message) ? 'Allow the role kms:Decrypt on the KMS key of the secret.' : '',
+  };
+}
+
+function howToFindArn(arn: string, region: string | undefined): string {
+  const [, , , place = '', , , suffixed = ''] = arn.split(':');
+  const name = suffixed.replace(/-[A-Za-z0-9]{6}$/, '');
+  const here = region ?? place;
+  const command = `aws secretsmanager list-secrets --filters Key=name,Values=${name} --query 'SecretList[].ARN' --region ${here}`;
+  return place === here
+    ? `No secret in ${here} has this ARN. A secret that was deleted and created again has a new one. Find it with: ${command}`
+    : `The ARN is of ${place}, and it was looked for in ${here}. Give the ARN or the name of a secret in ${here}: ${command}`;
+}
+
+/**
+ * Returns the text of a secret's value without a byte order mark. Bytes are read as UTF-8.
+ *
+ * @returns undefined when the value is empty, or when its bytes are not UTF-8 text; `unreadable` says which
+ */
+export function textOfSecret(value: unknown): string | undefined {
+  if (typeof value === 'string') return value.replace(/^\uFEFF/, '');
+  if (!(value instanceof Uint8Array) || value.length === 0) return undefined;
+  // UTF-16 without its mark is valid UTF-8 with zeros in it.
+  if (!isUtf8(value) || value.includes(0)) return undefined;
+  return Buffer.from(value)
+    .toString('utf8')
+    .replace(/^\uFEFF/, '');
+}
+
+/** Returns what kind of value has no text, as a noun phrase. */
+export function unreadable(value: unknown): string {
+  const isBinary = value instanceof Uint8Array && value.length > 0;
+  return isBinary ? 'a binary value that is not UTF-8 text' : 'an empty value';
 }
 
 /** A Runpod API key as it was read. */
@@ -95,8 +155,8 @@ export interface StoredApiKey {
  * @throws OperatorMustActError `secret-unusable`, which says what kind of value was found and never quotes it
  */
 export function parseApiKey(secretName: string, value: unknown): Secret {
-  const text = typeof value === 'string' ? value.trim() : undefined;
-  if (text === undefined) throw unusableKey(secretName, 'a binary or empty value');
+  const text = textOfSecret(value)?.trim();
+  if (text === undefined) throw unusableKey(secretName, unreadable(value));
   const key = text.startsWith('{') ? apiKeyField(secretName, text) : text;
   if (/^["'`]|["'`]$/.test(key)) throw unusableKey(secretName, 'a value in quotation marks');
   // The characters that an HTTP header can hold.
@@ -119,9 +179,11 @@ function apiKeyField(secretName: string, text: string): string {
 }
 
 function unusableKey(secretName: string, found: string): OperatorMustActError {
+  const fix = 'store the key again';
   return new OperatorMustActError(
     'secret-unusable',
-    `secret ${secretName}: expected the Runpod API key itself or {"apiKey": "…"}, found ${found}; store the key again`,
+    `secret ${secretName}: expected the Runpod API key itself or {"apiKey": "…"}, found ${found}; ${fix}`,
+    fix,
   );
 }
 

@@ -80,7 +80,7 @@ export const sendOverNetwork: Transport = async (request, { timeoutMs, maxBytes,
     const fail = (what: string) => {
       clearTimeout(timer);
       const message = `${request.method} ${request.peer ?? url.host}: ${what}`;
-      const untrusted = CERTIFICATE_ERRORS.test(what);
+      const untrusted = isCertificateError(what);
       reject(untrusted ? new UntrustedCertificateError(notTrusted(message)) : new TransientError(message));
       outgoing.destroy();
       if (outgoing.reusedSocket) closeRestingConnections(sender.agent, 0);
@@ -109,6 +109,11 @@ export const sendOverNetwork: Transport = async (request, { timeoutMs, maxBytes,
 /** What Node and OpenSSL call a certificate that cannot be trusted (Node.js documentation, "X509 certificate error codes"). */
 const CERTIFICATE_ERRORS =
   /^(ERR_TLS_CERT_\w+|CERT_\w+|ERROR_IN_CERT_\w+|HOSTNAME_MISMATCH|\w*SELF_SIGNED_CERT\w*|UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF_SIGNATURE|DECODE_ISSUER_PUBLIC_KEY)\w*|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED)$/;
+
+/** Whether the code of a network error means that the certificate of the other side is not trusted. */
+export function isCertificateError(code: string): boolean {
+  return CERTIFICATE_ERRORS.test(code);
+}
 
 function notTrusted(message: string): string {
   return `${message}: its certificate is not trusted; use a certificate of a public authority for this host name`;

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Node } from 'constructs';
@@ -33,12 +34,17 @@ export function loadConfig(node: Node, root = PROJECT_ROOT): RefresherConfig {
  * @throws ConfigError when it cannot be read, or when it has mistakes
  */
 export function readConfigFile(path: string, label = path): RefresherConfig {
-  return parseConfig(readText(path, label), label);
+  const bytes = readBytes(path, label);
+  // UTF-16 without its mark is valid UTF-8 with zeros in it.
+  if (!isUtf8(bytes) || bytes.includes(0)) {
+    throw new ConfigError(`${label} is not UTF-8 text. Save it with the encoding UTF-8.`);
+  }
+  return parseConfig(bytes.toString('utf8'), label);
 }
 
-function readText(path: string, label: string): string {
+function readBytes(path: string, label: string): Buffer {
   try {
-    return readFileSync(path, 'utf8');
+    return readFileSync(path);
   } catch (error) {
     const code =
       typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'no reason';

@@ -5,7 +5,8 @@ import { AwsError, type JsonInput, LOCAL_ACCOUNT } from './protocol';
 /** A version of a secret. */
 export interface SecretVersion {
   readonly versionId: string;
-  readonly value: string;
+  /** Text, or bytes for a binary value. */
+  readonly value: string | Uint8Array;
   readonly createdDate: Date;
 }
 
@@ -31,7 +32,7 @@ export class SecretsManagerStandIn {
    *
    * @param createdDate - of the version; now by default
    */
-  put(name: string, value: string, createdDate = this.#clock.now()): void {
+  put(name: string, value: string | Uint8Array, createdDate = this.#clock.now()): void {
     this.#put(name, { versionId: randomUUID(), value, createdDate });
   }
 
@@ -99,7 +100,7 @@ export class SecretsManagerStandIn {
     return {
       ARN: secret.arn,
       Name: secret.name,
-      SecretString: staged.version.value,
+      ...wireValue(staged.version.value),
       VersionId: staged.version.versionId,
       VersionStages: [staged.label],
       CreatedDate: staged.version.createdDate.getTime() / 1_000,
@@ -133,6 +134,12 @@ export class SecretsManagerStandIn {
     if (found) return found;
     throw new AwsError('ResourceNotFoundException', "Secrets Manager can't find the specified secret.");
   }
+}
+
+function wireValue(value: string | Uint8Array): object {
+  return typeof value === 'string'
+    ? { SecretString: value }
+    : { SecretBinary: Buffer.from(value).toString('base64') };
 }
 
 function identityOf({ arn, name, current }: StoredSecret): object {

@@ -10,9 +10,11 @@ export interface InvocableFunction {
   readonly runtime: LambdaRuntime;
   /** Called after every invocation. */
   readonly onInvoked: (invocation: Invocation<unknown>) => void;
+  /** Lambda's `LoggingConfig`. @default - the log is text */
+  readonly logging?: { LogFormat: 'JSON' | 'Text'; ApplicationLogLevel?: string };
 }
 
-/** Lambda's `Invoke` API. It runs a function's real bundle and waits for the result. */
+/** Lambda's `Invoke`, which runs a function's real bundle and waits for the result, and `GetFunctionConfiguration`. */
 export class FunctionApi extends StandInServer {
   /** Functions by name. */
   readonly functions = new Map<string, InvocableFunction>();
@@ -28,10 +30,14 @@ export class FunctionApi extends StandInServer {
   }
 
   protected async answer({ path, body }: ReceivedRequest): Promise<StandInAnswer> {
-    const [, name = ''] = /\/functions\/([^/]+)\/invocations$/.exec(path) ?? [];
+    const [, name = '', what] = /\/functions\/([^/]+)\/(invocations|configuration)$/.exec(path) ?? [];
     const invocable = this.functions.get(decodeURIComponent(name));
     if (this.forbidden) return refusal(403, 'AccessDeniedException', NOT_ALLOWED);
     if (!invocable) return refusal(404, 'ResourceNotFoundException', `Function not found: ${name}`);
+    if (what === 'configuration') {
+      const LoggingConfig = invocable.logging ?? { LogFormat: 'Text' };
+      return { status: 200, body: { FunctionName: name, LoggingConfig } };
+    }
     const event: unknown = JSON.parse(body || '{}');
     this.received.push(event);
     const invocation = await invocable.runtime.invoke(event);

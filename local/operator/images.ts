@@ -18,7 +18,8 @@ export class ImagesStandIn {
   }
 
   /** Answers `DescribeRepositories`: all repositories or the named ones. */
-  describeRepositories({ repositoryNames }: JsonInput): object {
+  describeRepositories({ repositoryNames, registryId }: JsonInput): object {
+    refuseOtherAccounts(registryId);
     const all = [...new Set([...this.#source.manifests().values()].map(({ repository }) => repository))];
     const names = Array.isArray(repositoryNames) ? repositoryNames.map(String) : all;
     const missing = names.find((name) => !all.includes(name));
@@ -27,9 +28,9 @@ export class ImagesStandIn {
   }
 
   /** Answers `BatchGetImage` for one image. */
-  batchGetImage({ repositoryName, imageIds }: JsonInput): object {
+  batchGetImage({ repositoryName, imageIds, registryId }: JsonInput): object {
     const repository = String(repositoryName);
-    this.describeRepositories({ repositoryNames: [repository] });
+    this.describeRepositories({ repositoryNames: [repository], registryId });
     const [id] = Array.isArray(imageIds) ? (imageIds as { imageTag?: string; imageDigest?: string }[]) : [];
     const stored = this.#source.manifests().get(`${repository}:${id?.imageTag ?? id?.imageDigest}`);
     if (!stored) {
@@ -40,12 +41,22 @@ export class ImagesStandIn {
   }
 
   /** Answers `GetDownloadUrlForLayer`, for layers and for an image's configuration. */
-  downloadUrl({ repositoryName, layerDigest }: JsonInput): object {
+  downloadUrl({ repositoryName, layerDigest, registryId }: JsonInput): object {
+    refuseOtherAccounts(registryId);
     return {
       downloadUrl: this.#source.downloadUrl(String(repositoryName), String(layerDigest)),
       layerDigest,
     };
   }
+}
+
+/** The operator may read only the registry of their own account. */
+function refuseOtherAccounts(registryId: unknown): void {
+  if (registryId === undefined || registryId === LOCAL_ACCOUNT) return;
+  throw new AwsError(
+    'AccessDeniedException',
+    `User: arn:aws:iam::${LOCAL_ACCOUNT}:user/operator is not authorized to read the registry ${registryId}`,
+  );
 }
 
 function noRepository(name: string): AwsError {

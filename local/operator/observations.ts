@@ -8,10 +8,21 @@ export interface ObservedAlarm {
   readonly topicArns: readonly string[];
 }
 
+/** An attempt of an alarm to notify a topic. */
+export interface AlarmAction {
+  readonly alarmName: string;
+  readonly topicArn: string;
+  readonly at: Date;
+  /** Why it failed, in AWS's words. @default - it worked */
+  readonly error?: string;
+}
+
 /** CloudWatch's alarms, metrics and logs, SQS's queues and EventBridge's rules, as far as the command line asks. */
 export class Observations {
   /** Alarms by name. */
   readonly alarms = new Map<string, ObservedAlarm>();
+  /** The history of the alarms' actions, in any order. */
+  readonly actions: AlarmAction[] = [];
   /** Number of visible messages, by queue URL. */
   readonly queues = new Map<string, number>();
   /** State of each rule, by name. */
@@ -70,6 +81,26 @@ export class Observations {
         StateValue: state,
         ActionsEnabled: !muted,
         AlarmActions: topicArns,
+      })),
+    };
+  }
+
+  /** Answers `DescribeAlarmHistory` for the actions of one alarm, newest first. */
+  alarmHistory({ AlarmName }: JsonInput): object {
+    const own = this.actions.filter(({ alarmName }) => alarmName === AlarmName);
+    const newestFirst = own.sort((a, b) => b.at.getTime() - a.at.getTime());
+    return {
+      AlarmHistoryItems: newestFirst.map(({ at, topicArn, error }) => ({
+        AlarmName,
+        AlarmType: 'MetricAlarm',
+        Timestamp: at.getTime() / 1_000,
+        HistoryItemType: 'Action',
+        HistorySummary: `${error === undefined ? 'Successfully executed' : 'Failed to execute'} action ${topicArn}`,
+        HistoryData: JSON.stringify({
+          actionState: error === undefined ? 'Succeeded' : 'Failed',
+          notificationResource: topicArn,
+          error: error ?? null,
+        }),
       })),
     };
   }

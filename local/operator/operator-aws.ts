@@ -1,6 +1,7 @@
 import { AwsError, AwsServer, type JsonInput, jsonInput } from '../aws/protocol';
 import type { ReceivedRequest } from '../exchange';
 import type { ImagesStandIn } from './images';
+import { KeysStandIn } from './keys';
 import { Observations } from './observations';
 import { StacksStandIn } from './stacks';
 import { TopicsStandIn } from './topics';
@@ -10,11 +11,12 @@ export class OperatorAws extends AwsServer {
   readonly stacks = new StacksStandIn();
   readonly observations = new Observations();
   readonly topics = new TopicsStandIn();
+  readonly keys = new KeysStandIn();
   readonly #json: Readonly<Record<string, (input: JsonInput) => object>>;
 
   constructor(images: ImagesStandIn) {
     super();
-    const { observations } = this;
+    const { observations, keys } = this;
     this.#json = {
       DescribeRepositories: (input) => images.describeRepositories(input),
       BatchGetImage: (input) => images.batchGetImage(input),
@@ -23,6 +25,9 @@ export class OperatorAws extends AwsServer {
       DescribeAlarms: (input) => observations.describeAlarms(input),
       GetMetricStatistics: (input) => observations.metricStatistics(input),
       GetQueueAttributes: (input) => observations.queueAttributes(input),
+      DescribeAlarmHistory: (input) => observations.alarmHistory(input),
+      DescribeKey: (input) => keys.describe(input),
+      GetKeyPolicy: (input) => keys.policy(input),
       DescribeRule: (input) => observations.describeRule(input),
     };
   }
@@ -40,6 +45,8 @@ export class OperatorAws extends AwsServer {
         return this.stacks.describe(parameters.get('StackName'));
       case 'GetTemplate':
         return this.stacks.template(parameters.get('StackName'));
+      case 'GetTopicAttributes':
+        return this.topics.getAttributes(parameters.get('TopicArn') ?? '');
       case 'ListSubscriptionsByTopic':
         return this.topics.listSubscriptions(parameters.get('TopicArn') ?? '');
       default:

@@ -2,7 +2,7 @@ import type { CloudFormationTemplate, Synthesised } from '../../lib/synthesise';
 import { LOCAL_ACCOUNT } from '../aws/protocol';
 import { type EmbeddedCloud, LOCAL_REGION, startEmbeddedCloud } from '../cloud';
 import { LambdaRuntime } from '../lambda-runtime';
-import { FunctionApi } from './function-api';
+import { FunctionApi, type InvocableFunction } from './function-api';
 import { ImagesStandIn } from './images';
 import { OperatorAws } from './operator-aws';
 
@@ -83,6 +83,12 @@ async function deploy(
     observations.alarms.set(String(AlarmName), { state: 'OK', muted: false, topicArns });
   }
   for (const id of idsOf('AWS::SNS::Topic')) topics.create(topicArn({ Ref: id }));
+  for (const id of idsOf('AWS::SNS::TopicPolicy')) {
+    const { PolicyDocument, Topics } = propertiesOf(id);
+    const policy = JSON.stringify(resolved(PolicyDocument, topicArn));
+    for (const topic of Array.isArray(Topics) ? Topics : [])
+      topics.attributes.set(topicArn(topic), { policy });
+  }
   for (const id of idsOf('AWS::SNS::Subscription')) {
     const { TopicArn, Protocol, Endpoint } = propertiesOf(id);
     topics.subscribe(topicArn(TopicArn), String(Protocol), String(Endpoint));
@@ -92,6 +98,7 @@ async function deploy(
   await functionApi.functions.get(FunctionName)?.runtime.stop();
   functionApi.functions.set(FunctionName, {
     runtime: new LambdaRuntime({ assetDirectory, environment: cloud.environment() }),
+    logging: loggingOf(propertiesOf(FunctionName.slice(nameOf('').length)).LoggingConfig),
     onInvoked: ({ output, metrics }) => {
       if (metrics.RunSucceeded === 1) observations.resolveAlarms();
       for (const line of output.split('\n')) observations.log(LogGroupName, cloud.clock.now(), line);
@@ -105,6 +112,32 @@ async function deploy(
     status: 'CREATE_COMPLETE',
   });
   return outputs;
+}
+
+const PSEUDO_PARAMETERS: Readonly<Record<string, string>> = {
+  'AWS::AccountId': LOCAL_ACCOUNT,
+  'AWS::Partition': 'aws',
+  'AWS::Region': LOCAL_REGION,
+};
+
+/** Returns a part of a template with its `Ref` and `Fn::Join` replaced. */
+function resolved(value: unknown, arnOf: (reference: unknown) => string): unknown {
+  if (Array.isArray(value)) return value.map((item) => resolved(item, arnOf));
+  if (typeof value !== 'object' || value === null) return value;
+  if (isReference(value)) return PSEUDO_PARAMETERS[value.Ref] ?? arnOf(value);
+  if ('Fn::Join' in value && Array.isArray(value['Fn::Join'])) {
+    const [separator, parts] = value['Fn::Join'];
+    return (resolved(parts, arnOf) as unknown[]).join(String(separator));
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, resolved(item, arnOf)]));
+}
+
+/** Returns a function's `LoggingConfig` with Lambda's defaults. */
+function loggingOf(given: unknown): NonNullable<InvocableFunction['logging']> {
+  const config = { ApplicationLogLevel: 'INFO', ...(typeof given === 'object' && given) };
+  return 'LogFormat' in config && config.LogFormat === 'JSON'
+    ? { LogFormat: 'JSON', ApplicationLogLevel: config.ApplicationLogLevel }
+    : { LogFormat: 'Text' };
 }
 
 /** Returns the outputs that are a plain `Ref`, resolved. Other outputs are left out. */

@@ -1,4 +1,10 @@
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { LOG_MESSAGES } from '../../lambda/core/contract';
+import type { InvocableFunction } from '../../local/operator/function-api';
 import { version } from '../../package.json';
+import { findLeaks } from '../support/find-leaks';
+import { selfSignedCertificate } from '../support/self-signed';
 import { CommandWorld, ECR_HOST } from './command-world';
 
 let world: CommandWorld;
@@ -216,6 +222,95 @@ describe('status', () => {
   });
 });
 
+describe('text from elsewhere', () => {
+  const FORGED = `${String.fromCharCode(27)}[2K\n✓ prod  \u202eall is well\u009b1A`;
+  const CONTROLS = /[^\P{Cc}\n]|\u202e/u;
+
+  it.each([
+    ['usage', []],
+    ['usage', ['--json']],
+  ])('has no control characters in the output of %s %j', async (name, flags) => {
+    const { templates } = world.user.workloads;
+    const image = `${ECR_HOST}/my-worker:1.0.0`;
+    templates.push({ id: 'forger', name: `base${FORGED}`, image, registry: world.authId });
+    const { code, stdout } = await world.run([name, ...flags]);
+    templates.pop();
+
+    expect(code).toBe(0);
+    expect(stdout).not.toMatch(CONTROLS);
+    expect(stdout).not.toMatch(/^✓ prod/m);
+    expect(stdout).toContain('✓ prod');
+  });
+
+  it('has none in the lines of the log that refresh prints, and none in an error message', async () => {
+    const { functions } = world.cloud.functionApi;
+    const [[functionName, deployed]] = [...functions] as [[string, InvocableFunction]];
+    const line = { message: LOG_MESSAGES.targetFailed, target: 'prod', why: `no${FORGED}` };
+    const timestamp = new Date().toISOString();
+    const invoke = async () => ({
+      output: JSON.stringify({ ...line, timestamp }),
+      error: { errorType: 'RefreshFailedError', errorMessage: `no${FORGED}` },
+    });
+    const runtime = { invoke, stop: async () => undefined } as unknown as InvocableFunction['runtime'];
+    functions.set(functionName, { ...deployed, runtime, onInvoked: () => undefined });
+    const failed = await world.run(['refresh']);
+    functions.set(functionName, deployed);
+    const refusal = { __type: 'AccessDeniedException', message: `no${FORGED}` };
+    const denied = world.cloud.operatorAws.faults.add(
+      { operation: 'DescribeAlarms' },
+      { status: 400, body: refusal },
+    );
+    const refused = await world.run(['status', '--debug']);
+    denied.remove();
+
+    expect(failed.stdout).toContain('✗ prod  no ✓ prod  all is well\n');
+    expect(refused.stderr).toContain('AccessDeniedException: no ✓ prod  all is well');
+    for (const text of [failed.stdout, failed.stderr, refused.stdout, refused.stderr]) {
+      expect(text).not.toMatch(CONTROLS);
+      expect(text).not.toMatch(/^✓ prod/m);
+    }
+  });
+});
+
+describe('--debug', () => {
+  it('shows class and frames of an answer that cannot be parsed, and no piece of the answer', async () => {
+    const malformed = world.cloud.aws.faults.add(
+      { operation: 'GetSecretValue' },
+      { status: 200, body: `{"SecretString": ${world.key}` },
+    );
+    const { code, stderr } = await world.run(['init', '--store-key', '--key-stdin', '--debug'], {
+      stdin: world.key,
+    });
+    malformed.remove();
+
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^AWS gave no usable answer \(SyntaxError\); try again\./);
+    expect(stderr).toMatch(/^SyntaxError\n {4}at /m);
+    expect(findLeaks(stderr, { key: world.key })).toEqual([]);
+  });
+});
+
+describe('NODE_TLS_REJECT_UNAUTHORIZED', () => {
+  it('does not switch off the verification of certificates', async () => {
+    let requests = 0;
+    const server = createServer(selfSignedCertificate(), (_, response) => {
+      requests += 1;
+      response.end('{}');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const env = { NODE_TLS_REJECT_UNAUTHORIZED: '0', AWS_ENDPOINT_URL: `https://localhost:${port}` };
+
+    const { code, stderr } = await world.run(['status'], { env });
+    server.close();
+
+    expect({ code, requests }).toEqual({ code: 1, requests: 0 });
+    expect(stderr).toMatch(
+      /^the certificate of the other side is not trusted \(DEPTH_ZERO_SELF_SIGNED_CERT\); .*NODE_EXTRA_CA_CERTS/,
+    );
+  });
+});
+
 describe('usage', () => {
   it('lists the workloads of every page, with the digest of each tag', async () => {
     const digest = world.cloud.registry.manifests.get('my-worker:1.0.0')?.digest;
@@ -234,5 +329,23 @@ To pin an image to its present digest, use this name instead:
   ${image}
     → ${ECR_HOST}/my-worker@${digest}
 `);
+  });
+
+  it('claims no digest for an image of another account that it may not read', async () => {
+    const image = '999999999999.dkr.ecr.us-east-1.amazonaws.com/my-worker:1.0.0';
+    const { pods } = world.user.workloads;
+    pods.push({ id: 'p', name: 'lab', image, registry: world.authId });
+    const { code, stdout } = await world.run(['usage']);
+    const json = await world.run(['usage', '--json']);
+    pods.pop();
+
+    expect(code).toBe(0);
+    expect(stdout).toContain(`
+The digest of these images is not known:
+  ${image}: AccessDeniedException: `);
+    expect(stdout).not.toContain('999999999999.dkr.ecr.us-east-1.amazonaws.com/my-worker@');
+    const use = JSON.parse(json.stdout).uses.find(({ id }: { id: string }) => id === 'p');
+    expect(use).toMatchObject({ notPinned: expect.stringContaining('the registry 999999999999') });
+    expect(use).not.toHaveProperty('pinned');
   });
 });

@@ -1,10 +1,13 @@
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { doctor } from '../../cli/commands/doctor';
-import type { CheckResult } from '../../cli/doctor/check';
+import type { CheckResult, Finding } from '../../cli/doctor/check';
+import { deploymentChecks } from '../../cli/doctor/deployment-checks';
 import { Operator } from '../../cli/operator';
 import { Output } from '../../cli/output';
 import { LOG_MESSAGES } from '../../lambda/core/contract';
+import type { OperatorReason } from '../../lambda/core/errors';
+import type { InvocableFunction } from '../../local/operator/function-api';
 import { CommandWorld, ECR_HOST } from './command-world';
 
 let world: CommandWorld;
@@ -20,6 +23,11 @@ afterAll(async () => {
 });
 
 const BOTH_REPOSITORIES = { type: 'ecr', repositories: ['my-worker', 'team/batch'] };
+
+const ESC = String.fromCharCode(27);
+
+/** Characters that a terminal may obey, but for the line break. */
+const CONTROLS = /[^\P{Cc}\n]|[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]/u;
 
 /** The checks in the order in which they run. */
 const CHECK_IDS = [
@@ -93,7 +101,7 @@ const PROBLEMS: readonly Problem[] = [
   {
     what: 'the secret was deleted',
     cause: 'secret',
-    found: /runpod\/api-key/,
+    found: /runpod\/api-key: ResourceNotFoundException: .*specified secret\.$/,
     fix: /^npx runpod-ecr init --store-key --replace-key/,
     breakIt: () => {
       world.cloud.aws.secrets.remove('runpod/api-key');
@@ -103,7 +111,7 @@ const PROBLEMS: readonly Problem[] = [
   {
     what: 'the secret does not hold a key',
     cause: 'secret',
-    found: /expected the Runpod API key itself/,
+    found: /expected the Runpod API key itself .* without a text field apiKey$/,
     fix: /^npx runpod-ecr init --store-key --replace-key/,
     breakIt: () => {
       world.cloud.aws.secrets.put('runpod/api-key', '{"token":"x"}');
@@ -238,6 +246,19 @@ const PROBLEMS: readonly Problem[] = [
     },
   },
   {
+    what: "somebody raised the function's log level",
+    cause: 'function',
+    found: /its log level is ERROR: Lambda drops every metric/,
+    fix: /^aws lambda update-function-configuration --function-name \S+ --logging-config LogFormat=JSON,ApplicationLogLevel=INFO$/,
+    breakIt: () => {
+      const { logging } = deployedFunction();
+      if (logging) logging.ApplicationLogLevel = 'ERROR';
+      return (suggestion) => {
+        if (logging) logging.ApplicationLogLevel = suggestion.split('=').at(-1) ?? '';
+      };
+    },
+  },
+  {
     what: 'you may not invoke the function',
     cause: 'function',
     found: /you may not invoke/,
@@ -318,6 +339,19 @@ const PROBLEMS: readonly Problem[] = [
     },
   },
   {
+    what: 'an endpoint pulls an image of the same name from another account',
+    cause: 'usage',
+    found:
+      /endpoint foreign pulls 999999999999\..*my-worker:1\.0\.0, which is not in a repository of target prod/,
+    fix: /of another account or region: as a target with its roleArn or region/,
+    breakIt: () => {
+      const { serverless } = world.user.workloads;
+      const image = `999999999999.dkr.ecr.us-east-1.amazonaws.com/my-worker:1.0.0`;
+      serverless.push({ id: 'e3', name: 'foreign', image, registry: world.authId });
+      return () => serverless.pop();
+    },
+  },
+  {
     what: 'the subscription is not confirmed',
     cause: 'paging',
     found: /^nobody\nnot subscribed: oncall@example\.com$/,
@@ -345,6 +379,80 @@ const PROBLEMS: readonly Problem[] = [
     },
   },
   {
+    what: 'the topic is encrypted with the AWS-managed key',
+    cause: 'paging',
+    found:
+      /^CloudWatch may not publish to arn:aws:sns:\S+: it is encrypted with the AWS-managed key alias\/aws\/sns/,
+    fix: /or not at all: aws sns set-topic-attributes --topic-arn arn:\S+ --attribute-name KmsMasterKeyId --attribute-value ''$/,
+    breakIt: () => {
+      const { before, set } = changeTopic({ keyId: 'alias/aws/sns' });
+      return () => set(before);
+    },
+  },
+  {
+    what: "the policy of the topic's key does not name CloudWatch",
+    cause: 'paging',
+    found:
+      /^CloudWatch may not publish to arn:aws:sns:\S+: the policy of the topic's key arn:aws:kms:\S+ does not let cloudwatch\.amazonaws\.com in$/,
+    fix: /^add this statement to the key's policy: \{/,
+    breakIt: () => {
+      const { before, set } = changeTopic({ keyId: 'alias/pages' });
+      putKey([ROOT_MAY_EVERYTHING]);
+      return (suggestion) => {
+        putKey([ROOT_MAY_EVERYTHING, statementIn(suggestion)]);
+        // The next problems have no key.
+        return diagnose().then(({ cause }) => {
+          expect(cause).toBeNull();
+          set(before);
+        });
+      };
+    },
+  },
+  {
+    what: "the topic's key is disabled",
+    cause: 'paging',
+    found: /the topic's key arn:aws:kms:\S+ is disabled$/,
+    fix: /^aws kms enable-key --key-id arn:aws:kms:\S+$/,
+    breakIt: () => {
+      const { before, set } = changeTopic({ keyId: 'alias/pages' });
+      putKey([ROOT_MAY_EVERYTHING, { ...ROOT_MAY_EVERYTHING, Principal: '*' }], false);
+      return () => set(before);
+    },
+  },
+  {
+    what: "the topic's policy does not let CloudWatch in",
+    cause: 'paging',
+    found:
+      /^CloudWatch may not publish to arn:aws:sns:\S+: the topic's policy does not let cloudwatch\.amazonaws\.com in for account 123456789012$/,
+    fix: /^add this statement to the topic's policy: \{/,
+    breakIt: () => {
+      const another = { StringEquals: { 'AWS:SourceOwner': '999999999999' } };
+      const theirs = { ...ROOT_MAY_EVERYTHING, Principal: { AWS: '*' }, Condition: another };
+      const { set } = changeTopic({ policy: JSON.stringify({ Statement: [theirs] }) });
+      return (suggestion) =>
+        set({ policy: JSON.stringify({ Statement: [theirs, statementIn(suggestion)] }) });
+    },
+  },
+  {
+    what: "the alarm's last attempt to notify the topic failed",
+    cause: 'paging',
+    found:
+      /^EcrCredentialRefresher-RefreshFailing could not notify arn:aws:sns:\S+ at \d{4}-.* UTC: CloudWatch Alarms is not authorized/,
+    fix: /send a page to see whether it arrives: aws cloudwatch set-alarm-state --alarm-name EcrCredentialRefresher-RefreshFailing --state-value ALARM --state-reason test$/,
+    breakIt: () => {
+      const { actions } = world.cloud.operatorAws.observations;
+      const [topicArn = ''] = world.alarm('RefreshFailing').topicArns;
+      const alarmName = 'EcrCredentialRefresher-RefreshFailing';
+      const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000);
+      const error = 'CloudWatch Alarms is not authorized to perform: SNS:Publish';
+      actions.push(
+        { alarmName, topicArn, at: minutesAgo(90) },
+        { alarmName, topicArn, at: minutesAgo(60), error },
+      );
+      return () => actions.push({ alarmName, topicArn, at: minutesAgo(0) });
+    },
+  },
+  {
     what: 'somebody muted an alarm',
     cause: 'paging',
     found: /muted by hand, so nobody is paged: RefreshFailing/,
@@ -359,6 +467,186 @@ const PROBLEMS: readonly Problem[] = [
     },
   },
 ];
+
+/** The statement of a key's policy that lets the account's own people in. */
+const ROOT_MAY_EVERYTHING = {
+  Effect: 'Allow',
+  Principal: { AWS: 'arn:aws:iam::123456789012:root' } as unknown,
+  Action: '*',
+  Resource: '*',
+};
+
+/** Changes the attributes of the topic that is paged. */
+function changeTopic(change: { readonly keyId?: string; readonly policy?: string }) {
+  const { attributes } = world.cloud.operatorAws.topics;
+  const [topicArn = ''] = world.alarm('RefreshSilent').topicArns;
+  const before = attributes.get(topicArn) ?? {};
+  attributes.set(topicArn, { ...before, ...change });
+  return { before, set: (value: typeof before) => attributes.set(topicArn, value) };
+}
+
+function putKey(statements: readonly object[], enabled = true): void {
+  world.cloud.operatorAws.keys.keys.set('alias/pages', {
+    arn: 'arn:aws:kms:us-east-1:123456789012:key/0f1e2d3c',
+    manager: 'CUSTOMER',
+    enabled,
+    policy: JSON.stringify({ Statement: statements }),
+  });
+}
+
+/** The JSON at the end of a suggestion. */
+function statementIn(suggestion: string): object {
+  return JSON.parse(suggestion.slice(suggestion.indexOf('{'))) as object;
+}
+
+function deployedFunction(): InvocableFunction {
+  const [deployed] = world.cloud.functionApi.functions.values();
+  if (!deployed) throw new Error('No function is deployed.');
+  return deployed;
+}
+
+/** What a failure of the function looks like, and what doctor suggests. */
+interface FailureCase {
+  readonly why: string;
+  readonly fix: RegExp;
+}
+
+/** A fix for every reason for which a person must act. The compiler demands a row for each. */
+const REASONS: Readonly<Record<OperatorReason, readonly FailureCase[]>> = {
+  'api-key-refused': [
+    {
+      why: 'Runpod refused the API key (rest-v2)',
+      fix: /^create a key at Runpod with secrets:write, then: npx runpod-ecr init --store-key --replace-key/,
+    },
+  ],
+  'permission-missing': [
+    {
+      why: 'ecr:GetAuthorizationToken: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/x is not authorized',
+      fix: /^npx cdk deploy .*--revert-drift undoes what was changed by hand; if that changes nothing, look for a Deny/,
+    },
+    {
+      why: 'the Runpod API key may not write registry auths (rest-v2 answered 403)',
+      fix: /^give the key secrets:write at Runpod, .* npx runpod-ecr init --store-key --replace-key/,
+    },
+  ],
+  'secret-unusable': [
+    { why: 'secret runpod/api-key: expected …', fix: /^npx runpod-ecr init --store-key --replace-key/ },
+  ],
+  'registry-auth-missing': [
+    {
+      why: 'Runpod has no registry auth x',
+      fix: /^put an id that exists into registryAuthId of target prod/,
+    },
+  ],
+  'no-route-left': [
+    { why: "none of Runpod's APIs can do it any more", fix: /runbook.md, "Runpod retires an API"$/ },
+  ],
+  'value-refused': [
+    { why: 'Runpod refuses the password', fix: /^correct registryAuthId or registryAuthName of target prod/ },
+  ],
+  'credential-rejected': [
+    { why: 'the registry rejected the new credential (403)', fix: /aws ecr get-repository-policy/ },
+  ],
+  'certificate-untrusted': [
+    {
+      why: 'GET registry.example.com: its certificate is not trusted',
+      fix: /^give the other side a certificate/,
+    },
+  ],
+  'image-unproved': [
+    {
+      why: 'verify is "required" and the image answered 404',
+      fix: /^push the image, or name another one in verifyImage/,
+    },
+  ],
+  'configuration-wrong': [
+    {
+      why: "this function's code was bundled for other settings",
+      fix: /^correct .* as the message says, then npx cdk deploy/,
+    },
+  ],
+};
+
+describe('the fix for a failure of the function', () => {
+  const WAIT = /^wait some minutes, since retries may fix it, then npx runpod-ecr doctor --config/;
+
+  it.each(Object.entries(REASONS).flatMap(([reason, cases]) => cases.map((one) => ({ reason, ...one }))))(
+    'follows from the reason $reason ($why)',
+    async ({ reason, why, fix }) => {
+      const finding = await findingAfter([{ target: 'prod', reason, why }]);
+
+      expect(finding).toMatchObject({
+        status: 'broken',
+        found: [`prod: ${why}`],
+        fix: expect.stringMatching(fix),
+      });
+    },
+  );
+
+  it('is to wait after a transient failure, or for a reason that this version does not know', async () => {
+    const outage = await findingAfter([{ target: 'prod', why: 'rest-v2: no answer within 8000 ms' }]);
+    const newer = await findingAfter([{ target: 'prod', reason: 'toString', why: 'something new' }]);
+
+    expect([outage.fix, newer.fix]).toEqual([expect.stringMatching(WAIT), expect.stringMatching(WAIT)]);
+  });
+
+  it('names each fix once when targets fail for different reasons', async () => {
+    const lines = [
+      { target: 'prod', reason: 'no-route-left', why: 'x' },
+      { target: 'prod', reason: 'no-route-left', why: 'x' },
+      { target: 'prod', why: 'no answer' },
+    ];
+
+    expect((await findingAfter(lines)).fix).toMatch(
+      /^see docs\/runbook.md, "Runpod retires an API"; and wait some minutes[^;]*$/,
+    );
+  });
+
+  it.each([
+    ['the function ran into its timeout', 'Sandbox.Timedout', /^wait some minutes.*"RunningSlow"$/],
+    ['the code is damaged', 'Runtime.ImportModuleError', /^npx cdk deploy .*--revert-drift/],
+    ['the deployed code is older', 'InvalidEventError', /^npx cdk deploy -c config=\S+$/],
+    [
+      'the log names no target',
+      'RefreshFailedError',
+      /^npx runpod-ecr refresh --config \S+ shows each target$/,
+    ],
+  ])('follows from the type of the error when %s', async (_, errorType, fix) => {
+    expect(await findingAfter([], errorType)).toMatchObject({
+      status: 'broken',
+      fix: expect.stringMatching(fix),
+    });
+  });
+});
+
+/** Returns what the check of the function, and after it the check of the registry, finds after a run with these failures. */
+async function findingAfter(failures: readonly object[], errorType = 'RefreshFailedError'): Promise<Finding> {
+  const functions = world.cloud.functionApi.functions;
+  const [name = ''] = functions.keys();
+  const deployed = deployedFunction();
+  const lines = failures.map((fields) =>
+    JSON.stringify({ message: LOG_MESSAGES.targetFailed, timestamp: new Date().toISOString(), ...fields }),
+  );
+  const invoke = async () => ({
+    output: lines.join('\n'),
+    error: { errorType, errorMessage: 'failed' },
+  });
+  functions.set(name, {
+    ...deployed,
+    runtime: { invoke, stop: async () => undefined } as unknown as InvocableFunction['runtime'],
+    onInvoked: () => undefined,
+  });
+  try {
+    const checks = deploymentChecks(new Operator({ config: world.configPath }));
+    const run = (id: string) => checks.find((check) => check.id === id)?.run();
+    const found = await run('function');
+    const finding = found?.status === 'broken' ? found : await run('registry');
+    if (!finding) throw new Error('There is no such check.');
+    return finding;
+  } finally {
+    functions.set(name, deployed);
+  }
+}
 
 describe('doctor', () => {
   it('prints a line for each check, and exits with 0', async () => {
@@ -453,10 +741,18 @@ All 13 checks passed.
         body: '<ErrorResponse><Error><Code>AuthorizationError</Code><Message>not authorized</Message></Error></ErrorResponse>',
       },
     );
+    const unreadable = world.cloud.operatorAws.faults.add(
+      { operation: 'GetTopicAttributes' },
+      {
+        status: 403,
+        body: '<ErrorResponse><Error><Code>AuthorizationError</Code><Message>not authorized</Message></Error></ErrorResponse>',
+      },
+    );
     const ourOwn = await paging();
     await deployWith({ topicArns: ['arn:aws:sns:us-east-1:999999999999:their-topic'] });
     const unknown = await paging();
     denied.remove();
+    unreadable.remove();
     await deployWith({ emails: ['oncall@example.com'] });
 
     expect(nobody).toMatchObject({
@@ -473,11 +769,67 @@ All 13 checks passed.
     for (const result of [ourOwn, unknown]) {
       expect(result).toMatchObject({
         status: 'warning',
-        found: [expect.stringMatching(/^subscriptions cannot be listed: .*not authorized/)],
+        found: [
+          expect.stringMatching(/^subscriptions cannot be listed: .*not authorized/),
+          expect.stringMatching(
+            /^it cannot be told whether CloudWatch may publish to arn:\S+: .*not authorized/,
+          ),
+        ],
       });
       expect(result).not.toHaveProperty('fix');
     }
     expect(JSON.stringify([one, both])).not.toContain('a1b2c3d4');
+  });
+
+  it('warns if the key of a topic or the history of the alarms cannot be read', async () => {
+    const { faults } = world.cloud.operatorAws;
+    const body = { __type: 'AccessDeniedException', message: 'you may not' };
+    const denials = ['DescribeKey', 'DescribeAlarmHistory'].map((operation) =>
+      faults.add({ operation }, { status: 400, body }),
+    );
+    const { before, set } = changeTopic({ keyId: 'alias/theirs' });
+
+    const { healthy, links } = await diagnose();
+    set(before);
+    for (const denial of denials) denial.remove();
+
+    expect(healthy).toBe(true);
+    expect(links.at(-1)).toMatchObject({
+      status: 'warning',
+      found: [
+        expect.stringMatching(/^oncall@example\.com/),
+        expect.stringMatching(/^it cannot be told whether CloudWatch may publish to arn:.*you may not$/),
+        expect.stringMatching(/^the history of the alarms cannot be read: .*you may not$/),
+      ],
+    });
+  });
+
+  it("shows text from elsewhere on its own line, so that it cannot forge a check's result", async () => {
+    const forged = `${ESC}[2K${ESC}[1G\n✓ Who is paged          everybody\u202e${' '.repeat(200)}\u009b1A`;
+    const latest = `${ECR_HOST}/my-worker:latest`;
+    const { pods } = world.user.workloads;
+    const number = pods.length;
+    pods.push({ id: 'forger', name: `lab${forged}`, image: latest, registry: world.authId });
+    const { alarms } = world.cloud.operatorAws.observations;
+    const alarmName = `EcrCredentialRefresher-Forged${forged}`;
+    alarms.set(alarmName, { state: 'ALARM', muted: false, topicArns: [] });
+
+    const [plain, json] = [await printed(false), await printed(true)];
+    pods.length = number;
+    alarms.delete(alarmName);
+    world.user.create({ name: `theirs${forged}`, username: 'AWS', password: 'x' });
+    world.writeConfig({ registryAuthId: 'regnowhere' });
+    const unknown = await printed(false);
+    world.writeConfig({ registry: BOTH_REPOSITORIES });
+
+    for (const stdout of [plain, unknown]) {
+      expect(stdout).not.toMatch(/^✓ Who is paged +everybody/m);
+      expect(stdout).not.toMatch(CONTROLS);
+    }
+    expect(plain).toContain('Forged ✓ Who is paged');
+    expect(unknown).toContain('(theirs ✓ Who is paged everybody)');
+    expect(json).not.toMatch(CONTROLS);
+    expect(JSON.parse(json).links).toHaveLength(CHECK_IDS.length);
   });
 
   it('names a topic of another team that does not exist', async () => {
@@ -532,16 +884,20 @@ All 13 checks passed.
   });
 });
 
-/** Runs doctor in this process, because two dozen processes would take minutes. */
 async function diagnose(): Promise<Diagnosis> {
+  return JSON.parse(await printed(true)) as Diagnosis;
+}
+
+/** Runs doctor in this process, because two dozen processes would take minutes. @returns its output */
+async function printed(json: boolean): Promise<string> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
-  const output = new Output({ stdout, stderr, json: true, env: {} });
+  const output = new Output({ stdout, stderr, json, env: {} });
   await doctor(new Operator({ config: world.configPath }), output);
   stdout.end();
-  const printed = await text(stdout);
-  world.note(printed);
-  expect(printed).not.toContain('a-workload-secret');
-  return JSON.parse(printed) as Diagnosis;
+  const all = await text(stdout);
+  world.note(all);
+  expect(all).not.toContain('a-workload-secret');
+  return all;
 }
 
 async function caller(): Promise<string> {

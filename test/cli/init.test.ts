@@ -1,5 +1,14 @@
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { screenAfter } from '../support/screen';
@@ -22,8 +31,11 @@ afterEach(async () => {
 /** A Python program that runs a command in a pseudo-terminal and passes input and output through. */
 const PTY = 'import os,pty,sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
 
-/** A text to wait for, and what to type when it has appeared. */
-type Step = readonly [appears: string, type: string];
+/** How long a text may take to appear, in milliseconds. Less than the limit of a test, so that the message says which one. */
+const APPEARS_WITHIN_MS = 20_000;
+
+/** A text to wait for, and what to type, or to do, when it has appeared. */
+type Step = readonly [appears: string, action: string | (() => void)];
 
 const ESC = String.fromCharCode(27);
 const ENTER = '\r';
@@ -44,19 +56,39 @@ async function atTerminal(
     redirect = '',
     env = {},
     launcher,
-  }: { redirect?: string; env?: Record<string, string>; launcher?: boolean } = {},
+    appearsWithinMs = APPEARS_WITHIN_MS,
+  }: {
+    redirect?: string;
+    env?: Record<string, string>;
+    launcher?: boolean;
+    appearsWithinMs?: number;
+  } = {},
 ): Promise<CommandRun & { readonly raw: string }> {
   const left = [...steps];
   let seen = '';
+  let gaveUp = '';
+  const whenLate = (child: ChildProcess) => {
+    gaveUp = `"${left[0]?.[0]}" did not appear within ${appearsWithinMs} ms. The screen shows:\n${screenAfter(seen)}`;
+    child.kill('SIGKILL');
+  };
+  let timer: NodeJS.Timeout | undefined;
+  const watch = (child: ChildProcess) => {
+    clearTimeout(timer);
+    timer = left.length > 0 ? setTimeout(whenLate, appearsWithinMs, child) : undefined;
+  };
+  const act = (child: ChildProcess, [appears, action]: Step) => {
+    if (typeof action === 'function') return action();
+    // After an answer, only new output counts. A text that needs no answer may come together with the next one.
+    seen = action === '' ? seen.slice(seen.indexOf(appears) + appears.length) : '';
+    // Keys that arrive before the question is drawn would be lost.
+    if (action !== '') setTimeout(() => child.stdin?.write(action), 120);
+  };
   const answer = (child: ChildProcess) => (chunk: string) => {
     seen += chunk;
     for (let next = left[0]; next && seen.includes(next[0]); next = left[0]) {
-      const [appears, type] = next;
       left.shift();
-      // After an answer, only new output counts. A text that needs no answer may come together with the next one.
-      seen = type === '' ? seen.slice(seen.indexOf(appears) + appears.length) : '';
-      // Keys that arrive before the question is drawn would be lost.
-      if (type !== '') setTimeout(() => child.stdin?.write(type), 120);
+      watch(child);
+      act(child, next);
     }
   };
   const run = await world.start(
@@ -65,10 +97,13 @@ async function atTerminal(
     {
       env: { TERM: 'xterm-256color', ...env },
       onStart: (child) => {
+        watch(child);
         child.stdout?.on('data', answer(child));
       },
     },
   );
+  clearTimeout(timer);
+  if (gaveUp !== '') throw new Error(gaveUp);
   expect(left).toEqual([]);
   return { ...run, raw: run.stdout, stdout: screenAfter(run.stdout) };
 }
@@ -162,6 +197,89 @@ describe('init at a terminal', () => {
     expect(code).toBe(0);
     expect(config().targets).toMatchObject([{ registryAuthName: 'ecr-prod' }]);
     expect(JSON.parse(stdout)).toMatchObject({ cause: 'stack' });
+  });
+
+  it('fails with the screen when an expected text does not appear (the harness itself)', async () => {
+    const waiting = atTerminal(['init'], [['A question that is never asked', ENTER]], {
+      appearsWithinMs: 4_000,
+    });
+
+    await expect(waiting).rejects.toThrow(
+      /"A question that is never asked" did not appear within 4000 ms\. The screen shows:[\s\S]*Paste a Runpod API key/,
+    );
+  });
+
+  it('overwrites no file that appeared while it asked, and stores nothing', async () => {
+    world.user.create({ name: 'other', username: 'AWS', password: 'x' });
+
+    const { code, stdout } = await atTerminal(
+      ['init', '--repository', 'my-worker', '--email', 'a@example.com'],
+      [
+        ['Paste a Runpod API key', `${world.key}${ENTER}`],
+        ['Which registry auth', () => writeFileSync(world.configPath, '{"theirs": true}')],
+        ['Which registry auth', ENTER],
+      ],
+    );
+
+    expect(stdout.replace(/\s+/g, ' ')).toContain(
+      'was changed by somebody else while init was running. Nothing was stored or written.',
+    );
+    expect(code).toBe(1);
+    expect(readFileSync(world.configPath, 'utf8')).toBe('{"theirs": true}');
+    expect(storedKey).toThrow("can't find the specified secret");
+  });
+
+  it('overwrites no file that changed after the person agreed to overwrite it', async () => {
+    world.user.create({ name: 'other', username: 'AWS', password: 'x' });
+    writeFileSync(world.configPath, '{}');
+
+    const { code } = await atTerminal(
+      ['init', '--repository', 'my-worker', '--email', 'a@example.com'],
+      [
+        ['already exists. Overwrite it?', 'y'],
+        ['Paste a Runpod API key', `${world.key}${ENTER}`],
+        ['Which registry auth', () => writeFileSync(world.configPath, '{"theirs": true}')],
+        ['Which registry auth', ENTER],
+      ],
+    );
+
+    expect(code).toBe(1);
+    expect(readFileSync(world.configPath, 'utf8')).toBe('{"theirs": true}');
+    expect(storedKey).toThrow("can't find the specified secret");
+  });
+
+  it('names the file to which a link leads, asks, and keeps the link', async () => {
+    const real = join(world.directory, 'real.json');
+    writeFileSync(real, '{}');
+    symlinkSync(real, world.configPath);
+
+    const { code } = await atTerminal(
+      ['init', '--repository', 'my-worker', '--auth-name', 'ecr-prod', '--email', 'a@example.com'],
+      [
+        ['is a link to', ''],
+        ['real.json?', 'y'],
+        ['Paste a Runpod API key', `${world.key}${ENTER}`],
+      ],
+    );
+
+    expect(code).toBe(0);
+    expect(lstatSync(world.configPath).isSymbolicLink()).toBe(true);
+    expect(JSON.parse(readFileSync(real, 'utf8'))).toMatchObject({ targets: [{ name: 'prod' }] });
+  });
+
+  it('shows the name of a registry auth on its own line, without control characters', async () => {
+    world.user.create({ name: `theirs${ESC}[2K\n✓ forged\u202e`, username: 'AWS', password: 'x' });
+
+    const { raw } = await atTerminal(
+      ['init', '--repository', 'my-worker', '--email', 'a@example.com'],
+      [
+        ['Paste a Runpod API key', `${world.key}${ENTER}`],
+        ['theirs ✓ forged', CTRL_C],
+      ],
+    );
+
+    expect(raw).not.toContain('\u202e');
+    expect(raw).not.toMatch(/\n\s*✓ forged/);
   });
 
   it('asks for another key when Runpod refuses the first', async () => {
@@ -293,6 +411,73 @@ describe('init in a script', () => {
     expect(JSON.parse(String(kept))).toEqual({ apiKey: world.key, owner: 'platform' });
     expect(filled).toMatchObject({ code: 0, stderr: '' });
     expect(storedKey()).toBe(world.key);
+  });
+
+  it.each([
+    ['without a flag', []],
+    ['with --replace-key', ['--replace-key']],
+  ])('overwrites no binary value of a secret (%s: only when told to)', async (_, flags) => {
+    const binary = Uint8Array.from([0, 255, 7]);
+    world.cloud.aws.secrets.put('runpod/api-key', binary);
+
+    const run = await world.run(['init', '--store-key', '--key-stdin', ...flags, ...urls()], {
+      stdin: world.key,
+    });
+
+    if (flags.length > 0) {
+      expect(run).toMatchObject({ code: 0, stderr: '' });
+      expect(storedKey()).toBe(world.key);
+      return;
+    }
+    expect(run).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(
+        /^runpod\/api-key holds a binary value, which is no Runpod key\. Name another secret with --secret, or overwrite this one: npx runpod-ecr init --store-key --replace-key --secret runpod\/api-key/,
+      ),
+    });
+    expect(world.cloud.aws.secrets.get('runpod/api-key')?.value).toBe(binary);
+  });
+
+  it('fills a secret that is given by its ARN and has no value yet', async () => {
+    world.cloud.aws.secrets.put('runpod/api-key', 'rpa_another');
+    const { ARN } = world.cloud.aws.secrets.getSecretValue('runpod/api-key') as { ARN: string };
+    world.cloud.aws.faults.add(
+      { operation: 'GetSecretValue' },
+      { status: 400, body: { __type: 'ResourceNotFoundException', message: 'no value' } },
+      1,
+    );
+
+    const run = await world.run(['init', '--store-key', '--key-stdin', '--secret', ARN, ...urls()], {
+      stdin: world.key,
+    });
+
+    expect(run).toMatchObject({ code: 0, stderr: '' });
+    expect(storedKey()).toBe(world.key);
+  });
+
+  it('follows a link only with --force, and refuses one that leads nowhere', async () => {
+    const real = join(world.directory, 'real.json');
+    symlinkSync(real, world.configPath);
+    const nowhere = await world.run(['init', ...FLAGS, ...urls(), '--force'], { stdin: world.key });
+    writeFileSync(real, '{}');
+    const refused = await world.run(['init', ...FLAGS, ...urls()], { stdin: world.key });
+    const before = readFileSync(real, 'utf8');
+    const forced = await world.run(['init', ...FLAGS, ...urls(), '--force'], { stdin: world.key });
+
+    expect(nowhere).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/is a link to \S+real\.json, which does not exist\. Remove the link/),
+    });
+    expect(refused).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(
+        /is a link to \S+real\.json, which already exists\. Add --force to overwrite \S+real\.json/,
+      ),
+    });
+    expect(before).toBe('{}');
+    expect(forced).toMatchObject({ code: 0, stderr: '' });
+    expect(lstatSync(world.configPath).isSymbolicLink()).toBe(true);
+    expect(JSON.parse(readFileSync(real, 'utf8'))).toMatchObject({ targets: [{ name: 'prod' }] });
   });
 
   it('says how to restore a secret that is marked for deletion', async () => {

@@ -1,6 +1,6 @@
 import { OperatorMustActError } from '../errors';
 import { type Credential, type Registry, Secret } from '../model';
-import type { ReadSecret } from '../secrets';
+import { type ReadSecret, textOfSecret, unreadable } from '../secrets';
 
 /** A registry whose user name and password are kept in a secret. */
 export type StoredLoginRegistry = Extract<Registry, { readonly credentialSecretName: string }>;
@@ -20,24 +20,30 @@ export interface LoginFormat {
 export const USERNAME_AND_PASSWORD: LoginFormat = {
   expected: '{"username": "…", "password": "…"}',
   parse(secretName, value) {
-    const json = parseObject(value);
+    const text = textOfSecret(value);
+    const json = parseObject(text);
     const { username, password } = json ?? {};
-    const found = mistakeIn(json, username, password);
+    const found = text === undefined ? unreadable(value) : mistakeIn(json, username, password);
     if (found === undefined) return { username: String(username), password: new Secret(String(password)) };
     throw secretUnusable(secretName, 'JSON with the fields username and password', found);
   },
 };
 
-/** The key file of a Google service account. Its whole text is the password, byte for byte. */
+/** The key file of a Google service account. Its whole text is the password, byte for byte, without a byte order mark. */
 export const SERVICE_ACCOUNT_KEY: LoginFormat = {
   expected: "the service account's key file",
   parse(secretName, value) {
-    const key = parseObject(value);
+    const text = textOfSecret(value);
+    const key = parseObject(text);
     const isKey =
       key?.type === 'service_account' && typeof key.private_key === 'string' && key.private_key !== '';
-    if (typeof value === 'string' && isKey) return { username: '_json_key', password: new Secret(value) };
+    if (text !== undefined && isKey) return { username: '_json_key', password: new Secret(text) };
     const found = key ? 'other JSON' : 'a value that is not a JSON object';
-    throw secretUnusable(secretName, "a Google service account's key file as it is", found);
+    throw secretUnusable(
+      secretName,
+      "a Google service account's key file as it is",
+      text === undefined ? unreadable(value) : found,
+    );
   },
 };
 
@@ -87,12 +93,17 @@ function secretUnusable(secretName: string, expected: string, found: string): Op
   );
 }
 
+/** Invisible. Some editors write it at the start of a file, and it is then copied with the text. */
+const BYTE_ORDER_MARK = '\uFEFF';
+
 /** Basic auth allows neither control characters nor a colon in the user name (RFC 7617, section 2). */
 function mistakeIn(json: object | undefined, username: unknown, password: unknown): string | undefined {
   if (!json) return 'a value that is not a JSON object';
   if (typeof username !== 'string' || username === '') return 'no text in username';
   if (typeof password !== 'string' || password === '') return 'no text in password';
   if (username.includes(':')) return 'a colon in username';
+  if (username.includes(BYTE_ORDER_MARK)) return 'a byte order mark in username';
+  if (password.includes(BYTE_ORDER_MARK)) return 'a byte order mark in password';
   if (hasControlCharacter(username)) return 'a line break or another control character in username';
   if (hasControlCharacter(password)) return 'a line break or another control character in password';
   return undefined;

@@ -92,7 +92,7 @@ describe('meaningOfAwsError', () => {
   });
 
   it('adds the fix that the call names for the error', () => {
-    const call = { ...CALL, fixes: { ResourceNotFoundException: 'Create it with: this' } };
+    const call = { ...CALL, fixes: { ResourceNotFoundException: () => 'Create it with: this' } };
 
     const known = meaningOfAwsError(anAwsError('ResourceNotFoundException', 400), call);
     const other = meaningOfAwsError(anAwsError('InvalidParameterException', 400), call);

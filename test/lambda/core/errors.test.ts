@@ -33,6 +33,22 @@ describe('RefreshFailedError', () => {
   });
 });
 
+describe('OperatorMustActError', () => {
+  it('divides its message into the problem and the fix, and keeps the message for the log', () => {
+    const message = 'secret x holds no key; store the key again';
+
+    const error = new OperatorMustActError('secret-unusable', message, 'store the key again');
+
+    expect(error.message).toBe(message);
+    expect(error.problem).toBe('secret x holds no key');
+    expect(Object.keys(error)).toEqual(['name', 'reason']);
+  });
+
+  it('is all problem without a fix', () => {
+    expect(new OperatorMustActError('configuration-wrong', 'x; y').problem).toBe('x; y');
+  });
+});
+
 describe('asRefresherError', () => {
   it.each([
     new TransientError('x'),

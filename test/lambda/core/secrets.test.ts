@@ -14,14 +14,22 @@ describe('parseApiKey', () => {
     ['the key with a line break after it', `${KEY}\n`],
     ['the key between spaces', `  ${KEY}\t`],
     ['an object', JSON.stringify({ apiKey: KEY })],
+    ['the key after a byte order mark', `\uFEFF${KEY}`],
+    ['an object after a byte order mark', `\uFEFF${JSON.stringify({ apiKey: KEY })}`],
+    ['a binary value', new TextEncoder().encode(`${KEY}\n`)],
+    ['a binary value with a byte order mark', new TextEncoder().encode(`\uFEFF${KEY}`)],
+    ['a binary object', new TextEncoder().encode(JSON.stringify({ apiKey: KEY }))],
     ['an object over several lines', JSON.stringify({ note: 'made by hand', apiKey: ` ${KEY} ` }, null, 2)],
   ])('reads %s', (_, value) => {
     expect(parseApiKey('runpod/api-key', value).reveal()).toBe(KEY);
   });
 
   it.each<[string, unknown, string]>([
-    ['nothing', undefined, 'a binary or empty value'],
-    ['a binary value', new TextEncoder().encode(KEY), 'a binary or empty value'],
+    ['nothing', undefined, 'an empty value'],
+    ['an empty binary value', new Uint8Array(), 'an empty value'],
+    ['UTF-16 text', Buffer.from(`\uFEFF${KEY}`, 'utf16le'), 'a binary value that is not UTF-8 text'],
+    ['UTF-16 text without a mark', Buffer.from(KEY, 'utf16le'), 'a binary value that is not UTF-8 text'],
+    ['bytes that are no text', Uint8Array.of(0x80, 0xff), 'a binary value that is not UTF-8 text'],
     ['an empty text', '', 'a value that is empty'],
     ['white space', ' \n ', 'a value that is empty'],
     ['two words', `Bearer ${KEY}`, 'spaces or line breaks'],
@@ -52,10 +60,10 @@ describe('parseApiKey', () => {
 
 describe('createApiKeyReader', () => {
   /** Reads a key once from this answer of Secrets Manager. */
-  function read(answer: WireAnswer) {
+  function read(answer: WireAnswer, secretName = 'runpod/api-key') {
     const { client } = aSecretsManager(answer);
     const readKey = createApiKeyReader(createSecretReader(client, new FakeClock()));
-    return readKey('runpod/api-key', { deadlineMs: NOON + 60_000 });
+    return readKey(secretName, { deadlineMs: NOON + 60_000 });
   }
 
   it('returns the key', async () => {
@@ -72,19 +80,74 @@ describe('createApiKeyReader', () => {
     expect(createdAt).toEqual(stored);
   });
 
-  it('refuses a binary secret', async () => {
-    const failure = await rejectionOf(read(theSecret(new TextEncoder().encode(KEY))));
+  it('reads a binary secret', async () => {
+    const { key } = await read(theSecret(new TextEncoder().encode(KEY)));
 
-    expect(failure).toMatchObject({ reason: 'secret-unusable' });
+    expect(key.reveal()).toBe(KEY);
   });
 
-  it('names the command that creates a missing secret', async () => {
-    const refusal = anAwsRefusal('ResourceNotFoundException', 400, "Secrets Manager can't find the secret.");
-
-    const failure = await rejectionOf(read(refusal));
+  it.each<[string, string, [name: string, message: string], string]>([
+    [
+      'creates a missing secret',
+      'runpod/api-key',
+      ['ResourceNotFoundException', "Secrets Manager can't find the specified secret."],
+      'Create it with: aws secretsmanager create-secret --name runpod/api-key --secret-string file:///dev/stdin --region us-east-1 (then paste the key and press Ctrl-D twice)',
+    ],
+    [
+      'stores the first value of a secret',
+      'runpod/api-key',
+      [
+        'ResourceNotFoundException',
+        "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT",
+      ],
+      'It has no value yet. Store one with: aws secretsmanager put-secret-value --secret-id runpod/api-key --secret-string file:///dev/stdin --region us-east-1 (then paste the key and press Ctrl-D twice)',
+    ],
+    [
+      'stores the first value of a secret that is given by its ARN',
+      'arn:aws:secretsmanager:us-east-1:123456789012:secret:key-a1B2c3',
+      [
+        'ResourceNotFoundException',
+        "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT",
+      ],
+      'aws secretsmanager put-secret-value --secret-id arn:aws:secretsmanager:us-east-1:123456789012:secret:key-a1B2c3 --secret-string',
+    ],
+    [
+      'finds the ARN of a secret',
+      'arn:aws:secretsmanager:us-east-1:123456789012:secret:runpod/key-a1B2c3',
+      ['ResourceNotFoundException', "Secrets Manager can't find the specified secret."],
+      `No secret in us-east-1 has this ARN. A secret that was deleted and created again has a new one. Find it with: aws secretsmanager list-secrets --filters Key=name,Values=runpod/key --query 'SecretList[].ARN' --region us-east-1`,
+    ],
+    [
+      'finds the ARN of a secret in another region',
+      'arn:aws:secretsmanager:eu-west-1:123456789012:secret:runpod/key-a1B2c3',
+      ['ResourceNotFoundException', "Secrets Manager can't find the specified secret."],
+      'The ARN is of eu-west-1, and it was looked for in us-east-1. Give the ARN or the name of a secret in us-east-1: aws secretsmanager list-secrets --filters Key=name,Values=runpod/key',
+    ],
+    [
+      'restores a deleted secret',
+      'runpod/api-key',
+      [
+        'InvalidRequestException',
+        "You can't perform this operation on the secret because it was marked for deletion.",
+      ],
+      'Restore it with: aws secretsmanager restore-secret --secret-id runpod/api-key --region us-east-1',
+    ],
+  ])('names the command that %s', async (_, secretName, [name, message], fix) => {
+    const failure = await rejectionOf(read(anAwsRefusal(name, 400, message), secretName));
 
     expect(failure).toMatchObject({ reason: 'secret-unusable' });
-    expect(String(failure)).toContain('aws secretsmanager create-secret --name runpod/api-key');
+    expect(String(failure)).toContain(
+      `${message} ${fix}`.slice(fix.startsWith('aws ') ? message.length + 1 : 0),
+    );
+  });
+
+  it('names the permission on a key of KMS that is missing', async () => {
+    const failure = await rejectionOf(
+      read(anAwsRefusal('AccessDeniedException', 400, 'Access to KMS is not allowed')),
+    );
+
+    expect(failure).toMatchObject({ reason: 'permission-missing' });
+    expect(String(failure)).toContain('Allow the role kms:Decrypt on the KMS key of the secret.');
   });
 
   it('keeps the message of AWS when a permission is missing', async () => {

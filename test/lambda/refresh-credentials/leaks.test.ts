@@ -154,7 +154,7 @@ const FAILING_SCENARIOS: [string, Scenario][] = [
   ['the secret is half an object', { secret: theSecret(`{"apiKey":"${KEY}"`) }],
   ['the secret has another field', { secret: theSecret(JSON.stringify({ key: KEY })) }],
   ['the secret has two words', { secret: theSecret(`Bearer ${KEY}`) }],
-  ['the secret is binary', { secret: theSecret(Buffer.from(KEY)) }],
+  ['the secret is UTF-16 text', { secret: theSecret(Buffer.from(KEY, 'utf16le')) }],
   ['the answer with the secret is cut off', { secret: { status: 200, body: `{"SecretString":"${KEY}` } }],
   ['the answer with the secret is not JSON', { secret: { status: 200, body: `${KEY}` } }],
   ['the secret may not be read', { secret: anAwsRefusal('AccessDeniedException', 400, 'not authorized') }],

@@ -49,6 +49,19 @@ describe('loadConfig', () => {
     );
   });
 
+  it.each<[string, BufferEncoding, string]>([
+    ['UTF-16', 'utf16le', '\uFEFF'],
+    ['UTF-16 without a byte order mark', 'utf16le', ''],
+    ['Latin-1', 'latin1', 'ü'],
+  ])('refuses a file in %s, and says how to save it', (_, encoding, before) => {
+    const file = join(root, 'team.json');
+    writeFileSync(file, `${before}${JSON.stringify(configJson())}`, encoding);
+
+    expect(() => readConfigFile(file, 'team.json')).toThrow(
+      'team.json is not UTF-8 text. Save it with the encoding UTF-8.',
+    );
+  });
+
   it('refuses a directory', () => {
     mkdirSync(join(root, 'team'));
 

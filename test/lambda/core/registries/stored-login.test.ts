@@ -19,9 +19,33 @@ describe('USERNAME_AND_PASSWORD', () => {
     expect(login.password.reveal()).toBe(PASSWORD);
   });
 
+  it.each<[string, string | Uint8Array]>([
+    ['after a byte order mark', `\uFEFF${JSON.stringify({ username: 'robot', password: PASSWORD })}`],
+    ['as bytes', new TextEncoder().encode(JSON.stringify({ username: 'robot', password: PASSWORD }))],
+    [
+      'as bytes after a byte order mark',
+      new TextEncoder().encode(`\uFEFF${JSON.stringify({ username: 'robot', password: PASSWORD })}`),
+    ],
+  ])('reads the two fields %s', (_, value) => {
+    const login = USERNAME_AND_PASSWORD.parse('registry/hub', value);
+
+    expect([login.username, login.password.reveal()]).toEqual(['robot', PASSWORD]);
+  });
+
   it.each<[string, unknown, string]>([
-    ['nothing', undefined, 'a value that is not a JSON object'],
-    ['a binary value', new TextEncoder().encode(PASSWORD), 'a value that is not a JSON object'],
+    ['nothing', undefined, 'an empty value'],
+    ['a binary password', new TextEncoder().encode(PASSWORD), 'a value that is not a JSON object'],
+    ['UTF-16 text', Buffer.from(PASSWORD, 'utf16le'), 'a binary value that is not UTF-8 text'],
+    [
+      'a password after a byte order mark',
+      JSON.stringify({ username: 'robot', password: `\uFEFF${PASSWORD}` }),
+      'a byte order mark in password',
+    ],
+    [
+      'a user name after a byte order mark',
+      JSON.stringify({ username: '\uFEFFrobot', password: PASSWORD }),
+      'a byte order mark in username',
+    ],
     ['the password alone', PASSWORD, 'a value that is not a JSON object'],
     [
       'half an object',
@@ -78,12 +102,21 @@ describe('SERVICE_ACCOUNT_KEY', () => {
     expect(login.password.reveal()).toBe(text);
   });
 
+  it.each<[string, string | Uint8Array]>([
+    ['after a byte order mark', `\uFEFF${JSON.stringify(KEY)}`],
+    ['as bytes', new TextEncoder().encode(JSON.stringify(KEY))],
+  ])('returns the key file %s as text without the mark', (_, value) => {
+    const login = SERVICE_ACCOUNT_KEY.parse('registry/google', value);
+
+    expect(login.password.reveal()).toBe(JSON.stringify(KEY));
+  });
+
   it.each<[string, unknown, string]>([
     ['a login', JSON.stringify({ username: 'robot', password: PASSWORD }), 'other JSON'],
     ["a person's credential", JSON.stringify({ ...KEY, type: 'authorized_user' }), 'other JSON'],
     ['a key file without its key', JSON.stringify({ ...KEY, private_key: '' }), 'other JSON'],
     ['a key file in base64', Buffer.from(JSON.stringify(KEY)).toString('base64'), 'not a JSON object'],
-    ['a binary key file', new TextEncoder().encode(JSON.stringify(KEY)), 'not a JSON object'],
+    ['UTF-16 text', Buffer.from(JSON.stringify(KEY), 'utf16le'), 'a binary value that is not UTF-8 text'],
     ['half a key file', JSON.stringify(KEY).slice(0, -1), 'not a JSON object'],
   ])('refuses %s without quoting it', (_, value, found) => {
     const error = thrownBy(() => SERVICE_ACCOUNT_KEY.parse('registry/google', value));

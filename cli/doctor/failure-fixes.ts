@@ -1,0 +1,110 @@
+/** What to do about a target that failed in the function's dry run, by the reason that the function gives. */
+
+import type { OperatorReason } from '../../lambda/core/errors';
+import type { Registry } from '../../lambda/core/model';
+import { runbookSection } from '../deployment/alarms';
+import type { Operator } from '../operator';
+import { awsCommand, commandLine, deployCommand } from '../options';
+
+/** A target that failed, as the function's log has it. */
+export interface TargetFailure {
+  readonly target: string;
+  /** Why a person must act. @default - the failure is transient, or the reason is not known to this version */
+  readonly reason?: string;
+  /** The message of the failure. */
+  readonly why: string;
+}
+
+/** What a fix depends on. */
+interface Failing extends TargetFailure {
+  readonly operator: Operator;
+  readonly registry?: Registry | undefined;
+  /** The secret with the Runpod key. */
+  readonly keySecret: string;
+}
+
+/** AWS's name of an action, with which the function's messages about AWS begin, such as `ecr:GetAuthorizationToken`. */
+const AWS_ACTION = /^[a-z][a-z0-9-]*:[A-Z]\w+/;
+
+const FIXES: Readonly<Record<OperatorReason, (failing: Failing) => string>> = {
+  'api-key-refused': ({ operator, keySecret }) =>
+    `create a key at Runpod with secrets:write, then: ${storeKeyCommand(operator, keySecret)}`,
+  'permission-missing': ({ operator, keySecret, why }) =>
+    AWS_ACTION.test(why)
+      ? `${revertDrift(operator)}; if that changes nothing, look for a Deny on this action in the policies of your organisation, and at what the secret's key or the other account's role allows`
+      : `give the key secrets:write at Runpod, or create another key and: ${storeKeyCommand(operator, keySecret)}`,
+  'secret-unusable': ({ operator, keySecret, registry }) =>
+    registry && 'credentialSecretName' in registry
+      ? `store the login again: ${storeSecret(operator, registry.credentialSecretName)}`
+      : storeKeyCommand(operator, keySecret),
+  'registry-auth-missing': ({ operator, target }) =>
+    `put an id that exists into registryAuthId of target ${target} in ${operator.configLabel}, or a registryAuthName to create one; then ${deployCommand(operator.options)}`,
+  'no-route-left': () => 'see docs/runbook.md, "Runpod retires an API"',
+  'value-refused': ({ operator, target }) =>
+    `correct registryAuthId or registryAuthName of target ${target} in ${operator.configLabel}, or the login of its registry; then ${deployCommand(operator.options)}`,
+  'credential-rejected': ({ operator, registry }) =>
+    registry && 'credentialSecretName' in registry
+      ? `store a login that may pull: ${storeSecret(operator, registry.credentialSecretName)}`
+      : "look for a Deny in the repository's policy (aws ecr get-repository-policy)",
+  'certificate-untrusted': ({ operator }) =>
+    `give the other side a certificate of a public authority for its host name, or correct its address in ${operator.configLabel}, then ${deployCommand(operator.options)}`,
+  'image-unproved': ({ operator, target }) =>
+    `push the image, or name another one in verifyImage of target ${target} in ${operator.configLabel}, then ${deployCommand(operator.options)}`,
+  'configuration-wrong': ({ operator }) =>
+    `correct ${operator.configLabel} as the message says, then ${deployCommand(operator.options)}`,
+};
+
+/** Returns what to do about these failures: each fix once, those first for which a person must act. */
+export function fixFor(operator: Operator, failures: readonly TargetFailure[]): string {
+  const { targets } = operator.settings();
+  const fixes = failures.map((failure) => {
+    const target = targets.find(({ name }) => name === failure.target);
+    const keySecret = target?.runpodApiKeySecretName ?? operator.config().runpodApiKeySecretName ?? '';
+    return isKnown(failure.reason)
+      ? FIXES[failure.reason]({ ...failure, operator, registry: target?.registry, keySecret })
+      : undefined;
+  });
+  const known = [...new Set(fixes)].filter((fix) => fix !== undefined);
+  return [...known, ...(fixes.includes(undefined) ? [waitFix(operator)] : [])].slice(0, 3).join('; and ');
+}
+
+/** Returns what to do about a run that failed without naming a target. @param error - the error of the invocation */
+export function fixForCrash(
+  operator: Operator,
+  { type, message }: { readonly type: string; readonly message: string },
+): string {
+  // Lambda says so itself, in one of two places.
+  if (type === 'Sandbox.Timedout' || /Task timed out after/.test(message))
+    return `${waitFix(operator)}; see ${runbookSection('RunningSlow')}`;
+  if (type === 'RefreshFailedError') return `${commandLine('refresh', operator.options)} shows each target`;
+  if (type === 'InvalidEventError') return deployCommand(operator.options);
+  return revertDrift(operator);
+}
+
+/** Returns the command that asks for another Runpod key and stores it. */
+export function storeKeyCommand(operator: Operator, secretName: string): string {
+  const isDefault = secretName === operator.config().runpodApiKeySecretName;
+  const secret = isDefault ? '' : ` --secret ${secretName}`;
+  return commandLine(`init --store-key --replace-key${secret}`, operator.options);
+}
+
+function isKnown(reason: string | undefined): reason is OperatorReason {
+  return reason !== undefined && Object.hasOwn(FIXES, reason);
+}
+
+/** Time fixes it, and the function tries again by itself. */
+function waitFix(operator: Operator): string {
+  return `wait some minutes, since retries may fix it, then ${commandLine('doctor', operator.options)}`;
+}
+
+function revertDrift(operator: Operator): string {
+  return `${deployCommand(operator.options)} --revert-drift undoes what was changed by hand`;
+}
+
+/** The command reads standard input, because an argument would end in the shell's history. */
+function storeSecret(operator: Operator, secretName: string): string {
+  return awsCommand(
+    `secretsmanager put-secret-value --secret-id ${secretName} --secret-string file:///dev/stdin`,
+    operator.options,
+  );
+}
