@@ -57,8 +57,8 @@ const ROUNDING_MS = 1_000;
 const IN_FLIGHT_WAIT_MS = 20;
 
 /**
- * A limit is remembered for this long at most, and then tested by a request. A server that names years, or one that is
- * wrong, must not silence a process for as long as it lives.
+ * A count is believed for this long at most, and a used-up limit is then tested by a request. A server that names years,
+ * or one that is wrong, must not silence a process for as long as it lives.
  */
 const MAX_MEMORY_MS = 10 * 60_000;
 
@@ -66,8 +66,10 @@ const MAX_MEMORY_MS = 10 * 60_000;
 interface KnownWindow {
   remaining: number;
   resetAtMs: number;
-  /** The server named a later end than is remembered. */
-  capped: boolean;
+  /** When the count is too old to hold back requests, although the window may not be over. */
+  believedUntilMs: number;
+  /** The count was too old once. The next answer replaces it. */
+  outdated: boolean;
 }
 
 /**
@@ -103,9 +105,8 @@ export class RateLimiter {
     }
     const reported = new Set<string>();
     for (const { name, remaining, resetSeconds } of parseRateLimit(single(headers?.ratelimit))) {
-      const resetMs = resetSeconds * 1_000 + ROUNDING_MS;
-      const capped = resetMs > MAX_MEMORY_MS;
-      this.#learn(name, { remaining, resetAtMs: nowMs + Math.min(resetMs, MAX_MEMORY_MS), capped });
+      const resetAtMs = nowMs + resetSeconds * 1_000 + ROUNDING_MS;
+      this.#learn(name, { remaining, resetAtMs, believedUntilMs: nowMs + MAX_MEMORY_MS, outdated: false });
       reported.add(name);
     }
     // A window without a new count: the answer was lost or had no header. The server may have counted the request.
@@ -118,9 +119,9 @@ export class RateLimiter {
   }
 
   /** Subtracts the requests in flight, because the server may not have counted them yet. */
-  #waitMs({ remaining, resetAtMs }: KnownWindow, nowMs: number): number {
+  #waitMs({ remaining, resetAtMs, believedUntilMs }: KnownWindow, nowMs: number): number {
     if (remaining > this.#inFlight) return 0;
-    return remaining > 0 ? IN_FLIGHT_WAIT_MS : resetAtMs - nowMs;
+    return remaining > 0 ? IN_FLIGHT_WAIT_MS : Math.min(resetAtMs, believedUntilMs) - nowMs;
   }
 
   /**
@@ -129,7 +130,8 @@ export class RateLimiter {
    * window, because a slow answer makes the end of its own window look later by less than that.
    */
   #learn(name: string, seen: KnownWindow): void {
-    const known = this.#windows.get(name);
+    const last = this.#windows.get(name);
+    const known = last?.outdated ? undefined : last;
     const windowMs = (this.#policies.get(name)?.windowSeconds ?? 0) * 1_000;
     const apartMs = seen.resetAtMs - (known?.resetAtMs ?? seen.resetAtMs);
     const marginMs = Math.max(2 * ROUNDING_MS, windowMs / 2);
@@ -141,17 +143,19 @@ export class RateLimiter {
 
   /** A window that was reset counts as full until the next answer. Without a known quota it is forgotten. */
   #renewWindows(nowMs: number): void {
-    for (const [name, { resetAtMs, capped }] of this.#windows) {
-      if (nowMs < resetAtMs) continue;
+    for (const [name, { remaining, resetAtMs, believedUntilMs }] of this.#windows) {
       const policy = this.#policies.get(name);
-      // The window is not over: one request tests whether the limit still stands.
-      if (capped) this.#windows.set(name, { remaining: 1, resetAtMs: nowMs + MAX_MEMORY_MS, capped });
-      else if (policy === undefined) this.#windows.delete(name);
+      const known = { believedUntilMs: nowMs + MAX_MEMORY_MS, outdated: false };
+      if (nowMs < resetAtMs) {
+        if (nowMs < believedUntilMs) continue;
+        // The window is not over. Where it is used up, one request tests whether the limit still stands.
+        this.#windows.set(name, { ...known, remaining: Math.max(1, remaining), resetAtMs, outdated: true });
+      } else if (policy === undefined) this.#windows.delete(name);
       else {
         const windowMs = Math.max(1, policy.windowSeconds) * 1_000;
         const renewals = Math.floor((nowMs - resetAtMs) / windowMs) + 1;
         const nextResetMs = resetAtMs + renewals * windowMs;
-        this.#windows.set(name, { remaining: policy.quota, resetAtMs: nextResetMs, capped: false });
+        this.#windows.set(name, { ...known, remaining: policy.quota, resetAtMs: nextResetMs });
       }
     }
   }

@@ -348,6 +348,48 @@ describe('RateLimiter, when a server names impossible limits', () => {
     expect(rateLimiter.tryBegin(NOON + 600_000)).toBeGreaterThan(0);
   });
 
+  const HOURS = { 'ratelimit-policy': '"minute";q=60;w=60, "hour";q=3000;w=3600' };
+
+  it.each([
+    ['the same window', 15],
+    ['a later window', 6 * 60],
+  ])('lets requests through together in %s, when the window of an hour had many left', (_, minutes) => {
+    const laterMs = NOON + minutes * 60_000;
+    const rateLimiter = limitedUntil({ ...HOURS, ratelimit: '"minute";r=59;t=60, "hour";r=2990;t=3000' });
+
+    expect(allowedAt(rateLimiter, laterMs)).toBe(60);
+  });
+
+  it('survives a lost answer in a process that lived for hours', () => {
+    const laterMs = NOON + 6 * 3_600_000;
+    const rateLimiter = limitedUntil({ ...HOURS, ratelimit: '"minute";r=59;t=60, "hour";r=2990;t=3000' });
+
+    rateLimiter.tryBegin(laterMs);
+    rateLimiter.end(laterMs);
+
+    expect(rateLimiter.tryBegin(laterMs)).toBe(0);
+  });
+
+  it('believes the answer to the request that tested a limit', () => {
+    const laterMs = NOON + 600_000;
+    const rateLimiter = limitedUntil({ ...HOURS, ratelimit: '"minute";r=59;t=60, "hour";r=0;t=3000' });
+
+    rateLimiter.tryBegin(laterMs);
+    rateLimiter.end(laterMs, { ...HOURS, ratelimit: '"minute";r=40;t=50, "hour";r=2000;t=2400' });
+
+    expect(allowedAt(rateLimiter, laterMs)).toBe(40);
+  });
+
+  it('takes the count of a new hour while the old one is remembered', () => {
+    const laterMs = NOON + 120_000;
+    const rateLimiter = limitedUntil({ ...HOURS, ratelimit: '"hour";r=3;t=100' });
+
+    rateLimiter.tryBegin(laterMs);
+    rateLimiter.end(laterMs, { ...HOURS, ratelimit: '"hour";r=2;t=3580' });
+
+    expect(allowedAt(rateLimiter, laterMs)).toBe(2);
+  });
+
   it('holds for ten minutes at most, whatever Retry-After says', () => {
     const rateLimiter = new RateLimiter();
 
