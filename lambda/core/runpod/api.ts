@@ -9,12 +9,12 @@ export interface RegistryAuth {
   readonly name: string;
 }
 
-/** What goes with every call to Runpod. */
+/** What every call to Runpod needs. */
 export interface RunpodCall {
   readonly apiKey: Secret;
   /** A moment of `clock.steady()`, in milliseconds. */
   readonly deadlineMs: number;
-  /** The quota of the account at the API that is called. @default - no quota is kept */
+  /** Keeps the account's quota at the API that is called. @default - no quota is kept */
   readonly rateLimiter?: RateLimiter;
 }
 
@@ -34,7 +34,7 @@ export interface RunpodRoute {
   update(call: RunpodCall, id: string, credential: Credential): Promise<void>;
 }
 
-/** A credential in the form of every API: exactly these two fields, because REST v2 refuses unknown ones. */
+/** Returns a credential as all APIs expect it: exactly these two fields, because REST v2 refuses unknown ones. */
 export function wireCredential({ username, password }: Credential): { username: string; password: string } {
   return { username, password: password.reveal() };
 }
@@ -88,10 +88,10 @@ export function readAnswer(route: RouteName, answer: HttpAnswer): unknown {
   return json;
 }
 
-/** Fields that we send. A refusal may name one of them, and nothing else of it is quoted. */
+/** Fields that we send. When a refusal names one of them, the message shows it. Nothing else of a refusal is shown. */
 const SENT_FIELDS = ['name', 'username', 'password', 'resource'];
 
-/** The field that an RFC 9457 problem names, in whatever form: `errors: [{ path: "password" }]`, `{ loc: [...] }` … */
+/** Returns the field that an RFC 9457 problem names, in any form: `errors: [{ path: "password" }]`, `{ loc: [...] }` … */
 function refusedField(answer: HttpAnswer): string | undefined {
   const json = parseJson(answer);
   const errors = isJsonObject(json) ? json.errors : undefined;
@@ -121,7 +121,7 @@ export function permissionMissing(route: RouteName): OperatorMustActError {
 
 const ID = /^[A-Za-z0-9_-]{1,128}$/;
 
-/** An API key of Runpod, in its two forms. A server that answered with the key instead of an id would put it in the log. */
+/** The two forms of a Runpod API key. A server may answer with the key instead of an id, and ids end in the log. */
 const API_KEY = /^rpa_|^[A-Z0-9]{40,}$/i;
 
 /** Whether a value of an answer can be the id of something at Runpod. Only such a value is used, shown or sent. */
@@ -141,7 +141,7 @@ export function readRegistryAuth(route: RouteName, value: unknown): RegistryAuth
   throw new ApiUnsupportedError(`${route} answered without naming the registry auth`, 'unclear');
 }
 
-/** Reads a list of registry auths. Entries that are none are skipped. @throws ApiUnsupportedError `unclear` when the value is no list */
+/** Reads a list of registry auths without the entries that have no valid id. @throws ApiUnsupportedError `unclear` if it is no list */
 export function readRegistryAuths(route: RouteName, value: unknown): RegistryAuth[] {
   if (!Array.isArray(value)) {
     throw new ApiUnsupportedError(`${route} answered without a list of registry auths`, 'unclear');

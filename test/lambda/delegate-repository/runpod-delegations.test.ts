@@ -182,7 +182,7 @@ describe('createRunpodDelegations', () => {
 
     expect(error).toBeInstanceOf(DelegationsUnavailableError);
     expect(String(error)).toContain(
-      `rest-v2 answered ${status} to /registries/delegations, and no other of Runpod's APIs knows delegations`,
+      `rest-v2 answered ${status} to /registries/delegations, and Runpod's other APIs have no delegations`,
     );
   });
 
@@ -244,7 +244,7 @@ describe('createRunpodDelegations', () => {
     expect(error).toBeInstanceOf(TransientError);
     expect(error).toHaveProperty(
       'message',
-      'Runpod did not revoke the delegation of repository team/my-app in us-east-1: rest-v2 answered 404, and lists it all the same',
+      'Runpod did not revoke the delegation of repository team/my-app in us-east-1: rest-v2 answered 404, but still lists it',
     );
   });
 
