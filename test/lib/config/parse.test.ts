@@ -522,7 +522,7 @@ describe('parseConfig', () => {
 
     for (const text of [lists, objects]) {
       expect(messageOf(text)).toMatch(
-        /^test\.json is nested too deeply: line 1, column \d+: expected at most 32 objects and lists within each other\.$/,
+        /^test\.json is nested too deeply: line 1, column \d+: expected at most 32 levels of objects and lists\.$/,
       );
     }
   });
