@@ -79,14 +79,14 @@ async function checkWrite(
       registryUrl: '',
     });
   } catch (error) {
-    // "Not found" means that the API would have let the key write.
+    // The API did not refuse the key. Normally it answers that the id does not exist.
     if (!(error instanceof ApiUnsupportedError)) return accessOf(error);
   }
   return { state: 'works', why: '' };
 }
 
 function accessOf(error: unknown): { state: RouteAccess['state']; why: string } {
-  // Another message may quote an answer.
+  // Any other message may quote an answer.
   const why = error instanceof RefresherError ? error.message : `unexpected ${errorName(error)}`;
   if (error instanceof ApiKeyRefusedError) return { state: 'refused', why };
   if (error instanceof OperatorMustActError) return { state: 'forbidden', why };

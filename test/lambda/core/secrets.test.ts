@@ -141,7 +141,7 @@ describe('createApiKeyReader', () => {
     );
   });
 
-  it('names the permission on a key of KMS that is missing', async () => {
+  it('names the missing permission on a KMS key', async () => {
     const failure = await rejectionOf(
       read(anAwsRefusal('AccessDeniedException', 400, 'Access to KMS is not allowed')),
     );

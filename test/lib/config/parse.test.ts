@@ -527,7 +527,7 @@ describe('parseConfig', () => {
     }
   });
 
-  it('names the line of a value that is nested too deeply, and takes brackets within texts for text', () => {
+  it('names the line of a value that is nested too deeply, and ignores brackets inside texts', () => {
     const text = `{"stackName": "\\"[[[[\\\\",\n "x": ${'['.repeat(40)}`;
 
     expect(messageOf(text)).toContain('line 2, column 38: expected at most 32');

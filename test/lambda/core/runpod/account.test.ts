@@ -214,7 +214,7 @@ describe('RunpodAccount.update', () => {
     expect(String(failure)).toContain('see the runbook, "Runpod retires an API"');
   });
 
-  it('treats web pages in the place of the APIs as an outage', async () => {
+  it('treats web pages from every API as an outage', async () => {
     const { account } = anAccount({
       'rest-v2': { update: maintenance, list: maintenance },
       'rest-v1': { update: cannot, list: cannot },
