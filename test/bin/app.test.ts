@@ -39,7 +39,7 @@ describe('bin/app.ts', () => {
       runApp(join(directory, 'bad'), { CDK_CONTEXT_JSON: JSON.stringify({ config: badFile }) }),
     ]);
     runs = { unknownAccount, knownAccount, bad };
-  });
+  }, 120_000);
 
   afterAll(() => {
     rmSync(directory, { recursive: true });

@@ -10,6 +10,7 @@ const RUNBOOK = readFileSync(join(ROOT, 'docs/runbook.md'), 'utf8');
 /** The AWS CLI commands that the runbook may use, with their options. */
 const AWS_COMMANDS: Readonly<Record<string, readonly string[]>> = {
   'cloudformation describe-stacks': ['stack-name'],
+  'cloudwatch describe-alarm-history': ['alarm-name', 'history-item-type'],
   'ecr get-login-password': [],
   'events describe-rule': ['name'],
   'events enable-rule': ['name'],

@@ -199,6 +199,18 @@ describe('createHttp', () => {
     expect(rateLimiter.tryBegin(NOON)).toBe(30_000);
   });
 
+  it('waits five seconds although the time of day is put back by an hour meanwhile', async () => {
+    const rateLimiter = new RateLimiter();
+    rateLimiter.hold(NOON, 5_000);
+    const { send, clock } = aSender(anAnswer(200));
+    clock.correctTimeOfDay(-3_600_000);
+
+    const answer = await send({ rateLimiter, deadlineMs: NOON + 60_000 });
+
+    expect(answer.status).toBe(200);
+    expect(clock.sleeps).toEqual([5_000]);
+  });
+
   it('names the wait that the rate limit asks for when it is longer than the run may take', async () => {
     const rateLimiter = new RateLimiter();
     rateLimiter.hold(NOON, 540_000);
