@@ -51,7 +51,7 @@ describe('createProof, with the answers of real registries', () => {
   it.each([
     ['token service', [BY_TOKEN, anAnswer(400)]],
     ['/v2/', [BY_TOKEN, anAnswer(200, { token: TOKEN }), anAnswer(400)]],
-  ] as [string, Step[]][])("takes the 400 of ECR Public's %s for a rejection", async (_, steps) => {
+  ] as [string, Step[]][])("treats a 400 of ECR Public's %s as a rejection", async (_, steps) => {
     const { prove } = aProof({ rejectedBy400: true }, ...steps);
 
     expect(await rejectionOf(prove())).toMatchObject({ reason: 'credential-rejected' });
