@@ -110,7 +110,7 @@ function lifeOf(success: LastSuccess | undefined): Partial<TargetStatus> {
 /** Returns when the rule fires next. EventBridge counts a rate from the last time it fired, or from the rule's creation. */
 async function nextRunOf(operator: Operator, stack: DeployedStack): Promise<Date | 'disabled' | undefined> {
   const { State } = await operator.events.send(new DescribeRuleCommand({ Name: stack.output('RuleName') }));
-  if (State !== 'ENABLED') return 'disabled';
+  if (State === 'DISABLED') return 'disabled';
   const intervalMs = operator.config().refreshIntervalHours * HOUR_MS;
   const now = Date.now();
   const { Datapoints } = await operator.cloudWatch.send(

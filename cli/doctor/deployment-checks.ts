@@ -171,7 +171,7 @@ async function checkLastRun(operator: Operator): Promise<Finding> {
   const stack = await requireStack(operator);
   const rule = stack.output('RuleName');
   const { State } = await operator.events.send(new DescribeRuleCommand({ Name: rule }));
-  if (State !== 'ENABLED') {
+  if (State === 'DISABLED') {
     return fail(
       [`the schedule is ${String(State).toLowerCase()}: nothing is refreshed automatically`],
       awsCommand(`events enable-rule --name ${rule}`, operator.options),

@@ -23,16 +23,13 @@ interface Failing extends TargetFailure {
   readonly keySecret: string;
 }
 
-/** The name of an AWS action, such as `ecr:GetAuthorizationToken`. The function's messages about AWS begin with one. */
-const AWS_ACTION = /^[a-z][a-z0-9-]*:[A-Z]\w+/;
-
 const FIXES: Readonly<Record<OperatorReason, (failing: Failing) => string>> = {
   'api-key-refused': ({ operator, keySecret }) =>
     `create a key at Runpod with secrets:write, then: ${storeKeyCommand(operator, keySecret)}`,
-  'permission-missing': ({ operator, keySecret, why }) =>
-    AWS_ACTION.test(why)
-      ? `${revertDrift(operator)}; if that changes nothing, look for a Deny on this action in the policies of your organisation, and check what the secret's KMS key or the other account's role allows`
-      : `give the key secrets:write at Runpod, or create another key and: ${storeKeyCommand(operator, keySecret)}`,
+  'api-key-permission-missing': ({ operator, keySecret }) =>
+    `give the key secrets:write at Runpod, or create another key and: ${storeKeyCommand(operator, keySecret)}`,
+  'permission-missing': ({ operator }) =>
+    `${revertDrift(operator)}; if that changes nothing, look for a Deny on this action in the policies of your organisation, and check what the secret's KMS key or the other account's role allows`,
   'secret-unusable': ({ operator, keySecret, registry }) =>
     registry && 'credentialSecretName' in registry
       ? `store the login again: ${storeSecret(operator, registry.credentialSecretName)}`

@@ -5,6 +5,7 @@ import {
   ApiUnsupportedError,
   OperatorMustActError,
   RefresherError,
+  ValueRefusedError,
 } from '../../lambda/core/errors';
 import { type RouteName, type RunpodSettings, Secret } from '../../lambda/core/model';
 import { RateLimiter } from '../../lambda/core/rate-limit';
@@ -79,10 +80,17 @@ async function checkWrite(
       registryUrl: '',
     });
   } catch (error) {
-    // The API did not refuse the key. Normally it answers that the id does not exist.
-    if (!(error instanceof ApiUnsupportedError)) return accessOf(error);
+    if (!meansThatIdIsMissing(error)) return accessOf(error);
   }
   return { state: 'works', why: '' };
+}
+
+/** Whether the API let the key write, and only the id does not exist. */
+function meansThatIdIsMissing(error: unknown): boolean {
+  if (error instanceof ValueRefusedError) return true;
+  if (!(error instanceof ApiUnsupportedError)) return false;
+  // GraphQL answers 200 with an error that has no code of its own.
+  return error.status === 404 || error.status === 200;
 }
 
 function accessOf(error: unknown): { state: RouteAccess['state']; why: string } {

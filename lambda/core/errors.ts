@@ -30,6 +30,7 @@ export class UnexpectedError extends TransientError {}
 /** Why a person must act. A fixed vocabulary, so that log lines can be grouped by it. */
 export type OperatorReason =
   | 'api-key-refused'
+  | 'api-key-permission-missing'
   | 'permission-missing'
   | 'secret-unusable'
   | 'registry-auth-missing'
@@ -92,10 +93,13 @@ export type Certainty = 'final' | 'may-pass' | 'unclear';
 export class ApiUnsupportedError extends RefresherError {
   override readonly name = 'ApiUnsupportedError';
   readonly certainty: Certainty;
+  /** The HTTP status of the answer, where the status decided. */
+  readonly status: number | undefined;
 
-  constructor(message: string, certainty: Certainty) {
+  constructor(message: string, certainty: Certainty, status?: number) {
     super(message);
     this.certainty = certainty;
+    this.status = status;
   }
 }
 

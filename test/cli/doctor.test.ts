@@ -524,8 +524,10 @@ const REASONS: Readonly<Record<OperatorReason, readonly FailureCase[]>> = {
       why: 'ecr:GetAuthorizationToken: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/x is not authorized',
       fix: /^npx cdk deploy .*--revert-drift undoes what was changed by hand; if that changes nothing, look for a Deny/,
     },
+  ],
+  'api-key-permission-missing': [
     {
-      why: 'the Runpod API key may not write registry auths (rest-v2 answered 403)',
+      why: 'Runpod denies this request to the API key (rest-v2 answered 403)',
       fix: /^give the key secrets:write at Runpod, .* npx runpod-ecr init --store-key --replace-key/,
     },
   ],

@@ -21,7 +21,7 @@ export interface RunpodCall {
 /**
  * One of Runpod's APIs.
  *
- * Every method throws `ApiKeyRefusedError` (401), `OperatorMustActError` with reason `permission-missing` (403
+ * Every method throws `ApiKeyRefusedError` (401), `OperatorMustActError` with reason `api-key-permission-missing` (403
  * from the API itself), `ApiUnsupportedError`, or `TransientError`.
  */
 export interface RunpodRoute {
@@ -65,11 +65,12 @@ export const UNSUPPORTED_STATUSES: ReadonlySet<number> = new Set([404, 405, 410,
  * A 403 that is not JSON comes from the edge in front of Runpod and says nothing about the key. A web page does not come
  * from the API, whatever its status. A redirect counts as a refusal, because following it would pass the key on.
  *
- * @throws ApiKeyRefusedError, OperatorMustActError `permission-missing`, or ApiUnsupportedError
+ * @throws ApiKeyRefusedError, OperatorMustActError `api-key-permission-missing`, or ApiUnsupportedError
  */
 export function readAnswer(route: RouteName, answer: HttpAnswer): unknown {
   const { status } = answer;
-  if (UNSUPPORTED_STATUSES.has(status)) throw new ApiUnsupportedError(`${route} answered ${status}`, 'final');
+  if (UNSUPPORTED_STATUSES.has(status))
+    throw new ApiUnsupportedError(`${route} answered ${status}`, 'final', status);
   if (status === 403 && parseJson(answer) === undefined) {
     throw new ApiUnsupportedError(`${route} answered 403 from the edge in front of it`, 'unclear');
   }
@@ -114,8 +115,8 @@ export function keyRefused(route: RouteName): ApiKeyRefusedError {
 /** Makes the error for a 403 of the API itself, which means the same on every API. */
 export function permissionMissing(route: RouteName): OperatorMustActError {
   return new OperatorMustActError(
-    'permission-missing',
-    `the Runpod API key may not write registry auths (${route} answered 403); give it the permission secrets:write`,
+    'api-key-permission-missing',
+    `Runpod denies this request to the API key (${route} answered 403); give the key the permission secrets:write`,
   );
 }
 

@@ -78,7 +78,7 @@ function meaningOf(errors: readonly unknown[]): Error {
   if (codes.every((code) => UNKNOWN_OPERATION.has(code))) {
     return new ApiUnsupportedError(`${NAME} answered an error: it has no such operation`, 'final');
   }
-  return new ApiUnsupportedError(`${NAME} answered an error`, 'unclear');
+  return new ApiUnsupportedError(`${NAME} answered an error`, 'unclear', 200);
 }
 
 function codeOf(error: unknown): string {
