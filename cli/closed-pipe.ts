@@ -1,4 +1,4 @@
-/** A shell's exit code for a process that SIGPIPE ended: 128 plus the signal's number. */
+/** The exit code that a shell reports for a process that SIGPIPE ended: 128 plus the signal's number. */
 const BROKEN_PIPE = 141;
 
 /** Ends this process without an error when the reader of its output has closed the pipe, as `head` does. */

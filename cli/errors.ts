@@ -1,4 +1,4 @@
-/** Errors that end a command. Each is one sentence with the next step. */
+/** Errors that end a command. Each message says the next step. */
 
 import { RefresherError } from '../lambda/core/errors';
 import { isCertificateError } from '../lambda/core/transport';
@@ -49,14 +49,14 @@ function isAwsRefusal(error: unknown): error is Error {
   return error instanceof Error && '$fault' in error && error.$fault === 'client';
 }
 
-/** An error has a cause, which has a cause of its own. So many of them are shown. */
+/** How many nested causes of an error are shown. */
 const MAX_CAUSES = 5;
 
 /**
  * Returns the lines that `--debug` shows: the class and the stack frames of an error and of its causes.
  *
- * A message is shown only if it is the project's own or a refusal by AWS. Another may quote an answer, as a JSON parser
- * does, and the answer may hold the key.
+ * A message is shown only if it is the project's own or a refusal by AWS. Any other message may quote an answer, as a
+ * JSON parser does, and the answer may hold the key.
  */
 export function debugLines(error: unknown): string[] {
   const lines: string[] = [];

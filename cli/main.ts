@@ -27,7 +27,7 @@ Exit codes:
  * @param args - arguments after `node` and the script
  */
 export async function main(args: readonly string[]): Promise<void> {
-  // It would switch off the verification of certificates in the AWS SDK.
+  // This variable would switch off the verification of certificates in the AWS SDK.
   delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
   process.on('SIGINT', interrupted);
   endWithClosedPipe();

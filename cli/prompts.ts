@@ -112,7 +112,7 @@ async function answered<T>(question: Promise<T>): Promise<Exclude<T, symbol>> {
 /** A control sequence for colour or another rendition (ECMA-48, SGR). */
 const RENDITION = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g');
 
-/** Returns the stream, or one that removes colours: on Node 20 `@clack/prompts` ignores NO_COLOR. */
+/** Returns the stream, or a stream that removes colours, because `@clack/prompts` ignores NO_COLOR on Node 20. */
 function terminalFor<Stream extends Writable>(stream: Stream, colour: boolean): Stream {
   if (colour) return stream;
   return new Proxy(stream, {

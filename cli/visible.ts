@@ -1,8 +1,8 @@
-/** Makes text from elsewhere safe to show: of Runpod, AWS, a registry or a log line. */
+/** Makes text from Runpod, AWS, a registry or a log line safe to show. */
 
 import { stripVTControlCharacters } from 'node:util';
 
-/** A longer line is cut. The longest message of the project's own has 1,500 bytes and some words around it. */
+/** A longer line is cut. The project's own longest message has 1,500 bytes and some words around it. */
 const MAX_LINE_CHARACTERS = 4_000;
 
 /** Longer names are cut, so that a name cannot fill the row of a terminal and forge the next one. */
@@ -15,29 +15,29 @@ export const MAX_IMAGE_CHARACTERS = 500;
 const LINE_BREAKS = /[\t\n\v\f\r\u0085\u2028\u2029]+/g;
 
 /**
- * Everything else that changes how text is shown: control characters (Cc), format characters such as those that turn
- * the direction of writing (Cf), and halves of surrogate pairs (Cs).
+ * Other characters that change how text is shown: control characters (Cc), format characters such as those that reverse
+ * the text direction (Cf), and halves of surrogate pairs (Cs).
  */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Cs}]/gu;
 
-/** The same characters, and those that break lines, for an escape in JSON. */
+/** The characters that are escaped in JSON: those of `INVISIBLE`, and those that break lines. */
 const INVISIBLE_IN_JSON = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu;
 
 /**
- * Returns the text on one line, without control characters, escape sequences and characters that turn the direction
- * of writing. A line break becomes a space. Text that is longer than 4,000 characters is cut.
+ * Returns the text on one line, without control characters, escape sequences and characters that reverse the text
+ * direction. A line break becomes a space. Text that is longer than 4,000 characters is cut.
  */
 export function visibleLine(text: string): string {
-  // Only the part that can be shown is searched. Ten thousand escape sequences may precede it.
+  // Only the first 40,000 characters are searched. They may begin with thousands of escape sequences.
   return cut(withoutControls(text.slice(0, MAX_LINE_CHARACTERS * 10)), MAX_LINE_CHARACTERS);
 }
 
-/** Returns the name of something at Runpod or AWS like `visibleLine`, with single spaces, and cut to `maxCharacters`. */
+/** Makes a name from Runpod or AWS safe to show, like `visibleLine`, with single spaces, and cut to `maxCharacters`. */
 export function visibleName(name: string, maxCharacters = MAX_NAME_CHARACTERS): string {
   return cut(visibleLine(name).replace(/\s+/g, ' ').trim(), maxCharacters);
 }
 
-/** Returns one JSON document with every character that a terminal may obey as `\uXXXX`. The line breaks of its layout stay. */
+/** Returns a JSON document whose control characters are escaped as `\uXXXX`, except the line breaks of its layout. */
 export function visibleJson(value: unknown): string {
   const document = JSON.stringify(value, null, 2);
   return document.replace(INVISIBLE_IN_JSON, (found) => (found === '\n' ? found : escaped(found)));

@@ -88,7 +88,7 @@ export class Alarms extends Construct {
       comparison: ComparisonOperator.LESS_THAN_THRESHOLD,
       periods: this.#intervalAndAnHour() / SHORT_PERIOD.toSeconds(),
       missingData: { treatAs: TreatMissingData.BREACHING, reason: 'no data means that no run has finished.' },
-      // At first nothing has succeeded yet, and no data would set the alarm off at once.
+      // In a new stack nothing has succeeded yet, and missing data would set the alarm off at once.
       warmUp: this.#props.successWithin,
     };
   }
@@ -106,7 +106,7 @@ export class Alarms extends Construct {
     const period = this.#props.retryInterval.plus(this.#props.timeout).plus(Duration.minutes(1));
     return {
       whatHappened: 'Targets have failed for more than an hour, although the run was retried.',
-      whatToDo: 'See in the log which targets fail and why; the retries will fix an outage.',
+      whatToDo: 'Read in the log which targets fail and why; after an outage a retry succeeds by itself.',
       metric: this.#metric('TargetsFailed', { statistic: 'Minimum', period }),
       periods: 5,
       missingData: {
@@ -153,7 +153,7 @@ export class Alarms extends Construct {
     };
   }
 
-  /** As for `OperatorActionNeeded`, any of five minutes is enough. Credentials that do not expire send no data. */
+  /** As with `OperatorActionNeeded`, any of five minutes is enough. Credentials that do not expire send no data. */
   #credentialShortLived(): AlarmDefinition {
     const { minCredentialMinutes: threshold } = this.#props;
     return {
@@ -174,7 +174,7 @@ export class Alarms extends Construct {
   #runningSlow(): AlarmDefinition {
     return {
       whatHappened: 'A run took more than 80 % of its timeout.',
-      whatToDo: 'See in the log what it waited for; nothing has failed yet.',
+      whatToDo: 'Read in the log what the run waited for; nothing has failed yet.',
       metric: this.#props.function.metricDuration({ statistic: 'Maximum', period: Duration.hours(1) }),
       comparison: ComparisonOperator.GREATER_THAN_THRESHOLD,
       threshold: 0.8 * this.#props.timeout.toMilliseconds(),
@@ -194,7 +194,7 @@ export class Alarms extends Construct {
       whatHappened:
         'For a day, credentials have been written over another of Runpod’s APIs than the preferred one.',
       whatToDo:
-        'See in the log which API works and what the preferred one answers, before the working one is retired too.',
+        'Read in the log which API works and what the preferred one answers, before the working one is retired too.',
       metric: this.#metric('FallbackRoute', { statistic: 'Sum', period: interval }),
       periods: Math.ceil(Duration.days(1).toHours() / interval.toHours()),
       missingData: {
@@ -228,7 +228,10 @@ export class Alarms extends Construct {
   }
 }
 
-/** The condition that a queue holds a message. The maximum of five minutes, because a message is invisible while a person reads it. */
+/**
+ * Returns the condition that a queue holds a message. It uses the maximum over five minutes, because a message is
+ * invisible while a person reads it.
+ */
 function isNotEmpty(queue: IQueue): Pick<AlarmDefinition, 'metric' | 'missingData'> {
   return {
     metric: queue.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum', period: SHORT_PERIOD }),

@@ -146,7 +146,7 @@ export class RefresherDashboard extends Construct {
       title: 'Alarms',
       width: FULL_WIDTH,
       height: 4,
-      // Imported by name: with references the dashboard would wait for the alarms, and be rolled back with them.
+      // The alarms are imported by name. With references, the dashboard would wait for them and be rolled back with them.
       alarms: this.#props.alarms.all.map(({ node, givenName }) =>
         Alarm.fromAlarmName(this, node.id, givenName),
       ),
@@ -173,7 +173,7 @@ export class RefresherDashboard extends Construct {
   }
 }
 
-/** Returns the host of the AWS console. A region that is not known yet is taken for one of the partition `aws`. */
+/** Returns the host of the AWS console. A region that is unknown at synth counts as one of the partition `aws`. */
 function consoleHost(region: string): string {
   if (region.startsWith('cn-')) return `${region}.console.amazonaws.cn`;
   if (region.startsWith('us-gov-')) return `${region}.console.amazonaws-us-gov.com`;

@@ -23,7 +23,7 @@ import { delegationCode } from './refresher-code';
 /** Long enough to wait for Runpod's rate limit and then to undo a change of the repository policy. */
 const TIMEOUT = Duration.minutes(3);
 
-/** Construct id of the only such function in a stack. */
+/** Construct id. A stack has at most one such function. */
 const ID = 'DelegationFunction';
 
 /** Properties of `DelegationFunction`. */

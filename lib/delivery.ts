@@ -10,8 +10,8 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 export const MAX_EVENT_AGE = Duration.hours(1);
 
 /**
- * How often a rule retries an invocation. This is EventBridge's default, and so high that only `MAX_EVENT_AGE` ends
- * the retries. A lower number would be used up within minutes, and the next run is an interval away.
+ * How many times a rule retries an invocation. This is EventBridge's default. It is so high that only `MAX_EVENT_AGE`
+ * ends the retries. A lower number would be used up within minutes, and the next run is an interval away.
  */
 const RULE_RETRIES = 185;
 

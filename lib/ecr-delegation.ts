@@ -26,7 +26,7 @@ export interface RunpodEcrDelegationProps {
   readonly region?: string | undefined;
   /**
    * Regions that the installed CDK does not know yet.
-   * @default - other unknown regions than the stack's are refused
+   * @default - an unknown region is refused unless it is the stack's
    */
   readonly additionalRegions?: readonly string[];
   /**
@@ -130,8 +130,8 @@ export class RunpodEcrDelegation extends Construct {
 }
 
 /**
- * Returns a name, or what a reference refers to. The text of a reference is a running number, which unrelated
- * constructs change.
+ * Returns a name, or what a reference refers to. The text of a reference contains a running number, which changes when
+ * unrelated constructs change.
  */
 function nameFor(scope: Construct, name: string): string {
   return Tokenization.reverseString(name)

@@ -28,14 +28,14 @@ export interface ExecutionRoleProps {
  */
 const POLICY_LIMITS: PolicyLimits = { first: 9_000, further: 6_100 };
 
-/** Number of managed policies that IAM attaches to a role: by default, and after a quota increase (IAM quotas). */
+/** How many managed policies a role can have: by default, and after a quota increase (IAM quotas). */
 const MANAGED_POLICY_QUOTA = { default: 10, maximum: 20 } as const;
 
 /**
  * The role of the refresher's function, and the security boundary of the system.
  *
  * The ECR credential at Runpod has the rights of this role, so it may pull only the configured repositories. It has
- * no policies that AWS manages.
+ * none of AWS's managed policies.
  */
 export class ExecutionRole extends Role {
   /** @throws ConfigError when the settings name more resources than the policies of one role can hold */
@@ -59,7 +59,7 @@ export class ExecutionRole extends Role {
     });
   }
 
-  /** The policy attaches itself: if the role listed it, the role would lose it before others have its permissions. */
+  /** The policy names the role. If the role listed the policy, it would lose it before others have its permissions. */
   #managedPolicy(number: number, permissions: readonly Permission[]): ManagedPolicy {
     return new ManagedPolicy(this, `MorePermissions${number}`, {
       description: `Permissions that do not fit into the inline policy, part ${number}`,
@@ -77,7 +77,7 @@ export class ExecutionRole extends Role {
     if (policies > MANAGED_POLICY_QUOTA.default) {
       Annotations.of(this).addWarningV2(
         'runpod-ecr-credential-refresher:managedPolicyQuota',
-        `The targets name so many repositories, secrets and roles that the function's role needs ${policies} managed policies. IAM attaches ${MANAGED_POLICY_QUOTA.default} unless the quota "Managed policies per role" is raised, to at most ${MANAGED_POLICY_QUOTA.maximum}. Raise it before the deployment, or divide the targets among several configurations.`,
+        `The targets name so many repositories, secrets and roles that the function's role needs ${policies} managed policies. IAM attaches at most ${MANAGED_POLICY_QUOTA.default}, or up to ${MANAGED_POLICY_QUOTA.maximum} when the quota "Managed policies per role" is raised. Raise it before the deployment, or divide the targets among several configurations.`,
       );
     }
   }
@@ -159,7 +159,7 @@ function permissions(scope: Construct, { settings, logGroup }: ExecutionRoleProp
  * Secrets Manager appends a hyphen and six random characters to a secret's name, so the ARN of a name ends in six
  * wildcards of one character each.
  *
- * @param nameOrArn - an ARN is returned as it is, and so is a reference to a secret of the app, which becomes its ARN
+ * @param nameOrArn - an ARN is returned unchanged, and so is a reference to a secret of the app, which becomes its ARN
  */
 export function secretArn(scope: Construct, nameOrArn: string): string {
   if (nameOrArn.startsWith('arn:') || isReferenceToSecret(nameOrArn)) return nameOrArn;
@@ -171,7 +171,7 @@ export function secretArn(scope: Construct, nameOrArn: string): string {
   });
 }
 
-/** Whether the text is what `Ref` gives for a secret: its ARN. */
+/** Whether the text is a `Ref` of a secret, which becomes its ARN. */
 function isReferenceToSecret(text: string): boolean {
   return Tokenization.reverseString(text).tokens.some(
     (token) =>

@@ -7,16 +7,16 @@ import { Construct } from 'constructs';
 import type { RefresherConfig } from './config/schema';
 import type { RefreshRetries } from './refresh-retries';
 
-/** Targets that one run has time for at 60 requests a minute, the quota in Runpod's published examples. */
+/** How many targets one run can write at 60 requests a minute, the quota in Runpod's published examples. */
 const TARGETS_PER_RUN = 250;
 
-/** A metric reaches CloudWatch a minute or two after the run. This is several times as long. */
+/** Time for a metric to reach CloudWatch. It usually takes a minute or two after the run. */
 const METRIC_DELAY = Duration.minutes(15);
 
 /** Properties of a function that are not part of its versions (Lambda, PublishVersion). */
 const NOT_IN_VERSIONS = ['CodeSigningConfigArn', 'ReservedConcurrentExecutions', 'Tags', 'TenancyConfig'];
 
-/** Characters of the hash at the end of a version's logical id, as the CDK has it. */
+/** Length of the hash at the end of a version's logical id, the same as the CDK's. */
 const HASH_LENGTH = 32;
 
 /** Maximum length of a logical id (CloudFormation quotas). */
@@ -53,10 +53,7 @@ export interface FirstRefreshProps {
  * The settings are a file beside the code, so a change of either publishes a new version of the function.
  */
 export class FirstRefresh extends Construct {
-  /**
-   * In a new stack, the first success is visible in CloudWatch within this time after the deployment, unless something
-   * is wrong.
-   */
+  /** In a new stack without a fault, the first success is visible in CloudWatch within this time after the deployment. */
   readonly successWithin: Duration;
 
   constructor(scope: Construct, id: string, props: FirstRefreshProps) {
@@ -137,9 +134,9 @@ function nameVersionByContent({ function: fn, codeHash }: FirstRefreshProps): vo
 /**
  * Gives the trigger a new logical id for each version, so that CloudFormation creates it instead of updating it.
  *
- * CloudFormation rolls a failed update back by another update, which invokes the old version. When the cause is the
- * API key or an outage, that fails too, and the stack is stuck in UPDATE_ROLLBACK_FAILED. A failed creation is
- * simply deleted.
+ * CloudFormation rolls a failed update back with another update, which invokes the old version. When the cause is the
+ * API key or an outage, that update fails too, and the stack is stuck in UPDATE_ROLLBACK_FAILED. A failed creation is
+ * only deleted.
  */
 function recreateForEachVersion(trigger: Trigger, props: FirstRefreshProps): void {
   const resource = trigger.node.findChild('Default').node.defaultChild;

@@ -30,7 +30,7 @@ const QUERIES: Readonly<Record<string, LogQuery>> = {
   OneRun: {
     name: 'one run',
     lines: [
-      '# Replace REQUEST_ID by the function_request_id of the run: "last failures" and every log line show it\nfields @timestamp, level, message, target, route, verified, reason, why, durationMs',
+      '# Replace REQUEST_ID with the function_request_id of the run: "last failures" and every log line show it\nfields @timestamp, level, message, target, route, verified, reason, why, durationMs',
       'filter function_request_id = "REQUEST_ID"',
       'sort @timestamp asc',
     ],

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { StringConcat, Tokenization } from 'aws-cdk-lib';
 
-/** An IAM statement that allows actions on resources. Without resources it is left out. */
+/** An IAM statement that allows actions on resources. A permission without resources becomes no statement. */
 export interface Permission {
   readonly sid: string;
   readonly actions: readonly string[];
@@ -21,14 +21,14 @@ export interface PolicyLimits {
 /**
  * Divides permissions among as few policies as hold them.
  *
- * The policy of a resource follows from a hash of the resource and from the number of policies, and from nothing else
- * (rendezvous hashing). So a resource stays where it is when others come and go. When another policy becomes necessary,
- * resources move only into that one. When one is no longer necessary, resources move only out of it.
+ * The policy of a resource depends only on a hash of the resource and on the number of policies (rendezvous hashing).
+ * So a resource stays where it is when other resources are added or removed. When one more policy becomes necessary,
+ * resources move only into that policy. When a policy is no longer necessary, resources move only out of it.
  *
  * A permission whose resources are in several policies has the same `Sid` in each. Duplicate resources are removed. A
  * single resource is assumed to fit into a policy, as every ARN does.
  *
- * @param keyOf - returns what is hashed for a resource: the same text for the same resource, whatever is known at synth
+ * @param keyOf - returns the text that is hashed for a resource. It must not depend on what is known at synth.
  * @returns one list of permissions for each policy, at least one
  */
 export function packPermissions(
@@ -75,10 +75,10 @@ class Item {
   }
 }
 
-/** Bits of a hash that are used: as many as a double holds exactly. */
+/** Number of bytes of a hash that are used. A double holds 6 bytes exactly. */
 const HASH_BYTES = 6;
 
-/** Returns a number between 0 and 1, without both, that follows from the text. */
+/** Returns a number greater than 0 and less than 1. The same text gives the same number. */
 function fraction(text: string): number {
   const hash = createHash('sha256').update(text).digest().readUIntBE(0, HASH_BYTES);
   return (hash + 0.5) / 2 ** (8 * HASH_BYTES);

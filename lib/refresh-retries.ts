@@ -16,7 +16,7 @@ const RETRY_INTERVAL = Duration.minutes(15);
  * Delay before the queue's first retry.
  *
  * Lambda's own retries take three minutes, so the queue retries 10, 25, 40 and 55 minutes after the first failure.
- * An outage of 50 minutes is over before any alarm goes off (`test/simulation` checks that).
+ * So an outage of 50 minutes sets no alarm off (`test/simulation` checks that).
  */
 const FIRST_RETRY_DELAY = Duration.minutes(7);
 

@@ -7,11 +7,11 @@ import type { Notifications } from './notifications';
 /** How an alarm treats a period without data. */
 export interface MissingData {
   readonly treatAs: TreatMissingData;
-  /** The reason for it, which the alarm's description states. One sentence, from a lower-case letter to a full stop. */
+  /** Why, for the alarm's description: one sentence that begins in lower case and ends with a full stop. */
   readonly reason: string;
 }
 
-/** The condition of one alarm, and what its description tells the person on call. */
+/** The condition of one alarm, and the text of its description for the person on call. */
 export interface AlarmDefinition {
   /** One sentence. */
   readonly whatHappened: string;
@@ -29,7 +29,7 @@ export interface AlarmDefinition {
   readonly periodsToAlarm?: number;
   readonly missingData: MissingData;
   /**
-   * After its creation the alarm is not evaluated for this long, or until its periods are full of data.
+   * After its creation the alarm is not evaluated for this long, or until all of its periods have data.
    * @default - it is evaluated at once
    */
   readonly warmUp?: Duration;
@@ -37,7 +37,7 @@ export interface AlarmDefinition {
 
 /** Properties of `RefresherAlarm`. */
 export interface RefresherAlarmProps extends AlarmDefinition {
-  /** The topics that are notified; which of them follows from the alarm's severity. */
+  /** The topics by severity. The alarm notifies those of its own severity. */
   readonly notifications: Notifications;
   /** Address or path of the runbook, which has one heading for each alarm. A fragment is replaced. */
   readonly runbook: string;
@@ -49,7 +49,7 @@ export interface RefresherAlarmProps extends AlarmDefinition {
  * A page also notifies when the alarm returns to OK, so that an incident closes itself. A warning does not.
  */
 export class RefresherAlarm extends Alarm {
-  /** The alarm's name as plain text, where `alarmName` is a reference to the resource. */
+  /** The alarm's name as plain text. `alarmName` is a reference to the resource. */
   readonly givenName: string;
   readonly severity: Severity;
 

@@ -29,8 +29,8 @@ const NEEDED_BY: Readonly<Record<string, (registry: Registry) => boolean>> = {
 };
 
 /**
- * Globals that the bundle sees as undefined. The SDK reads them to check the type of a body, which is never one of
- * them here, and the first read makes Node load its web streams.
+ * Globals that are undefined in the bundle. The SDK reads them only to check the type of a body, and no body here has
+ * that type. The first read would make Node load its web streams.
  */
 const UNDEFINED_GLOBALS = { ReadableStream: 'undefined', Blob: 'undefined' };
 
@@ -121,7 +121,7 @@ function build(entry: string, alias: Record<string, string>): Bundle {
 function runEsbuild(entry: string, alias: Record<string, string>, banner = ''): Bundle {
   const options = {
     entryPoints: [entry],
-    // Nothing is written there: the map's paths are relative to it, and so the same for every directory.
+    // Nothing is written there. The map's paths are relative to it, so they do not depend on the output directory.
     outfile: join(PROJECT_ROOT, 'index.mjs'),
     absWorkingDir: PROJECT_ROOT,
     bundle: true,

@@ -36,8 +36,8 @@ export interface RefresherStackProps extends StackProps {
  */
 export class RefresherStack extends Stack {
   /**
-   * @throws ConfigError when the configuration has mistakes, when one IAM role cannot hold the permissions for all targets, when an ARN is of another
-   * region than the stack, or when the region of a delegation is unknown
+   * @throws ConfigError when the configuration has mistakes, when one IAM role cannot hold the permissions for all
+   *   targets, when an ARN is of another region than the stack, or when the region of a delegation is unknown
    */
   constructor(scope: Construct, id: string, { config, ...props }: RefresherStackProps) {
     super(scope, id, {
@@ -129,7 +129,7 @@ function declareOutputs(
  * Creates and changes the alarms after the first refresh, so that a deployment sets no alarm off.
  *
  * `RefreshSilent` is the last of them, so that the metric of the first refresh has some time to reach CloudWatch. In a
- * new stack the alarm's warm-up covers what is missing.
+ * new stack the alarm's warm-up gives it the rest of the time.
  */
 function waitForFirstRefresh(parts: {
   firstRefresh: FirstRefresh;

@@ -29,8 +29,8 @@ const LONGEST_ARN_PREFIX = 'arn:aws-us-gov:secretsmanager:ap-southeast-1:1234567
 /**
  * Invokes the function when a secret has a new current value, so that the change does not wait for the schedule.
  *
- * Secrets Manager sends an event of its own. In places where it does not, the event of CloudTrail takes its place,
- * provided that the account has a trail. When both arrive, the second run repeats the first, which is harmless.
+ * Secrets Manager sends an event of its own. Some regions do not have it; there CloudTrail's event starts the run, if
+ * the account has a trail. When both events arrive, the second run repeats the first, which is harmless.
  */
 export class SecretRotation extends Construct {
   readonly rules: readonly Rule[];
@@ -38,7 +38,7 @@ export class SecretRotation extends Construct {
   constructor(scope: Construct, id: string, props: SecretRotationProps) {
     super(scope, id);
     const groups = groupByPatternLength([...new Set(props.secrets.map(nameOf))]);
-    // The queue is imported so that rules add no statements to its policy, which holds only 20 of them in 8 KB.
+    // The queue is imported, because each rule would add a statement to its policy, which holds only 20 statements.
     const queue = Queue.fromQueueArn(this, 'Undelivered', props.undeliveredQueue.queueArn);
     const target = ruleTarget(props.function, queue);
     const arns = new Map(props.secrets.map((secret) => [nameOf(secret), arnPrefixOf(this, secret)]));
@@ -120,7 +120,7 @@ function groupByPatternLength(names: readonly string[]): string[][] {
   return groups;
 }
 
-/** Returns the longest that a pattern can become: at synth, region and account may not be known. */
+/** Returns the maximum length of a pattern. Region and account may be unknown at synth, so the longest are assumed. */
 function patternLength(names: readonly string[]): number {
   const { detailType, ...pattern } = patternOf(
     names.map((name) => ({ name, arnPrefix: `${LONGEST_ARN_PREFIX}${name}` })),

@@ -41,8 +41,8 @@ function cutLine(
 }
 
 /**
- * Whether the code of a dependency that follows needs a segment that ends the last own mapping. Without that segment
- * it would be mapped to the last own source, because a minified bundle is one long line.
+ * Whether the last own mapping needs a segment that ends it. Without that segment, the code of a dependency after it
+ * would be mapped to our source, because a minified bundle is one long line.
  */
 function needsEnd(kept: readonly SourceMapSegment[]): boolean {
   return (kept.at(-1)?.length ?? 1) > 1;

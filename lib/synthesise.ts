@@ -24,7 +24,7 @@ export interface CloudFormationResource {
   readonly Properties: Readonly<Record<string, unknown>>;
 }
 
-/** Without the report on standard error, and without the stack trace of each construct, which takes time. */
+/** Switches off the report on standard error, and the stack trace of each construct, which takes time. */
 const QUIET = {
   '@aws-cdk/core:failSynthOnValidationErrors': false,
   'aws:cdk:disable-stack-trace': true,

@@ -6,8 +6,8 @@ import { hostAtStart } from './config/image-addresses';
 const ARN = /^arn:[^:]+:secretsmanager:([^:]+):\d+:secret:(.+)-([A-Za-z0-9]{6})$/;
 
 /**
- * A word, with digits after it or without. People end names like this, as in `my-secret` or `key-prod01`. Six random
- * characters look like this once in 40 times.
+ * A word, with or without digits after it. Names often end like this, as in `my-secret` or `key-prod01`. Only about one
+ * in 40 random endings looks like this.
  */
 const WORD = /^([a-z]+|[A-Z][a-z]+|[A-Z]+)\d*$|^\d+$/;
 
@@ -15,7 +15,7 @@ const WORD = /^([a-z]+|[A-Z][a-z]+|[A-Z]+)\d*$|^\d+$/;
  * Warns of ARNs that may lack the six characters at their end. With such an ARN the policy permits nothing, and the
  * rule watches another secret.
  *
- * @param secrets - names or ARNs; the same one is warned of once in a stack
+ * @param secrets - names or ARNs. A stack warns of each ARN once.
  */
 export function warnOfPartialArns(scope: Construct, secrets: readonly string[]): void {
   for (const secret of secrets) {
@@ -30,8 +30,8 @@ export function warnOfPartialArns(scope: Construct, secrets: readonly string[]):
 }
 
 /**
- * Warns of ECR repositories whose names begin with the host of another registry. They are right for copies of images,
- * as pull-through caches make them. As an address of the other registry, such a name permits nothing.
+ * Warns of ECR repositories whose names begin with the host of another registry. Such a name is correct for a copy in
+ * ECR, such as a pull-through cache makes. If it was meant as an address of the other registry, it permits nothing.
  */
 export function warnOfHostsInNames(scope: Construct, repositories: readonly string[]): void {
   for (const repository of repositories) {

@@ -22,7 +22,7 @@ export interface RefreshOptions {
 /** Pause between two reads of the log. */
 const POLL_INTERVAL_MS = 2_000;
 
-/** How far this machine's clock may be ahead of AWS's clock, which timestamps the log. */
+/** How far this machine's clock may be ahead of AWS's clock, by which log lines are searched. */
 const CLOCK_TOLERANCE_MS = 60_000;
 
 /** How long the log group may take to show all lines of a run that has ended. */
@@ -88,7 +88,7 @@ function conclude(
 ): number {
   const seconds = (elapsedMs / 1_000).toFixed(1);
   if (answer) {
-    // The log of a run with many targets is longer than the part that the answer carries.
+    // The answer has only the last 4 KB of the log. A run with many targets writes more.
     report.addRefreshed(requestId, answer.refreshed);
     output.data(answer);
     const done = answer.dryRun ? 'would be refreshed' : 'refreshed';
@@ -112,7 +112,7 @@ function conclude(
   return EXIT.broken;
 }
 
-/** The answer of a failed run has only the end of its log. The log group has the rest a few seconds later. */
+/** Waits for the rest of the log. A failed invocation returns only its end, and the log group lags by some seconds. */
 async function waitForLog(
   report: RunReport,
   requestId: string,
@@ -139,11 +139,11 @@ interface FailedTarget {
 interface RunTargets {
   readonly refreshed: readonly RefreshedTarget[];
   readonly failed: readonly FailedTarget[];
-  /** Number of targets without a line. It is 0 until the run's last line was read. */
+  /** Number of targets without a line. It is 0 until the run's last line has been read. */
   readonly missing: number;
 }
 
-/** Prints the line of each target once, even if it is read twice. Runs of the schedule may appear in the log too. */
+/** Prints one line for each target, even if its log line is read twice. The log may also have other runs. */
 class RunReport {
   readonly #output: Output;
   /** The lines by run and target. */
@@ -229,7 +229,7 @@ function lifeOf(expiresAt: unknown): string {
   return `, good until ${formatTime(date)} (${formatDuration(date.getTime() - Date.now())})`;
 }
 
-/** Calls `poll` again and again until `work` has ended. Errors of `poll` are ignored: only the work's result counts. */
+/** Calls `poll` repeatedly until `work` has ended. Errors of `poll` are ignored, because only the result of `work` counts. */
 async function pollWhile<T>(work: Promise<T>, poll: () => Promise<void>): Promise<T> {
   let ended = false;
   const end = work.then(

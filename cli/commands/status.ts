@@ -13,7 +13,7 @@ import type { Output } from '../output';
 
 const HOUR_MS = 60 * 60_000;
 
-/** A credential from an older success has expired. */
+/** How far back successes are searched. An ECR credential from an older success has expired. */
 const LOOK_BACK_MS = ECR_TOKEN_LIFE_HOURS * HOUR_MS;
 
 /** One target, as `--json` shows it. */
@@ -107,10 +107,10 @@ function lifeOf(success: LastSuccess | undefined): Partial<TargetStatus> {
   return { lastSuccess: at.toISOString(), route, ...(minutesLeft !== undefined && { minutesLeft }) };
 }
 
-/** EventBridge counts a rate from the rule's last invocation, or from its creation. */
+/** Returns when the rule fires next. EventBridge counts a rate from the last time it fired, or from the rule's creation. */
 async function nextRunOf(operator: Operator, stack: DeployedStack): Promise<Date | 'disabled' | undefined> {
   const { State } = await operator.events.send(new DescribeRuleCommand({ Name: stack.output('RuleName') }));
-  if (State !== 'ENABLED') return 'disabled';
+  if (State === 'DISABLED') return 'disabled';
   const intervalMs = operator.config().refreshIntervalHours * HOUR_MS;
   const now = Date.now();
   const { Datapoints } = await operator.cloudWatch.send(

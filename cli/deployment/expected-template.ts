@@ -14,7 +14,7 @@ export interface StackPlace {
   readonly region: string;
 }
 
-/** Returns the template that `npx cdk deploy` would deploy. @throws ConfigError when the stack cannot hold it */
+/** Returns the template that `npx cdk deploy` would deploy. @throws ConfigError when the stack cannot hold the configuration */
 export function expectedTemplate(config: RefresherConfig, place: StackPlace): unknown {
   const outdir = mkdtempSync(join(tmpdir(), 'runpod-ecr-'));
   try {

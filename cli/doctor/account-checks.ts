@@ -17,7 +17,7 @@ import { visibleName } from '../visible';
 import { type Check, type Finding, fail, ok, warn } from './check';
 import { storeKeyCommand } from './failure-fixes';
 
-/** Its runbook section says what to do when the first route does not work. */
+/** The runbook section of this alarm says what to do when the first route does not work. */
 const FALLBACK_ALARM: AlarmName = 'FallbackRoute';
 
 /** Makes the checks, in the order in which they run. */
@@ -71,7 +71,7 @@ async function checkSecrets(operator: Operator): Promise<Finding> {
       }
       if (!(error instanceof OperatorMustActError)) throw error;
       const restore = awsCommand(`secretsmanager restore-secret --secret-id ${name}`, operator.options);
-      // The message ends with the function's own fix. `init` is the better one here.
+      // The message ends with a fix for the function. Here `init` is a better fix.
       return fail([error.problem], isMarkedForDeletion(error) ? restore : storeKeyCommand(operator, name));
     }
   }
@@ -178,7 +178,7 @@ async function checkTargetImages(operator: Operator, target: Target): Promise<Fi
       const problem = await checkImage(operator, { region, repository, reference });
       if (problem) return problem;
     } catch (error) {
-      // A permission that the operator lacks says nothing about the function. A later check asks the function.
+      // The function may have a permission that the operator lacks. A later check asks the function.
       if (!isAccessDenied(error)) throw error;
     }
   }

@@ -28,24 +28,23 @@ export interface CheckResult extends Pick<Check, 'id' | 'title'> {
   readonly fix?: string;
 }
 
-/** Makes the finding of a check that is well. */
+/** Makes the finding of a check that passed. */
 export function ok(...found: string[]): Finding {
   return { status: 'ok', found };
 }
 
-/** Makes the finding of a check that is well, but about which a person should know something. */
+/** Makes the finding of a check that passed, with something that a person should know. */
 export function warn(found: readonly string[], fix?: string): Finding {
   return { status: 'warning', found, ...(fix !== undefined && { fix }) };
 }
 
-/** Makes the finding of a check that is broken. */
+/** Makes the finding of a check that failed. */
 export function fail(found: readonly string[], fix: string): Finding {
   return { status: 'broken', found, fix };
 }
 
 /**
- * Runs the checks in order until one is broken. The checks after it are not run, because they would only repeat its
- * cause in other words.
+ * Runs the checks in order until one is broken. The later checks are not run, because the same cause would break them.
  *
  * @param wrap - called around each check, to show progress
  * @param onResult - called with each result as soon as it is known

@@ -25,7 +25,7 @@ import { fixFor, fixForCrash, type TargetFailure } from './failure-fixes';
 
 const HOUR_MS = 60 * 60_000;
 
-/** A credential from an older success has expired. */
+/** How far back successes are searched. An ECR credential from an older success has expired. */
 const LOOK_BACK_MS = ECR_TOKEN_LIFE_HOURS * HOUR_MS;
 
 /** Makes the checks, in the order in which they run. Two of them share one dry run of the function. */
@@ -75,13 +75,13 @@ async function checkStack(operator: Operator): Promise<Finding> {
   );
 }
 
-/** Only the function has its own role, network and settings, so it checks them itself. */
+/** Invokes a dry run. Only the function itself can check its role, network and settings. */
 async function invokeDryRun(operator: Operator): Promise<InvocationOutcome> {
   const stack = await requireStack(operator);
   return invokeFunction(stack.output('FunctionName'), { dryRun: true });
 }
 
-/** Reasons of failures that the registry caused, not the function. */
+/** Reasons of failures that the registry caused. */
 const REGISTRY_REASONS: readonly OperatorReason[] = ['credential-rejected', 'image-unproved'];
 
 function failuresOf({ lines }: InvocationOutcome): TargetFailure[] {
@@ -119,10 +119,10 @@ async function checkFunction(operator: Operator, dryRun: () => Promise<Invocatio
   return silenced ? warn([well, ...silenced.found]) : ok(well);
 }
 
-/** Levels at which Lambda drops the lines of the log from which CloudWatch reads the metrics. */
+/** Log levels at which Lambda drops the log lines from which CloudWatch reads the metrics. */
 const SILENT_LEVELS: readonly string[] = ['WARN', 'ERROR', 'FATAL'];
 
-/** Where Lambda formats the log as JSON, it drops lines without a level, unless the level is INFO or lower. */
+/** Checks the log level. With JSON logs, Lambda drops lines without a level when the log level is above INFO. */
 async function checkLogLevel(operator: Operator): Promise<Finding | undefined> {
   const name = (await requireStack(operator)).output('FunctionName');
   try {
@@ -136,7 +136,7 @@ async function checkLogLevel(operator: Operator): Promise<Finding | undefined> {
       awsCommand(update, operator.options),
     );
   } catch (error) {
-    // Without the function there is more to say: the dry run says it.
+    // The function does not exist. The dry run reports that with its fix.
     if (errorName(error) === 'ResourceNotFoundException') return undefined;
     return warn([`its log level cannot be read: ${describeAwsError(error)}`]);
   }
@@ -171,7 +171,7 @@ async function checkLastRun(operator: Operator): Promise<Finding> {
   const stack = await requireStack(operator);
   const rule = stack.output('RuleName');
   const { State } = await operator.events.send(new DescribeRuleCommand({ Name: rule }));
-  if (State !== 'ENABLED') {
+  if (State === 'DISABLED') {
     return fail(
       [`the schedule is ${String(State).toLowerCase()}: nothing is refreshed automatically`],
       awsCommand(`events enable-rule --name ${rule}`, operator.options),
@@ -214,14 +214,16 @@ async function checkAlarms(operator: Operator): Promise<Finding> {
   const purge = (url: string) => awsCommand(`sqs purge-queue --queue-url ${url}`, operator.options);
   if (dead > 0) {
     return fail(
-      [`${formatCount(dead, 'failed run')} were given up; every check before passed, so the cause is gone`],
+      [
+        `${formatCount(dead, 'failed run')} in the dead-letter queue; every earlier check passed, so the cause is gone`,
+      ],
       purge(stack.output('DeadLetterQueueUrl')),
     );
   }
   if (undelivered > 0) {
     return fail(
       [
-        `${formatCount(undelivered, 'event')} never reached the function; every check before passed, so the cause is gone`,
+        `${formatCount(undelivered, 'event')} never reached the function; every earlier check passed, so the cause is gone`,
       ],
       purge(stack.output('UndeliveredQueueUrl')),
     );

@@ -23,16 +23,13 @@ interface Failing extends TargetFailure {
   readonly keySecret: string;
 }
 
-/** AWS's name of an action, with which the function's messages about AWS begin, such as `ecr:GetAuthorizationToken`. */
-const AWS_ACTION = /^[a-z][a-z0-9-]*:[A-Z]\w+/;
-
 const FIXES: Readonly<Record<OperatorReason, (failing: Failing) => string>> = {
   'api-key-refused': ({ operator, keySecret }) =>
     `create a key at Runpod with secrets:write, then: ${storeKeyCommand(operator, keySecret)}`,
-  'permission-missing': ({ operator, keySecret, why }) =>
-    AWS_ACTION.test(why)
-      ? `${revertDrift(operator)}; if that changes nothing, look for a Deny on this action in the policies of your organisation, and at what the secret's key or the other account's role allows`
-      : `give the key secrets:write at Runpod, or create another key and: ${storeKeyCommand(operator, keySecret)}`,
+  'api-key-permission-missing': ({ operator, keySecret }) =>
+    `give the key secrets:write at Runpod, or create another key and: ${storeKeyCommand(operator, keySecret)}`,
+  'permission-missing': ({ operator }) =>
+    `${revertDrift(operator)}; if that changes nothing, look for a Deny on this action in the policies of your organisation, and check what the secret's KMS key or the other account's role allows`,
   'secret-unusable': ({ operator, keySecret, registry }) =>
     registry && 'credentialSecretName' in registry
       ? `store the login again: ${storeSecret(operator, registry.credentialSecretName)}`
@@ -47,14 +44,14 @@ const FIXES: Readonly<Record<OperatorReason, (failing: Failing) => string>> = {
       ? `store a login that may pull: ${storeSecret(operator, registry.credentialSecretName)}`
       : "look for a Deny in the repository's policy (aws ecr get-repository-policy)",
   'certificate-untrusted': ({ operator }) =>
-    `give the other side a certificate of a public authority for its host name, or correct its address in ${operator.configLabel}, then ${deployCommand(operator.options)}`,
+    `use a certificate of a public authority for that host name, or correct the address in ${operator.configLabel}, then ${deployCommand(operator.options)}`,
   'image-unproved': ({ operator, target }) =>
     `push the image, or name another one in verifyImage of target ${target} in ${operator.configLabel}, then ${deployCommand(operator.options)}`,
   'configuration-wrong': ({ operator }) =>
     `correct ${operator.configLabel} as the message says, then ${deployCommand(operator.options)}`,
 };
 
-/** Returns what to do about these failures: each fix once, those first for which a person must act. */
+/** Returns what to do about these failures: each fix once, and first the fixes that a person must make. */
 export function fixFor(operator: Operator, failures: readonly TargetFailure[]): string {
   const { targets } = operator.settings();
   const fixes = failures.map((failure) => {
@@ -73,7 +70,7 @@ export function fixForCrash(
   operator: Operator,
   { type, message }: { readonly type: string; readonly message: string },
 ): string {
-  // Lambda says so itself, in one of two places.
+  // Lambda reports a timeout in the type or in the message.
   if (type === 'Sandbox.Timedout' || /Task timed out after/.test(message))
     return `${waitFix(operator)}; see ${runbookSection('RunningSlow')}`;
   if (type === 'RefreshFailedError') return `${commandLine('refresh', operator.options)} shows each target`;
@@ -92,7 +89,7 @@ function isKnown(reason: string | undefined): reason is OperatorReason {
   return reason !== undefined && Object.hasOwn(FIXES, reason);
 }
 
-/** Time fixes it, and the function tries again by itself. */
+/** The fix for a transient failure: the function retries by itself. */
 function waitFix(operator: Operator): string {
   return `wait some minutes, since retries may fix it, then ${commandLine('doctor', operator.options)}`;
 }

@@ -10,7 +10,7 @@ import { awsCommand, deployCommand } from '../options';
 import { type Check, type Finding, fail, ok, warn } from './check';
 import { describeFailedAction, failedActions, testPageCommand, topicAccess } from './topic-access';
 
-/** All alarms that page notify the same topics, so one of them stands for all. */
+/** All alarms that page notify the same topics, so one alarm represents all of them. */
 const PAGING_ALARM: AlarmName = 'RefreshSilent';
 
 /** Makes the check that CloudWatch can publish the pages, and that every recipient in the configuration is subscribed. */
@@ -105,7 +105,7 @@ async function checkDelivery(
     return {
       broken: fail(
         failed.map(describeFailedAction),
-        `correct what AWS says, then send a page to see whether it arrives: ${test}`,
+        `fix what AWS reports, then send a page to see whether it arrives: ${test}`,
       ),
       warnings: [],
     };
@@ -157,7 +157,7 @@ async function readTopic(operator: Operator, arn: string): Promise<Topic> {
     for await (const { Subscriptions } of pages) all.push(...(Subscriptions ?? []));
   } catch (error) {
     if (errorName(error) === 'NotFoundException') return { arn, exists: false, confirmed: [] };
-    // The topic may belong to another team, which need not allow the operator to list its subscriptions.
+    // The topic may belong to another team, which may not allow the operator to list its subscriptions.
     return { arn, exists: true, confirmed: [], unreadable: describeAwsError(error) };
   }
   return {

@@ -1,8 +1,8 @@
-/** Reads a resource's policy (IAM's JSON) as far as it can be told whether it lets CloudWatch's alarms in. */
+/** Finds out from a resource's policy (IAM's JSON) whether CloudWatch's alarms may use the resource. */
 
 import { isJsonObject, type JsonObject } from '../../lambda/core/runpod/api';
 
-/** What an alarm asks of a resource. */
+/** The request that an alarm makes to a resource. */
 export interface AlarmRequest {
   /** Such as `sns:Publish`. */
   readonly action: string;
@@ -13,14 +13,14 @@ export interface AlarmRequest {
   readonly account: string;
 }
 
-/** The name with which CloudWatch's alarms sign in. */
+/** The service principal of CloudWatch's alarms. */
 export const ALARMS_PRINCIPAL = 'cloudwatch.amazonaws.com';
 
 /** `unknown`: it depends on something that this file does not understand. */
 export type Verdict = 'yes' | 'no' | 'unknown';
 
 /**
- * Returns whether a policy allows a request. Only its own statements count: CloudWatch has no policy of its own.
+ * Returns whether a policy allows a request. No other policy counts, because CloudWatch has no IAM policy of its own.
  *
  * @param policy - the policy's text
  */
@@ -29,7 +29,7 @@ export function allowsAlarm(policy: string, request: AlarmRequest): Verdict {
   if (statements === undefined) return 'unknown';
   const matching = (effect: string) =>
     statements.filter(({ Effect }) => Effect === effect).map((statement) => matches(statement, request));
-  // A Deny that is not understood is mostly one of requests without TLS.
+  // A Deny with an unknown condition is ignored, because most of them only deny requests without TLS.
   if (matching('Deny').includes('yes')) return 'no';
   const allowed = matching('Allow');
   if (allowed.includes('yes')) return 'yes';
@@ -78,7 +78,7 @@ function conditionsOf(condition: unknown): Condition[] {
   );
 }
 
-/** Operators that ask for equality. Those of ARNs and `StringLike` understand wildcards. */
+/** Operators that compare for equality. The operators for ARNs and `StringLike` allow wildcards. */
 const EQUAL =
   /^(foranyvalue:)?(stringequals|stringequalsignorecase|stringlike|arnequals|arnlike|bool)(ifexists)?$/;
 

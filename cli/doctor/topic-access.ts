@@ -61,7 +61,7 @@ function readTopicPolicy(policy: string, request: AlarmRequest): TopicAccess {
   };
 }
 
-/** What an alarm needs of the key of an encrypted topic. */
+/** The actions on the key of an encrypted topic that an alarm needs. */
 const KEY_ACTIONS = ['kms:GenerateDataKey', 'kms:Decrypt'];
 
 interface TopicKey {
@@ -111,23 +111,23 @@ function managedByAws(operator: Operator, topicArn: string, key: string): TopicA
   return {
     can: 'no',
     why: `CloudWatch may not publish to ${topicArn}: it is encrypted with the AWS-managed key ${key}, whose policy cannot be changed`,
-    fix: `encrypt it with a key of your own whose policy lets ${ALARMS_PRINCIPAL} call kms:GenerateDataKey* and kms:Decrypt, or not at all: ${plain}`,
+    fix: `encrypt it with a key of your own whose policy lets ${ALARMS_PRINCIPAL} call kms:GenerateDataKey* and kms:Decrypt, or remove the encryption: ${plain}`,
   };
 }
 
 function unknown(topicArn: string, why: string): TopicAccess {
-  return { can: 'unknown', why: `it cannot be told whether CloudWatch may publish to ${topicArn}: ${why}` };
+  return { can: 'unknown', why: `it is unknown whether CloudWatch may publish to ${topicArn}: ${why}` };
 }
 
 /** CloudWatch keeps the history of an alarm for 30 days. */
 const HISTORY_MS = 30 * 24 * 60 * 60_000;
 
-/** The last attempt of some alarms to notify a topic, if it failed. */
+/** The last attempt of an alarm to notify a topic, which failed. */
 export interface FailedAction {
   readonly topicArn: string;
   readonly alarmName: string;
   readonly at: Date;
-  /** AWS's words; empty where there are none. */
+  /** The message of AWS; empty when there is none. */
   readonly why: string;
 }
 
@@ -193,7 +193,7 @@ export function describeFailedAction({ topicArn, alarmName, at, why }: FailedAct
   return `${alarmName} could not notify ${topicArn} at ${formatTime(at)}${why ? `: ${why}` : ''}`;
 }
 
-/** Returns the command that makes an alarm notify its topics once more. The alarm's state is real again within minutes. */
+/** Returns the command that makes an alarm notify its topics. CloudWatch restores the alarm's real state within minutes. */
 export function testPageCommand(operator: Operator, { alarmName }: FailedAction): string {
   const test = `cloudwatch set-alarm-state --alarm-name ${alarmName} --state-value ALARM --state-reason test`;
   return awsCommand(test, operator.options);

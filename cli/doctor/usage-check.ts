@@ -18,7 +18,7 @@ async function checkUsage(operator: Operator, askRoutes: AskRoutes): Promise<Fin
   try {
     return findingOf(operator, await listUses(operator, askRoutes));
   } catch (error) {
-    // The service itself does not need to list workloads, so a key that may not list them is no fault.
+    // The service itself does not list workloads, so a key that may not list them is not broken.
     if (error instanceof RefresherError) return warn([`the workloads cannot be listed: ${error.message}`]);
     throw error;
   }

@@ -1,4 +1,4 @@
-/** The configuration file that `init` writes. It never overwrites what the person did not agree to overwrite. */
+/** The configuration file that `init` writes. `init` overwrites a file only with the person's consent. */
 
 import {
   constants,

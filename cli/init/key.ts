@@ -1,4 +1,4 @@
-/** The Runpod key of `init`: it is asked for, checked and stored. */
+/** Asks for the Runpod key, checks it and stores it, for `init`. */
 
 import {
   CreateSecretCommand,
@@ -94,7 +94,7 @@ export async function storeKey(operator: Operator, secretName: string, key: Chec
     await operator.secrets.send(new CreateSecretCommand({ Name: secretName, SecretString, Description }));
   } catch (error) {
     if (errorName(error) !== 'ResourceExistsException') throw error;
-    // A secret without a value reads as missing, so it is filled. One with a value was stored since the check.
+    // A secret without a value looked missing, so it gets one. A value that is there now was stored after the check.
     if ((await readStored(operator, secretName)).exists) throw error;
     await replace();
   }
@@ -115,7 +115,7 @@ interface StoredValue {
   readonly exists: boolean;
   /** Text, also of a binary value. @default - there is no secret, or it has no text */
   readonly value?: string | undefined;
-  /** The value is binary and no text. */
+  /** The value is binary and not text. */
   readonly binary?: boolean;
 }
 
@@ -138,17 +138,17 @@ async function readStored(operator: Operator, secretName: string): Promise<Store
   }
 }
 
-/** A binary value is no key, so it is never kept as one. @throws CliError (usage error) when the person did not agree */
+/** Asks whether a binary value, which cannot be a key, may be replaced. @throws CliError (usage error) without consent */
 async function agreeToReplaceBinary(operator: Operator, flags: InitFlags, secretName: string): Promise<void> {
   const ask = flags.storeKey === true && !flags.keyStdin && isInteractive();
   if (flags.replaceKey) return;
   if (ask && (await askYes(`${secretName} holds a binary value. Overwrite it?`))) return;
   throw usageError(
-    `${secretName} holds a binary value, which is no Runpod key. Name another secret with --secret, or overwrite this one: ${replaceCommand(operator, secretName)}`,
+    `${secretName} holds a binary value, which is not a Runpod key. Name another secret with --secret, or overwrite this one: ${replaceCommand(operator, secretName)}`,
   );
 }
 
-/** Whether to overwrite the stored key. Only the person decides that. */
+/** Whether the person agrees to overwrite the stored key, by a flag or an answer. */
 async function mayReplace(flags: InitFlags, secretName: string): Promise<boolean> {
   if (flags.replaceKey) return true;
   if (flags.keyStdin) {

@@ -5,6 +5,7 @@ import {
   ApiUnsupportedError,
   OperatorMustActError,
   RefresherError,
+  ValueRefusedError,
 } from '../../lambda/core/errors';
 import { type RouteName, type RunpodSettings, Secret } from '../../lambda/core/model';
 import { RateLimiter } from '../../lambda/core/rate-limit';
@@ -79,14 +80,21 @@ async function checkWrite(
       registryUrl: '',
     });
   } catch (error) {
-    // "Not found" means that the API would have let the key write.
-    if (!(error instanceof ApiUnsupportedError)) return accessOf(error);
+    if (!meansThatIdIsMissing(error)) return accessOf(error);
   }
   return { state: 'works', why: '' };
 }
 
+/** Whether the API let the key write, and only the id does not exist. */
+function meansThatIdIsMissing(error: unknown): boolean {
+  if (error instanceof ValueRefusedError) return true;
+  if (!(error instanceof ApiUnsupportedError)) return false;
+  // GraphQL answers 200 with an error that has no code of its own.
+  return error.status === 404 || error.status === 200;
+}
+
 function accessOf(error: unknown): { state: RouteAccess['state']; why: string } {
-  // Another message may quote an answer.
+  // Any other message may quote an answer.
   const why = error instanceof RefresherError ? error.message : `unexpected ${errorName(error)}`;
   if (error instanceof ApiKeyRefusedError) return { state: 'refused', why };
   if (error instanceof OperatorMustActError) return { state: 'forbidden', why };

@@ -33,7 +33,7 @@ interface TargetAuth {
   readonly registryAuthId: string;
 }
 
-/** Where the repositories of a target are that names no region and no role of another account. */
+/** Account and region of a target's repositories when the target names no role and no region. */
 interface OwnPlace {
   readonly account: string;
   readonly region: string;
@@ -145,12 +145,12 @@ function readWorkload(kind: Workload['kind'], item: unknown): Workload[] {
   ];
 }
 
-/** An image's name by its digest (`host/repository@sha256:…`), or why it is not known. */
+/** An image's name with its digest (`host/repository@sha256:…`), or why the digest is unknown. */
 export type Pin = { readonly pinned: string } | { readonly unknown: string };
 
 /**
- * Asks the registry in an image's host for the image's digest. The account in the host counts: another account may have
- * a repository of the same name.
+ * Asks ECR for the digest of an image, in the account and region of the image's host. Another account may have a
+ * repository of the same name.
  *
  * @returns undefined if the image is not in ECR
  */

@@ -5,8 +5,8 @@ import { OperatorMustActError, type OperatorReason, type RefresherError, Transie
 const CALL_LIMIT_MS = 25_000;
 
 /**
- * Options of every AWS client. Only the SDK retries AWS calls. `throwOnRequestTimeout` is needed because the SDK
- * only logs a request timeout by default.
+ * Options of every AWS client. The SDK retries AWS calls, not our own HTTP client. `throwOnRequestTimeout` is needed,
+ * because by default the SDK only logs a request timeout.
  */
 export const AWS_CLIENT_DEFAULTS = {
   maxAttempts: 4,
@@ -17,13 +17,13 @@ export const AWS_CLIENT_DEFAULTS = {
 export interface AwsCall {
   /** Such as `ecr:GetAuthorizationToken in us-east-1`. */
   readonly name: string;
-  /** Milliseconds since the epoch. */
+  /** A moment of `clock.steady()`, in milliseconds. */
   readonly deadlineMs: number;
-  /** Reason of the error when AWS refuses the call for another reason than a missing permission. */
+  /** Reason of the error when AWS refuses the call. A missing permission is always `permission-missing`. */
   readonly reason: OperatorReason;
   /**
-   * Returns sentences that say how to fix a refusal, by the name of AWS's error. AWS uses some names for several causes,
-   * so each gets AWS's message.
+   * Functions by the name of AWS's error. Each returns a sentence that says how to fix the refusal. It receives AWS's
+   * message, because AWS uses some names for several causes.
    * @default - only AWS's message is shown
    */
   readonly fixes?: Readonly<Record<string, (message: string) => string>> | undefined;
@@ -57,7 +57,7 @@ const TRANSIENT_FAULTS =
  * Turns a failed AWS call into one of our errors, by the name and status of AWS's error.
  *
  * The message of a service's refusal is kept, because it names the principal, the action and the resource. Any other
- * message is dropped, because a parser quotes the answer that it could not read, and that may be the secret.
+ * message is dropped: a parser quotes the answer that it could not read, and the answer may hold the secret.
  */
 export function meaningOfAwsError(thrown: unknown, call: AwsCall): RefresherError {
   const { name, message, status } = describe(rootOf(thrown));

@@ -1,10 +1,10 @@
 /** Time and randomness. Both are injected, so that tests control them. */
 export interface Clock {
-  /** The time of day, in milliseconds since the epoch. For what others date: credentials, log lines. */
+  /** The time of day, in milliseconds since the epoch. For expiry times, log lines and HTTP dates. */
   now(): number;
   /**
-   * Milliseconds on a scale that never goes back, near the epoch when the process starts. For deadlines, waits and
-   * everything that is measured: the time of day can be corrected by an hour meanwhile.
+   * Milliseconds that never go back. They start at the time of day at which the process starts. For deadlines, waits
+   * and durations, because the time of day may be corrected in between.
    */
   steady(): number;
   /** Resolves after this many milliseconds. */
@@ -13,13 +13,13 @@ export interface Clock {
   random(): number;
 }
 
-/** The wall clock must be this far ahead of the monotonic one before it is believed. */
+/** When the wall clock is ahead by more than this, the process counts as frozen. */
 const FREEZE_MS = 1_000;
 
 /**
- * Makes a steady clock out of the two that a machine has. Lambda freezes processes, and the monotonic clock may stop
- * meanwhile. Then the wall clock is ahead, and the steady one follows it. When the wall clock is put back, the steady
- * one goes on.
+ * Makes a steady clock from the two clocks of a machine. Lambda freezes processes, and the monotonic clock may stop
+ * during a freeze. Then the wall clock is ahead, and the steady clock follows it. When the wall clock is set back, the
+ * steady clock continues.
  *
  * @param wallMs - milliseconds since the epoch; may jump
  * @param monotonicMs - milliseconds since any moment; never goes back, but may stop

@@ -30,6 +30,7 @@ export class UnexpectedError extends TransientError {}
 /** Why a person must act. A fixed vocabulary, so that log lines can be grouped by it. */
 export type OperatorReason =
   | 'api-key-refused'
+  | 'api-key-permission-missing'
   | 'permission-missing'
   | 'secret-unusable'
   | 'registry-auth-missing'
@@ -44,17 +45,17 @@ export type OperatorReason =
 export class OperatorMustActError extends RefresherError {
   override readonly name: string = 'OperatorMustActError';
   readonly reason: OperatorReason;
-  /** Private, so that the log shows it once: it is the end of the message. */
+  /** Private, because the log prints every enumerable field, and the message already ends with the fix. */
   readonly #fix: string;
 
-  /** @param fix - the words at the end of the message that say what to do. @default - the message is not divided */
+  /** @param fix - the end of the message, if it says what to do. @default - the message has no such part */
   constructor(reason: OperatorReason, message: string, fix = '') {
     super(message);
     this.reason = reason;
     this.#fix = fix;
   }
 
-  /** The message without the fix at its end, for a caller that has a better one. */
+  /** The message without the fix at its end, for a caller that knows a better fix. */
   get problem(): string {
     const end = this.message.length - (this.message.endsWith(this.#fix) ? this.#fix.length : 0);
     return this.message.slice(0, end).replace(/[;\s]+$/, '');
@@ -92,16 +93,19 @@ export type Certainty = 'final' | 'may-pass' | 'unclear';
 export class ApiUnsupportedError extends RefresherError {
   override readonly name = 'ApiUnsupportedError';
   readonly certainty: Certainty;
+  /** The HTTP status of the answer, where the status decided. */
+  readonly status: number | undefined;
 
-  constructor(message: string, certainty: Certainty) {
+  constructor(message: string, certainty: Certainty, status?: number) {
     super(message);
     this.certainty = certainty;
+    this.status = status;
   }
 }
 
-/** One of Runpod's APIs refused what was sent (400, 409, 422 …), so that nothing was done. */
+/** One of Runpod's APIs refused what was sent (400, 409, 422 …). Nothing was done. */
 export class ValueRefusedError extends ApiUnsupportedError {
-  /** The field that the API named, where it is one of ours. */
+  /** The field that the API named, if we sent that field. */
   readonly field: string | undefined;
 
   constructor(message: string, field?: string) {
@@ -139,12 +143,12 @@ export class RefreshFailedError extends Error {
 
 const MAX_MESSAGE_BYTES = 1_500;
 
-/** One reason may take this much, so that several fit. */
+/** Maximum size of one reason, so that several reasons fit. */
 const MAX_REASON_BYTES = 600;
 
 /**
  * One clause for each distinct reason, so that a thousand targets with one cause stay readable. Reasons for which a
- * person must act come first, then those of most targets. What does not fit is counted.
+ * person must act come first, then the reasons of the most targets. What does not fit is only counted.
  */
 function describeFailures(failed: readonly FailedTarget[], maxBytes: number): string {
   const groups = new Map<string, { readonly mustAct: boolean; readonly targets: string[] }>();
@@ -174,7 +178,7 @@ function describeFailures(failed: readonly FailedTarget[], maxBytes: number): st
   return [...clauses, ...(unnamed > 0 ? [rest(unnamed)] : [])].join(' | ');
 }
 
-/** `a, b: reason` with as many names as fit, or undefined where not even one does. */
+/** Returns `a, b: reason` with as many names as fit; undefined when not even one name fits. */
 function clauseOf(reason: string, targets: readonly string[], maxBytes: number) {
   const [first = '', ...others] = targets;
   const text = cutBytes(reason, maxBytes - first.length - 2);
@@ -189,7 +193,7 @@ function clauseOf(reason: string, targets: readonly string[], maxBytes: number) 
   return { text: `${names}: ${text}`, named };
 }
 
-/** The text, cut to this many bytes of UTF-8; empty where no useful part of it would be left. */
+/** Returns the text, cut to this many bytes of UTF-8; empty when no useful part would be left. */
 function cutBytes(text: string, maxBytes: number): string {
   if (Buffer.byteLength(text) <= maxBytes) return text;
   if (maxBytes < 40) return '';

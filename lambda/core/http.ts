@@ -7,10 +7,13 @@ import type { HttpAnswer, HttpRequest, Transport } from './transport';
 /** Runpod's edge refuses some default user agents with 403, so requests name themselves. */
 export const USER_AGENT = `runpod-ecr-credential-refresher/${version}`;
 
-/** More than any answer that the functions read. A list of thousands of names stays below it. */
+/** Larger than any answer that the functions read. A list of thousands of names is smaller. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
-/** No quota of one minute asks for a longer wait. A longer wait counts as an outage, so that another API is tried. */
+/**
+ * A quota per minute never asks for a longer wait. When a run has no time for a longer wait, that counts as an outage of
+ * the API, so that another API is tried.
+ */
 const LONG_WAIT_MS = 5 * 60_000;
 
 /** How often one request is tried, and how long each attempt may take. */
@@ -25,7 +28,7 @@ export interface RetryPolicy {
   readonly attemptTimeoutMs: number;
 }
 
-/** Outlasts a restart of a server, and leaves time for three APIs in one invocation. */
+/** Bridges an interruption of a second or two, and leaves time for three APIs in one invocation. */
 export const DEFAULT_RETRY_POLICY: RetryPolicy = {
   maxAttempts: 4,
   baseDelayMs: 300,
@@ -39,7 +42,7 @@ export interface SendOptions {
   readonly deadlineMs: number;
   /** False for a request that must not be sent twice, such as a create. @default true */
   readonly repeatable?: boolean;
-  /** Only status and headers are wanted; the body is not read. @default false */
+  /** The caller needs only status and headers, so the body is not read. @default false */
   readonly ignoreBody?: boolean;
   /** The quota that the request counts against. @default - none */
   readonly rateLimiter?: RateLimiter;
@@ -110,7 +113,7 @@ type Attempt =
   | { readonly answer: HttpAnswer }
   | { readonly failure: TransientError; readonly retryAfterMs: number };
 
-/** Waits until the rate limiter lets the request through. It asks again after each wait, because another may be first. */
+/** Waits for the rate limiter. It asks again after each wait, because another request may have been faster. */
 async function waitForQuota({ deadlineMs, rateLimiter }: SendOptions, clock: Clock): Promise<void> {
   for (;;) {
     if (clock.steady() >= deadlineMs) throw new OutOfTimeError(outOfTime(0));

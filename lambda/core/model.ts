@@ -11,7 +11,7 @@ export class Secret {
     this.#value = value;
   }
 
-  /** The value itself. Call it only where the value leaves the process on purpose, in the request that is sent. */
+  /** Returns the value itself. Call it only to build a request that is sent, or to check the value. */
   reveal(): string {
     return this.#value;
   }
@@ -43,7 +43,7 @@ export interface Credential {
    */
   readonly basicAtOnce?: boolean;
   /**
-   * The registry also says no with 400, as ECR and ECR Public do.
+   * The registry also rejects a credential with 400, as ECR and ECR Public do.
    * @default false - 400 says nothing about the credential
    */
   readonly rejectedBy400?: boolean;
@@ -74,7 +74,7 @@ export interface EcrPublicRegistry {
   readonly url: string;
 }
 
-/** A registry whose user name and password are kept in a secret. They do not expire by the clock. */
+/** A registry whose user name and password are kept in a secret. They have no expiry time. */
 interface StoredLoginRegistry {
   /** Secrets Manager name or ARN; the value is JSON, `{"username": "…", "password": "…"}`. */
   readonly credentialSecretName: string;
@@ -92,7 +92,7 @@ export interface GhcrRegistry extends StoredLoginRegistry {
   readonly type: 'ghcr';
 }
 
-/** Google Artifact Registry. Its secret is the unchanged key file of a service account; the user name is `_json_key`. */
+/** Google Artifact Registry. Unlike the others, its secret is the unchanged key file of a service account. */
 export interface GoogleArtifactRegistry extends StoredLoginRegistry {
   readonly type: 'google-artifact-registry';
 }
@@ -154,13 +154,13 @@ export interface RefresherSettings {
   readonly service: string;
   readonly targets: readonly Target[];
   readonly runpod: RunpodSettings;
-  /** The least life that a written credential should have: until the next run, and until a person has reacted to its failure. */
+  /** Minimum life of a credential when it is written: one refresh interval plus `PAGE_BUDGET_MINUTES`. */
   readonly minCredentialMinutes: number;
 }
 
 /**
- * How long a page must come before the credential at Runpod expires, in minutes: what the person on call has to act.
- * Alarms and the life that is asked of a credential are computed from it.
+ * A page must come at least this many minutes before the credential at Runpod expires. The person on call needs this
+ * time to act. Alarms and `minCredentialMinutes` are computed from it.
  */
 export const PAGE_BUDGET_MINUTES = 240;
 
@@ -172,7 +172,7 @@ export interface RefreshedTarget {
   readonly target: string;
   readonly registryAuthId: string;
   readonly route: RouteName;
-  /** ISO 8601; absent where the credential does not expire by the clock. */
+  /** ISO 8601; absent when the credential has no expiry time. */
   readonly expiresAt?: string;
   /** Whether the registry was asked and accepted the credential. */
   readonly verified: boolean;

@@ -9,7 +9,7 @@ export interface QuotaWindow {
 
 /**
  * Reads a `RateLimit` header (IETF draft "RateLimit header fields for HTTP", a structured-field list).
- * Members that are not understood are skipped. When such a limit is reached, the server answers 429.
+ * Members that are not understood are skipped. The server answers 429 when such a limit is reached.
  */
 export function parseRateLimit(header: string | undefined): QuotaWindow[] {
   return members(header).flatMap(({ name, parameters }) => {
@@ -32,7 +32,7 @@ export function parseRateLimitPolicy(header: string | undefined): QuotaPolicy[] 
   return members(header).flatMap(({ name, parameters }) => {
     const quota = wholeNumber(parameters.get('q'));
     const windowSeconds = wholeNumber(parameters.get('w'));
-    // A quota that allows nothing, ever, is a mistake of the server.
+    // A quota or a window of zero is a mistake of the server.
     return !quota || !windowSeconds ? [] : [{ name, quota, windowSeconds }];
   });
 }
@@ -53,12 +53,12 @@ function wholeNumber(text: string | undefined): number | undefined {
 /** Added to the time until the reset. Servers give that time in whole seconds and may round either way. */
 const ROUNDING_MS = 1_000;
 
-/** Wait while requests in flight use up the rest of a quota. One of their answers will soon bring a new count. */
+/** Wait while requests in flight may use up the rest of a quota. One of their answers soon brings a new count. */
 const IN_FLIGHT_WAIT_MS = 20;
 
 /**
- * A count is believed for this long at most, and a used-up limit is then tested by a request. A server that names years,
- * or one that is wrong, must not silence a process for as long as it lives.
+ * A count is believed for at most this long. Then one request tests a limit that is used up. A server that names a reset
+ * in years must not block a process for the rest of its life.
  */
 const MAX_MEMORY_MS = 10 * 60_000;
 
@@ -66,7 +66,7 @@ const MAX_MEMORY_MS = 10 * 60_000;
 interface KnownWindow {
   remaining: number;
   resetAtMs: number;
-  /** When the count is too old to hold back requests, although the window may not be over. */
+  /** From this moment on the count is too old to hold back requests, although the window may not be over. */
   believedUntilMs: number;
   /** The count was too old once. The next answer replaces it. */
   outdated: boolean;

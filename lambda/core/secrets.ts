@@ -67,7 +67,7 @@ class SecretVersions extends BaseProvider {
     return (await this.get(secretName, { forceFetch })) as SecretVersion;
   }
 
-  /** Returns the region that is asked; undefined when none is configured, in which case each read fails. */
+  /** Returns the configured region; undefined when there is none, and then each read fails. */
   async region(): Promise<string | undefined> {
     return (this.client as SecretsManagerClient).config.region().catch(() => undefined);
   }
@@ -118,7 +118,7 @@ function howToFindArn(arn: string, region: string | undefined): string {
   const command = `aws secretsmanager list-secrets --filters Key=name,Values=${name} --query 'SecretList[].ARN' --region ${here}`;
   return place === here
     ? `No secret in ${here} has this ARN. A secret that was deleted and created again has a new one. Find it with: ${command}`
-    : `The ARN is of ${place}, and it was looked for in ${here}. Give the ARN or the name of a secret in ${here}: ${command}`;
+    : `The ARN is of ${place}, but the function reads secrets in ${here}. Give the ARN or the name of a secret in ${here}: ${command}`;
 }
 
 /**
@@ -136,7 +136,7 @@ export function textOfSecret(value: unknown): string | undefined {
     .replace(/^\uFEFF/, '');
 }
 
-/** Returns what kind of value has no text, as a noun phrase. */
+/** Describes a value for which `textOfSecret` returns undefined, as a noun phrase. */
 export function unreadable(value: unknown): string {
   const isBinary = value instanceof Uint8Array && value.length > 0;
   return isBinary ? 'a binary value that is not UTF-8 text' : 'an empty value';

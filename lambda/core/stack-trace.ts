@@ -8,7 +8,7 @@ const BUNDLE_POSITION = /(?:file:\/\/)?[^\s()]*\/index\.mjs:(\d+):(\d+)/;
  * Makes the stack traces of this process show positions in the sources instead of the bundle.
  *
  * Node's `--enable-source-maps` does the same, but reads the map at every start. Here the map is read for the first
- * stack trace, so that only a failure costs the time (docs/decisions/0006).
+ * stack trace, so only a failure takes that time (docs/decisions/0006).
  *
  * @param mapFile - the bundle's source map. When it cannot be read, traces show positions in the bundle.
  */

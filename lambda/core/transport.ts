@@ -9,7 +9,7 @@ export interface HttpRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** How messages name the other side. For an address that a server chose. @default - the host of the URL */
+  /** Name of the other side in messages. Set it when a server chose the address. @default - the host of the URL */
   readonly peer?: string;
 }
 
@@ -17,7 +17,7 @@ export interface HttpRequest {
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** Empty where the body was to be ignored. */
+  /** Empty when `ignoreBody` was set. */
   readonly body: string;
 }
 
@@ -38,7 +38,7 @@ interface Sender {
   readonly agent: Agent;
 }
 
-/** `NODE_TLS_REJECT_UNAUTHORIZED` would switch verification off; this option goes before it. */
+/** `NODE_TLS_REJECT_UNAUTHORIZED` would switch verification off. This option overrides it. */
 const VERIFY = { rejectUnauthorized: true } as const;
 
 const overHttps: Sender = { request: requestHttps, agent: new HttpsAgent({ keepAlive: true, ...VERIFY }) };
@@ -59,9 +59,9 @@ function senderOf({ protocol }: URL): Sender | Promise<Sender> {
  * the credential to another address. fetch is not used, because loading it takes longer than the request itself
  * (docs/decisions/0003).
  *
- * Connections are reused. One that rested for a minute may be dead, because Lambda froze the process meanwhile. It is
- * closed before the request. When a reused connection fails, all resting ones are closed, so that the next attempt
- * opens a new one.
+ * Connections are reused. A connection that was idle for a minute may be dead, because Lambda may have frozen the
+ * process. It is closed before the request. When a reused connection fails, all idle connections are closed, so that
+ * the next attempt opens a new one.
  *
  * @throws TransientError on a network failure, a timeout, or an answer larger than `maxBytes`
  * @throws UntrustedCertificateError when the certificate of the other side is not trusted
@@ -70,7 +70,7 @@ function senderOf({ protocol }: URL): Sender | Promise<Sender> {
 export const sendOverNetwork: Transport = async (request, { timeoutMs, maxBytes, ignoreBody = false }) => {
   const url = assertConfidential(request.url);
   const sender = await senderOf(url);
-  closeRestingConnections(sender.agent, MAX_REST_MS);
+  closeIdleConnections(sender.agent, MAX_IDLE_MS);
   return new Promise((resolve, reject) => {
     const outgoing = sender.request(url, {
       method: request.method,
@@ -83,16 +83,16 @@ export const sendOverNetwork: Transport = async (request, { timeoutMs, maxBytes,
       const untrusted = isCertificateError(what);
       reject(untrusted ? new UntrustedCertificateError(notTrusted(message)) : new TransientError(message));
       outgoing.destroy();
-      if (outgoing.reusedSocket) closeRestingConnections(sender.agent, 0);
+      if (outgoing.reusedSocket) closeIdleConnections(sender.agent, 0);
     };
     const timer = setTimeout(() => fail(`no complete answer within ${timeoutMs} ms`), timeoutMs);
     const succeed = (incoming: IncomingMessage, body: string) => {
       clearTimeout(timer);
-      noteRest(outgoing.socket);
+      noteLastUse(outgoing.socket);
       resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body });
     };
     outgoing.once('error', (error: NodeJS.ErrnoException) => fail(error.code ?? 'network error'));
-    // Without this listener a 101 would be waited for until the timeout.
+    // Without this listener Node drops an answer with status 101, and the request ends only at the timeout.
     outgoing.once('upgrade', (_, socket) => {
       socket.destroy();
       fail('the answer switches protocols (101)');
@@ -106,7 +106,7 @@ export const sendOverNetwork: Transport = async (request, { timeoutMs, maxBytes,
   });
 };
 
-/** What Node and OpenSSL call a certificate that cannot be trusted (Node.js documentation, "X509 certificate error codes"). */
+/** Error codes of Node and OpenSSL for an untrusted certificate (Node.js documentation, "X509 certificate error codes"). */
 const CERTIFICATE_ERRORS =
   /^(ERR_TLS_CERT_\w+|CERT_\w+|ERROR_IN_CERT_\w+|HOSTNAME_MISMATCH|\w*SELF_SIGNED_CERT\w*|UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF_SIGNATURE|DECODE_ISSUER_PUBLIC_KEY)\w*|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED)$/;
 
@@ -119,25 +119,25 @@ function notTrusted(message: string): string {
   return `${message}: its certificate is not trusted; use a certificate of a public authority for this host name`;
 }
 
-/** A connection that rested longer is not reused. Load balancers close idle connections after about a minute. */
-const MAX_REST_MS = 55_000;
+/** A connection that was idle for longer is not reused. Load balancers close idle connections after about a minute. */
+const MAX_IDLE_MS = 55_000;
 
-/** When each connection was used last, by two clocks: a frozen process may see time pass by only one of them. */
+/** When each connection was last used, by two clocks. During a freeze, only one of the clocks may advance. */
 const lastUse = new WeakMap<Socket, { readonly wallMs: number; readonly monotonicMs: number }>();
 
-function noteRest(socket: Socket | null): void {
+function noteLastUse(socket: Socket | null): void {
   if (socket) lastUse.set(socket, { wallMs: Date.now(), monotonicMs: performance.now() });
 }
 
-function restedMsOf(socket: Socket): number {
+function idleMsOf(socket: Socket): number {
   const used = lastUse.get(socket);
   return used ? Math.max(Date.now() - used.wallMs, performance.now() - used.monotonicMs) : 0;
 }
 
-/** Closes the pooled connections that are not in use and rested for at least this long. */
-function closeRestingConnections(agent: Agent, leastRestMs: number): void {
+/** Closes the pooled connections that have been idle for at least this long. */
+function closeIdleConnections(agent: Agent, minIdleMs: number): void {
   for (const socket of Object.values(agent.freeSockets).flatMap((sockets) => sockets ?? [])) {
-    if (restedMsOf(socket) >= leastRestMs) socket.destroy();
+    if (idleMsOf(socket) >= minIdleMs) socket.destroy();
   }
 }
 
@@ -180,7 +180,7 @@ export function assertConfidential(address: string): URL {
   if (url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url))) return url;
   throw new OperatorMustActError(
     'configuration-wrong',
-    `${url.host || 'an address'} would be asked over ${url.protocol.replace(':', '')}; only https may carry a credential`,
+    `the address ${url.host ? `of ${url.host} ` : ''}uses ${url.protocol.replace(':', '')}; credentials are sent only over https`,
   );
 }
 

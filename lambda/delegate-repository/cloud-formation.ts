@@ -28,7 +28,7 @@ export type Outcome =
     }
   | { readonly status: 'FAILED'; readonly physicalResourceId: string; readonly reason: string };
 
-/** Reads an event. @throws InvalidEventError when it is not a request of CloudFormation and so cannot be answered */
+/** Reads an event. @throws InvalidEventError when it is not a request of CloudFormation, which could not be answered */
 export function parseRequest(event: unknown): CustomResourceRequest {
   const fields: JsonObject = isJsonObject(event) ? event : {};
   const text = (name: string) => {

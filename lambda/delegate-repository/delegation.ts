@@ -28,8 +28,8 @@ export interface DelegationPorts {
  * What a failed attempt may have left behind.
  *
  * - `nothing`: everything is certainly as it was before.
- * - `registration`: the repository may be registered at Runpod. Its policy is as it was, with our statement in it,
- *   which somebody had put there before.
+ * - `registration`: the repository may be registered at Runpod. Its policy is as it was, and it already had our
+ *   statement.
  * - `all`: the repository may be registered, and its policy may have our statement.
  */
 export type Remains = 'nothing' | 'registration' | 'all';
@@ -105,7 +105,7 @@ async function untilPermitted<T>(
   }
 }
 
-/** Time that is kept to restore the policy when Runpod has used up the rest, in milliseconds. */
+/** Time that is reserved to restore the policy after Runpod has used up the rest, in milliseconds. */
 export const RESTORE_RESERVE_MS = 30_000;
 
 async function restorePolicy(
@@ -126,7 +126,7 @@ async function restorePolicy(
     if (!(reason instanceof UnconfirmedError)) return new NotEstablishedError(reason, 'nothing');
     return new NotEstablishedError(reason, previous ? 'registration' : 'all');
   } catch (error) {
-    const message = `${reason.message}; besides, the policy could not be restored: ${asRefresherError(error).message}`;
+    const message = `${reason.message}; in addition, the policy could not be restored: ${asRefresherError(error).message}`;
     return new NotEstablishedError(new TransientError(message), 'all');
   }
 }
@@ -135,7 +135,7 @@ async function restorePolicy(
  * Revokes the delegation at Runpod and removes the statement. Parts that no longer exist are skipped. Both are tried
  * even when one fails, because without the statement Runpod cannot pull.
  *
- * @param remains - what there may be to undo
+ * @param remains - what may have to be undone
  * @returns what was skipped because it no longer exists, for the log
  * @throws OperatorMustActError or TransientError
  */

@@ -24,8 +24,8 @@ import type { DelegationProperties } from './model';
 const ANSWER_RESERVE_MS = 20_000;
 
 /**
- * Ends the physical id of a failed creation. CloudFormation gives the id back to delete the resource, and so the
- * rollback undoes only what the creation may have left behind.
+ * Suffixes of the physical id of a failed creation. CloudFormation sends the id again in the rollback, so the rollback
+ * undoes only what the creation may have left behind.
  */
 const ID_ENDS = {
   nothing: '#nothing-left',
@@ -44,9 +44,9 @@ export interface DelegationHandlerDependencies {
 export type DelegationHandler = (event: unknown, context: Context) => Promise<void>;
 
 /**
- * Makes the handler of the custom resource. It answers every request of CloudFormation, also those that failed. It
- * throws when the answer does not arrive; Lambda then delivers the request again, which is harmless. An event that is
- * not from CloudFormation is refused with InvalidEventError.
+ * Makes the handler of the custom resource. It answers every request of CloudFormation, also when the work failed. It
+ * throws when CloudFormation does not accept the answer. Lambda then delivers the request again, which is harmless. An
+ * event that is not from CloudFormation is refused with InvalidEventError.
  */
 export function createDelegationHandler(dependencies: DelegationHandlerDependencies): DelegationHandler {
   const { ports, http, logger } = dependencies;

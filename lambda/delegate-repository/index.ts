@@ -9,7 +9,7 @@ import { createDelegationHandler } from './handler';
 import { createRepositoryPolicies } from './repository-policy';
 import { createRunpodDelegations } from './runpod-delegations';
 
-// It would switch off the verification of certificates in the AWS SDK.
+// This variable would switch off the verification of certificates in the AWS SDK.
 delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
 
 const http = createHttp({ transport: sendOverNetwork, clock, policy: DEFAULT_RETRY_POLICY });

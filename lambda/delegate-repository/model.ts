@@ -20,7 +20,7 @@ export interface DelegationProperties {
   readonly principalArns: readonly string[];
   /** Secrets Manager name or ARN of the Runpod API key. */
   readonly runpodApiKeySecretName: string;
-  /** Base address of Runpod's REST API v2, the only one that knows delegations. */
+  /** Base address of Runpod's REST API v2, the only one that has delegations. */
   readonly restV2Url: string;
   /** Name of the delegation at Runpod, given when it is registered. @default - none */
   readonly name?: string;

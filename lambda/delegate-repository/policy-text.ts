@@ -53,7 +53,7 @@ export function withStatement(text: string | undefined, statement: JsonObject, w
     const replaced = statements.flatMap((one) => (isOwn(one) ? (one === own ? [statement] : []) : [one]));
     return JSON.stringify({ ...document, Statement: replaced });
   }
-  // Our statement goes before a single one and to the end of a list, so that removal can restore the original form.
+  // A statement outside a list comes after ours. In a list ours is the last. So a removal can restore the form.
   const joined = single ? [statement, ...statements] : [...statements, statement];
   return JSON.stringify({ ...document, Statement: joined });
 }

@@ -15,7 +15,7 @@ export const MAX_POLICY_BYTES = 10_240;
 /** Number of writes before the delegation fails because somebody else keeps changing the policy. */
 const MAX_WRITES = 4;
 
-/** Pause after the first write that did not read back, in milliseconds. It doubles with each further one. */
+/** Pause after the first write that the policy does not show, in milliseconds. It doubles with each further write. */
 const PAUSE_MS = 250;
 
 /** Returns the new text of a policy, or the same text to keep it. `undefined` means no policy. */
@@ -117,7 +117,7 @@ async function ask<T>(
 function tooLarge(repository: Repository, bytes: number): OperatorMustActError {
   return new OperatorMustActError(
     'configuration-wrong',
-    `the policy of ${describeRepository(repository)} would have ${bytes} bytes and ECR allows ${MAX_POLICY_BYTES}; nothing was changed, make room for the statement first`,
+    `the policy of ${describeRepository(repository)} would have ${bytes} bytes and ECR allows ${MAX_POLICY_BYTES}; nothing was changed; make room for the statement first`,
   );
 }
 

@@ -42,7 +42,7 @@ export class DelegationsUnavailableError extends OperatorMustActError {
   constructor(answered: string) {
     super(
       'no-route-left',
-      `${answered} to /registries/delegations, and no other of Runpod's APIs knows delegations; check runpod.restV2Url, or use a target with a password for this repository`,
+      `${answered} to /registries/delegations, and Runpod's other APIs have no delegations; check runpod.restV2Url, or use a target with a password for this repository`,
     );
   }
 }
@@ -117,7 +117,7 @@ export function createRunpodDelegations(http: SendHttp, clock: Clock): RunpodDel
     }
   }
 
-  /** Revokes one delegation. One 404 is not believed: the delegation is gone when the list does not have it either. */
+  /** Revokes one delegation. A 404 alone is not trusted: the list must not have the delegation either. */
   async function revokeOne(access: RunpodAccess, repository: Repository, id: string): Promise<void> {
     const revoking = `revoke the delegation of ${describeRepository(repository)}`;
     for (const pauseMs of REVOKE_PAUSES_MS) {
@@ -127,7 +127,7 @@ export function createRunpodDelegations(http: SendHttp, clock: Clock): RunpodDel
       if (answer.status !== 404) return expectSuccess(answer, revoking);
       if (!(await find(access, repository)).includes(id)) return;
     }
-    throw new TransientError(`Runpod did not ${revoking}: rest-v2 answered 404, and lists it all the same`);
+    throw new TransientError(`Runpod did not ${revoking}: rest-v2 answered 404, but still lists it`);
   }
 
   return {
@@ -153,7 +153,7 @@ export function createRunpodDelegations(http: SendHttp, clock: Clock): RunpodDel
 
 /** Runpod refused the request. Nothing was done. */
 class RefusedError extends OperatorMustActError {
-  /** What was sent was refused (400, 409, 422), and not the operation. */
+  /** Whether Runpod refused the value that was sent (400, 409, 422) rather than the operation. */
   readonly ofValue: boolean;
 
   constructor(ofValue: boolean, message: string) {
@@ -198,8 +198,8 @@ function registering(repository: Repository): string {
 }
 
 /**
- * The names that Runpod may accept for a repository. The specification asks for its ARN. Runpod's console and one client
- * of the API give the address of an image with a tag; every tag of the repository can be pulled then.
+ * Returns the names that Runpod may accept for a repository. The specification asks for its ARN. Runpod's console and
+ * one client of the API send the address of an image with a tag, which covers every tag of the repository.
  */
 function resourcesOf({ arn, account, region, name }: Repository): readonly string[] {
   return [arn, `${account}.dkr.ecr.${region}.amazonaws.com/${name}:latest`];

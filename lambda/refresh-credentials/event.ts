@@ -19,7 +19,7 @@ type JsonObject = Readonly<Record<string, unknown>>;
 /**
  * Reads an event: a scheduled one, an SQS batch of failed invocations, or `{ targets?, dryRun? }`.
  *
- * @throws InvalidEventError that names the unknown field, so that a misspelt `target` does not refresh everything
+ * @throws InvalidEventError that names an unknown field: otherwise a misspelt `target` would refresh everything
  */
 export function parseEvent(event: unknown): EventRequest {
   // The deployment's trigger invokes the function without a payload.

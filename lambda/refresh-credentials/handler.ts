@@ -123,7 +123,7 @@ function toReport({ target, registryAuthId, route, expiresAt, verified }: Target
   return { target, registryAuthId, route, ...(expiresAt && { expiresAt }), verified };
 }
 
-/** A retry that comes later than this starts from the beginning, because the first credentials have aged too much. */
+/** A retry after this time starts from the beginning, because the first credentials are too old by then. */
 const MEMORY_MS = 60 * 60_000;
 
 /** Number of runs that are remembered. Runs of the schedule, of a changed secret and of a person may alternate. */

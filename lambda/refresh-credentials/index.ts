@@ -17,7 +17,7 @@ import { sendOverNetwork } from '../core/transport';
 import { createHandler } from './handler';
 import { embeddedMetricLine } from './telemetry';
 
-// It would switch off the verification of certificates in the AWS SDK.
+// This variable would switch off the verification of certificates in the AWS SDK.
 delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
 nameSourcesInStackTraces(new URL('index.mjs.map', import.meta.url));
 

@@ -56,7 +56,7 @@ export function isSuccess(outcome: TargetOutcome): outcome is TargetSuccess {
 export interface RunOutcome {
   /** One for each target, in the order of the request. */
   readonly outcomes: readonly TargetOutcome[];
-  /** Age of the oldest Runpod API key that this process has read, in whole days; absent where it has read none. */
+  /** Age of the oldest Runpod API key that this process has read, in whole days; absent when it has read none. */
   readonly apiKeyAgeDays?: number;
 }
 
@@ -107,7 +107,10 @@ class Run {
   readonly #credentials = new Map<string, Promise<Credential>>();
   readonly #proofs = new Map<string, Promise<Proof>>();
   readonly #listings = new Map<Secret, Promise<Listing>>();
-  /** Registries that gave no answer. They are not asked about further images, because a thousand waits would use up the run. */
+  /**
+   * Registries that gave no answer. Targets with `best-effort` do not ask them about further images, because a thousand
+   * waits would use up the run.
+   */
   readonly #unreachable = new Map<string, Proof>();
 
   constructor(
@@ -170,14 +173,14 @@ class Run {
     );
   }
 
-  /** @throws when the registry rejects the credential, or when it gives no answer and the target requires one */
+  /** @throws when the registry rejects the credential, or when `verify` is `required` and nothing proves it */
   async #prove(target: Target, credential: Credential): Promise<Verification> {
     const { verify, verifyImage, registry } = target;
     if (verify === 'off') return { verified: false };
     const { prove, clock } = this.#services;
     const registryKey = credentialCacheKey(registry);
     const proofKey = `${registryKey} ${verifyImage ?? ''}`;
-    // An earlier proof of this image is used even then, because it may be a rejection.
+    // An earlier proof of the same image comes first, because it may be a rejection.
     const unreachable =
       verify === 'best-effort' && !this.#proofs.has(proofKey)
         ? this.#unreachable.get(registryKey)

@@ -60,7 +60,7 @@ export function isKnownRegion(region: string): boolean {
   return LISTED.includes(region) || Fact.regions.includes(region);
 }
 
-/** Returns the region that was probably meant by a text that is no known region. */
+/** Returns the region that a misspelt text probably means; undefined when none is similar. */
 export function nearestRegion(text: string): string | undefined {
   return nearest(text, LISTED);
 }
@@ -76,7 +76,7 @@ const PARTITION_PREFIXES: Readonly<Record<string, string>> = {
   'aws-us-gov': 'us-gov-',
 };
 
-/** Returns the partition of a region, such as `aws-cn`, also for a region that nobody knows yet. */
+/** Returns the partition of a region, such as `aws-cn`. The region need not be known. */
 export function partitionOf(region: string): string {
   const found = Object.entries(PARTITION_PREFIXES).find(([, prefix]) => region.startsWith(prefix));
   return found?.[0] ?? 'aws';

@@ -26,7 +26,7 @@ export interface DelegationPlace {
 }
 
 /**
- * Checks the properties of a delegation as those of a configuration are checked. Tokens pass as they are.
+ * Checks the properties of a delegation by the rules of the configuration file. Tokens are not checked.
  *
  * @param subject - name of the construct in the message
  * @throws ConfigError that names every mistake: its path, what was expected, and what was found
@@ -77,7 +77,7 @@ function secretMistakes(secret: string, stackRegion: string | undefined): Mistak
   return isArn ? arnMistakes(path, secret, stackRegion) : misfit;
 }
 
-/** Returns the value, or undefined instead of a token. */
+/** Returns the value; undefined when it is a token. */
 function known<Value>(value: Value): Value | undefined {
   return Token.isUnresolved(value) ? undefined : value;
 }

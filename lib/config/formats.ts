@@ -3,7 +3,7 @@ import { z } from 'zod';
 /**
  * Returns the zod type of a text that matches a pattern.
  *
- * @param expected - the only error message, also for a value of another type: what was expected, as a noun phrase
+ * @param expected - what was expected, as a noun phrase: the error message for every wrong value
  */
 export function textMatching(pattern: RegExp, expected: string) {
   return z.string(expected).regex(pattern, expected);
@@ -87,8 +87,8 @@ export const email = () =>
   textMatching(/^[^\s@]+@[^\s@]+\.[^\s@.]+$/, 'an e-mail address, such as oncall@example.com');
 
 /**
- * Returns the zod type of a URL that matches a pattern and that the functions can use: a pattern alone cannot tell
- * which hosts and ports exist.
+ * Returns the zod type of a URL that matches a pattern and that the functions can use. A pattern alone cannot refuse an
+ * invalid host or port.
  */
 function urlMatching(pattern: RegExp, expected: string) {
   return textMatching(pattern, expected).refine(isUsableUrl, expected);
@@ -115,7 +115,7 @@ export const registryUrl = () =>
     'an https: address of host and port only, such as https://registry.example.com (http: only for a loopback host)',
   );
 
-/** Where the alarms' links lead unless an address is configured: a path in this project. */
+/** The default for the alarms' links to the runbook: a path in this project. */
 export const DEFAULT_RUNBOOK = 'docs/runbook.md';
 
 /**

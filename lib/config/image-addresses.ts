@@ -9,7 +9,7 @@ const ECR_HOST = /^(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.[a-z0-9.-]+$/;
 const ECR_ARN = /^arn:aws[a-z-]*:ecr:([a-z0-9-]+):(\d{12}):repository\//;
 const ECR_PUBLIC_ARN = /^arn:aws[a-z-]*:ecr-public:[a-z0-9-]*:\d{12}:repository\//;
 
-/** The hosts of the registries that are the same for everybody. */
+/** The hosts of the public registries. */
 const PUBLIC_HOSTS: { readonly [Type in Registry['type']]?: RegExp } = {
   'ecr-public': /^(public|gallery)\.ecr\.aws$/,
   'docker-hub': /^((index|registry-1|hub)\.)?docker\.(io|com)$/,
@@ -17,11 +17,11 @@ const PUBLIC_HOSTS: { readonly [Type in Registry['type']]?: RegExp } = {
   'google-artifact-registry': /^([a-z]+\.)?gcr\.io$|^[a-z0-9-]+-docker\.pkg\.dev$/,
 };
 
-/** What stands in an address of an image, or of a repository. */
+/** The parts of the address of an image or a repository. */
 interface ImageAddress {
-  /** Type of the registry that the host or the ARN names. @default - none, or a registry that is not known by its name */
+  /** Type of the registry that the host or the ARN names. @default - there is no host, or it is unknown */
   readonly type?: Registry['type'] | undefined;
-  /** Host with port, in small letters. */
+  /** Host with port, in lower case. */
   readonly host?: string;
   /** Account of a private ECR registry. */
   readonly account?: string | undefined;
@@ -33,7 +33,7 @@ interface ImageAddress {
   readonly reference: string;
 }
 
-/** What is taken for a host although no `https://` stands in front of it. */
+/** Which texts count as a host even without `https://` in front. */
 interface KnownHosts {
   /** Returns the type of the registry with this host. */
   readonly typeOf: (host: string) => Registry['type'] | undefined;
@@ -41,7 +41,7 @@ interface KnownHosts {
   readonly own?: string | undefined;
 }
 
-/** Other public hosts can be the beginning of a repository's name in ECR, which copies images of other registries. */
+/** A repository name in ECR may begin with another public host, because ECR can hold copies of other registries. */
 const HOSTS_IN_ECR: KnownHosts = {
   typeOf: (host) => (PUBLIC_HOSTS['ecr-public']?.test(host) ? 'ecr-public' : undefined),
 };
@@ -81,7 +81,7 @@ export function hostAtStart(
   return type && { host, type };
 }
 
-/** Takes a tag and a digest off a name. Of both, the digest counts. */
+/** Splits a path into name and reference. When there are a tag and a digest, the digest is the reference. */
 function nameOf(path: string): Pick<ImageAddress, 'repository' | 'reference'> {
   const [, name = '', tag = '', digest] =
     /^(.*?)(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[a-f0-9]{64})?$/s.exec(path) ?? [];
@@ -92,7 +92,7 @@ function nameOf(path: string): Pick<ImageAddress, 'repository' | 'reference'> {
 export interface RepositoryPlace {
   /** The region that is configured for it. */
   readonly region?: unknown;
-  /** Says what an address in an account needs. */
+  /** Returns advice for an address that names this account; undefined when none is needed. */
   readonly accountAdvice: (account: string) => string | undefined;
 }
 
@@ -100,7 +100,7 @@ export interface RepositoryPlace {
  * Returns the mistake of an address, an ARN or an image where the name of an ECR repository is expected, with the text
  * to write instead.
  *
- * Some addresses have the form of a name. As a name they would permit nothing.
+ * Some addresses also have the form of a name. Used as a name, they would permit nothing.
  */
 export function repositoryMistakes(value: unknown, path: Path, place: RepositoryPlace): Mistake[] {
   const written = text(value);
@@ -112,7 +112,7 @@ export function repositoryMistakes(value: unknown, path: Path, place: Repository
   const elsewhere = address.reference === '' ? undefined : hostAtStart(repository)?.type;
   if (elsewhere) return [{ ...mistake, fix: needsOwnTarget(elsewhere) }];
   const isName = written === repository && type === undefined;
-  // The schema reports what no name can be made of.
+  // The schema reports a value from which no name can be made.
   if (isName || (type !== 'ecr' && (address.host || !REPOSITORY_NAME.pattern.test(repository)))) return [];
   return [{ ...mistake, fix: fixOf(repository, [REPOSITORY_NAME.pattern], [], address, place) }];
 }

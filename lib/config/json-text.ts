@@ -1,18 +1,17 @@
 import { type Message, transformSync } from 'esbuild';
 import { ConfigError } from './mistakes';
 
-/** How many objects and lists can be within each other. A configuration needs five; further ones are mistakes. */
+/** Maximum nesting of objects and lists. A configuration needs five levels. */
 export const MAX_DEPTH = 32;
 
 /**
  * Parses plain JSON. A byte order mark at the start is allowed.
  *
- * The depth is checked before anything parses the text, because parsers and checks call themselves for each level.
+ * The depth is checked before anything parses the text, because parsers and checks are recursive.
  *
  * @param file - name of the file in messages
  * @throws ConfigError with line and column for a syntax error, for a value that is nested too deeply, or for a
- * duplicate key, of which `JSON.parse` would silently take the last. The message quotes nothing of the text, which may
- * hold a secret.
+ *   duplicate key, which `JSON.parse` would accept. The message quotes nothing of the text, which may hold a secret.
  */
 export function parseJson(text: string, file: string): unknown {
   const json = text.replace(/^\uFEFF/, '');
@@ -20,7 +19,7 @@ export function parseJson(text: string, file: string): unknown {
   if (tooDeep !== undefined) {
     const lines = json.slice(0, tooDeep).split('\n');
     throw new ConfigError(
-      `${file} is nested too deeply: line ${lines.length}, column ${(lines.at(-1) ?? '').length + 1}: expected at most ${MAX_DEPTH} objects and lists within each other.`,
+      `${file} is nested too deeply: line ${lines.length}, column ${(lines.at(-1) ?? '').length + 1}: expected at most ${MAX_DEPTH} levels of objects and lists.`,
     );
   }
   const problem = firstProblem(json);

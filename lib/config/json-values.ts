@@ -9,17 +9,17 @@ export function isEntry(value: unknown): value is Entry {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Returns the value, or an empty object instead of anything else. */
+/** Returns the value if it is an object, otherwise an empty object. */
 export function entry(value: unknown): Entry {
   return isEntry(value) ? value : {};
 }
 
-/** Returns the value, or an empty list instead of anything else. */
+/** Returns the value if it is a list, otherwise an empty list. */
 export function list(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** Returns the value, or undefined instead of anything but a text. */
+/** Returns the value if it is a text, otherwise undefined. */
 export function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }

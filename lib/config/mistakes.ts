@@ -6,11 +6,11 @@ export interface Mistake {
   readonly expected: string;
   /** What was found, as a noun phrase without any secret. */
   readonly found: string;
-  /** How to correct it: whole sentences, with the text to paste. @default - what was expected says enough */
+  /** How to correct it: whole sentences, with the text to paste. @default - `expected` says enough */
   readonly fix?: string | undefined;
 }
 
-/** The configuration cannot be used. The message is complete for its reader, who needs no stack trace. */
+/** The configuration cannot be used. The message is complete; its reader needs no stack trace. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
@@ -23,8 +23,8 @@ const SEE_SCHEMA = 'Every key is described in refresher.schema.json.';
 /**
  * Returns one error for all mistakes of a file, with one line for each of the first 20 in the order of their paths.
  *
- * @param mistakes - of several at one path, the first counts
- * @param subject - what has the mistakes: in most cases the name of the file
+ * @param mistakes - when several have the same path, only the first is shown
+ * @param subject - name of what has the mistakes, usually the file
  * @param help - the last line of the message
  */
 export function mistakesError(

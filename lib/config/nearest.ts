@@ -1,7 +1,7 @@
-/** Longer texts have no nearest one: the comparison takes time in proportion to both lengths. */
+/** Longer texts are not compared, because the time grows with the product of both lengths. */
 const MAX_LENGTH = 100;
 
-/** Returns the candidate that was probably meant: at most a third of its characters differ. */
+/** Returns the most similar candidate; undefined when more than a third of its characters differ. */
 export function nearest(text: string, candidates: readonly string[]): string | undefined {
   if (text.length > MAX_LENGTH) return undefined;
   const scored = candidates

@@ -18,7 +18,7 @@ export function parseConfig(text: string, file: string): RefresherConfig {
 }
 
 /**
- * Checks a configuration, whoever has made it, and fills in the defaults. A checked one passes again, unchanged.
+ * Checks a configuration from a file or from code, and fills in the defaults. A checked configuration passes unchanged.
  *
  * @param input - parsed JSON of any shape
  * @param subject - name of the configuration in messages

@@ -6,8 +6,8 @@ import { placesOfArns } from './places';
 import type { RefresherConfig } from './schema';
 
 /**
- * Checks what depends on the region of the stack. AWS would refuse these mistakes only late in a deployment, or they
- * would break a stack that is deployed.
+ * Checks what depends on the region of the stack. Without this check, AWS would refuse these mistakes late in a
+ * deployment, or they would break a deployed stack.
  *
  * @param stackRegion - a token when the stack can be deployed to any region; then ARNs are not checked
  * @throws ConfigError that names every mistake
@@ -88,7 +88,7 @@ export function partitionMistakes(
   const partition = partitionOf(region);
   const other = principalArns.map((arn) => arn.split(':')[1]).find((found) => found !== partition);
   if (other === undefined) return [];
-  const expected = `a region of the partition ${other}, because the roles of Runpod in "${key}" are of it`;
+  const expected = `a region of the partition ${other}, because the roles of Runpod in "${key}" are in it`;
   return [{ path, expected, found: `${region} of ${partition}` }];
 }
 

@@ -29,7 +29,7 @@ export function brokenRules(config: unknown): Mistake[] {
   ];
 }
 
-/** Finds Runpod API keys in any value. A key in this file would end in the repository and in the function's code. */
+/** Finds Runpod API keys in any value. A key in this file would get into version control and into the function's code. */
 export function pastedKeys(value: unknown, path: Path): Mistake[] {
   if (path.length > MAX_DEPTH) return [];
   if (typeof value === 'string' && looksLikeRunpodKey(value)) {

@@ -5,8 +5,8 @@ import { describeFound, type Mistake } from './mistakes';
 import { placesOfArns, placesOfRegions } from './places';
 
 /**
- * Finds regions that AWS does not have, also those in ARNs. They would pass as text, and then permit nothing or name a
- * host that does not exist.
+ * Finds regions that AWS does not have, also in ARNs. With such a region, a policy would permit nothing, or a host would
+ * not exist.
  *
  * @param config - parsed JSON of any shape
  */

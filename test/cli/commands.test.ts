@@ -242,7 +242,7 @@ describe('text from elsewhere', () => {
     expect(stdout).toContain('✓ prod');
   });
 
-  it('has none in the lines of the log that refresh prints, and none in an error message', async () => {
+  it('has no control characters in the log lines that refresh prints, or in an error message', async () => {
     const { functions } = world.cloud.functionApi;
     const [[functionName, deployed]] = [...functions] as [[string, InvocableFunction]];
     const line = { message: LOG_MESSAGES.targetFailed, target: 'prod', why: `no${FORGED}` };

@@ -303,7 +303,7 @@ const PROBLEMS: readonly Problem[] = [
     },
   },
   {
-    what: 'a run was given up',
+    what: 'a failed run is in the dead-letter queue',
     cause: 'alarms',
     found: /1 failed run/,
     fix: /^aws sqs purge-queue --queue-url \S+$/,
@@ -383,7 +383,7 @@ const PROBLEMS: readonly Problem[] = [
     cause: 'paging',
     found:
       /^CloudWatch may not publish to arn:aws:sns:\S+: it is encrypted with the AWS-managed key alias\/aws\/sns/,
-    fix: /or not at all: aws sns set-topic-attributes --topic-arn arn:\S+ --attribute-name KmsMasterKeyId --attribute-value ''$/,
+    fix: /or remove the encryption: aws sns set-topic-attributes --topic-arn arn:\S+ --attribute-name KmsMasterKeyId --attribute-value ''$/,
     breakIt: () => {
       const { before, set } = changeTopic({ keyId: 'alias/aws/sns' });
       return () => set(before);
@@ -524,8 +524,10 @@ const REASONS: Readonly<Record<OperatorReason, readonly FailureCase[]>> = {
       why: 'ecr:GetAuthorizationToken: AccessDeniedException: User: arn:aws:sts::123456789012:assumed-role/x is not authorized',
       fix: /^npx cdk deploy .*--revert-drift undoes what was changed by hand; if that changes nothing, look for a Deny/,
     },
+  ],
+  'api-key-permission-missing': [
     {
-      why: 'the Runpod API key may not write registry auths (rest-v2 answered 403)',
+      why: 'Runpod denies this request to the API key (rest-v2 answered 403)',
       fix: /^give the key secrets:write at Runpod, .* npx runpod-ecr init --store-key --replace-key/,
     },
   ],
@@ -550,7 +552,7 @@ const REASONS: Readonly<Record<OperatorReason, readonly FailureCase[]>> = {
   'certificate-untrusted': [
     {
       why: 'GET registry.example.com: its certificate is not trusted',
-      fix: /^give the other side a certificate/,
+      fix: /^use a certificate of a public authority/,
     },
   ],
   'image-unproved': [
@@ -771,9 +773,7 @@ All 13 checks passed.
         status: 'warning',
         found: [
           expect.stringMatching(/^subscriptions cannot be listed: .*not authorized/),
-          expect.stringMatching(
-            /^it cannot be told whether CloudWatch may publish to arn:\S+: .*not authorized/,
-          ),
+          expect.stringMatching(/^it is unknown whether CloudWatch may publish to arn:\S+: .*not authorized/),
         ],
       });
       expect(result).not.toHaveProperty('fix');
@@ -798,7 +798,7 @@ All 13 checks passed.
       status: 'warning',
       found: [
         expect.stringMatching(/^oncall@example\.com/),
-        expect.stringMatching(/^it cannot be told whether CloudWatch may publish to arn:.*you may not$/),
+        expect.stringMatching(/^it is unknown whether CloudWatch may publish to arn:.*you may not$/),
         expect.stringMatching(/^the history of the alarms cannot be read: .*you may not$/),
       ],
     });

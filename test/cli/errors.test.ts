@@ -13,7 +13,7 @@ function parseError(answer: string): Error {
 }
 
 describe('debugLines', () => {
-  it('shows the message of an own error and of a refusal by AWS', () => {
+  it("shows the message of the project's own error and of a refusal by AWS", () => {
     const refusal = Object.assign(new Error('you may not'), { $fault: 'client' });
 
     const lines = debugLines(new CliError('It cannot be written.', { cause: refusal }));

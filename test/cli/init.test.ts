@@ -416,7 +416,7 @@ describe('init in a script', () => {
   it.each([
     ['without a flag', []],
     ['with --replace-key', ['--replace-key']],
-  ])('overwrites no binary value of a secret (%s: only when told to)', async (_, flags) => {
+  ])('overwrites a binary value of a secret only with --replace-key: %s', async (_, flags) => {
     const binary = Uint8Array.from([0, 255, 7]);
     world.cloud.aws.secrets.put('runpod/api-key', binary);
 
@@ -432,7 +432,7 @@ describe('init in a script', () => {
     expect(run).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(
-        /^runpod\/api-key holds a binary value, which is no Runpod key\. Name another secret with --secret, or overwrite this one: npx runpod-ecr init --store-key --replace-key --secret runpod\/api-key/,
+        /^runpod\/api-key holds a binary value, which is not a Runpod key\. Name another secret with --secret, or overwrite this one: npx runpod-ecr init --store-key --replace-key --secret runpod\/api-key/,
       ),
     });
     expect(world.cloud.aws.secrets.get('runpod/api-key')?.value).toBe(binary);

@@ -14,7 +14,7 @@ async function written(isTTY: boolean, write: (output: Output) => void): Promise
 }
 
 describe('Output', () => {
-  it('shows its own colours on a terminal, and none of the text it is given', async () => {
+  it('shows its own colours on a terminal, and removes those of the text', async () => {
     const shown = await written(true, (output) =>
       output.line(`${output.colors.red(`a${ESC}[32mb`)} ${output.colors.bold('c')}${ESC}[7md`),
     );
@@ -22,11 +22,11 @@ describe('Output', () => {
     expect(shown).toBe(`${ESC}[31mab${ESC}[39m ${ESC}[1mc${ESC}[22md\n`);
   });
 
-  it('shows no colour elsewhere', async () => {
+  it('shows no colour where the output is no terminal', async () => {
     expect(await written(false, (output) => output.line(output.colors.red('a')))).toBe('a\n');
   });
 
-  it('keeps one line and one cell of a table on one line', async () => {
+  it('shows a line, and a cell of a table, without line breaks', async () => {
     const shown = await written(false, (output) => {
       output.line('a\n✓ forged');
       output.table(['Name', 'Image'], [['x\n✓ forged', `y${ESC}[1A`]]);

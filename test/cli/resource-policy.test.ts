@@ -81,7 +81,7 @@ describe('allowsAlarm', () => {
     expect(allowsAlarm(JSON.stringify({ Statement }), REQUEST)).toBe(verdict);
   });
 
-  it('knows nothing of a policy that is no JSON', () => {
+  it('returns unknown for a policy that is not JSON', () => {
     expect(allowsAlarm('no JSON', REQUEST)).toBe('unknown');
   });
 });

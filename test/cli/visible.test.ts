@@ -31,14 +31,14 @@ describe('visibleLine', () => {
 });
 
 describe('visibleName', () => {
-  it('has no run of spaces that fills the row of a terminal', () => {
+  it('replaces several spaces, which could fill the row of a terminal, with one', () => {
     expect(visibleName(`a${' '.repeat(80)}✓ Secret`)).toBe('a ✓ Secret');
     expect(visibleName('x'.repeat(300))).toHaveLength(100);
   });
 });
 
 describe('visibleJson', () => {
-  it('escapes what a terminal may obey, and means the same', () => {
+  it('escapes every control character without changing the value', () => {
     const value = { name: `a${ESC}[2K\u009b1m\u202e\u2028\u007f\u{e0041}\nb` };
 
     const text = visibleJson(value);

@@ -26,7 +26,7 @@ describe('the refresh function, with NODE_TLS_REJECT_UNAUTHORIZED=0 in its envir
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it('asks neither AWS nor Runpod over a certificate that nobody has signed', async () => {
+  it('sends nothing to AWS or Runpod over a certificate that is not trusted', async () => {
     const url = `https://localhost:${(server.address() as AddressInfo).port}`;
     const runpod = { api: 'auto', restV2Url: url, restV1Url: url, graphqlUrl: url } as const;
     putFunction(directory, someSettings({ targets: [aTarget()], runpod }));

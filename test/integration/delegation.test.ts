@@ -164,7 +164,7 @@ describe('the delegation function', () => {
       [
         'the API has no delegations',
         ({ cloud }) => cloud.runpod.faults.add({ path: DELEGATIONS }, { status: 404, body: {} }),
-        "rest-v2 answered 404 to /registries/delegations, and no other of Runpod's APIs knows delegations",
+        "rest-v2 answered 404 to /registries/delegations, and Runpod's other APIs have no delegations",
       ],
       [
         'the API is retired',

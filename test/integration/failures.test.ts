@@ -141,7 +141,7 @@ describe('the refresh function with a bad API key', () => {
 
     const { error } = await world.invoke();
 
-    expect(error?.errorMessage).toMatch(/may not write registry auths .*secrets:write/);
+    expect(error?.errorMessage).toMatch(/denies this request to the API key .*secrets:write/);
   });
 
   it.each([

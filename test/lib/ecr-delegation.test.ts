@@ -168,7 +168,7 @@ describe('RunpodEcrDelegation', () => {
       expect(idsBeside(3)).toEqual(idsBeside(0));
     });
 
-    it('keeps them for a parameter as well, and has others for another name', () => {
+    it('keeps its logical ids for a parameter, and has other ids for another name', () => {
       const parameter = (id: string) => (stack: Stack) => new CfnParameter(stack, id).valueAsString;
 
       expect(idsBeside(2, parameter('A'))).toEqual(idsBeside(0, parameter('A')));

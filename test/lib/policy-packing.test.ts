@@ -62,7 +62,7 @@ describe('packPermissions', () => {
 
     expect(shape(reference)).toEqual(shape(literal));
   });
-  it('leaves every resource in its policy when another goes, as long as the number of policies is the same', () => {
+  it('leaves every resource in its policy when another is removed and the number of policies stays the same', () => {
     const all = names(60);
     const before = placesOf(all);
 
@@ -75,7 +75,7 @@ describe('packPermissions', () => {
     expect(before.count).toBeGreaterThan(3);
   });
 
-  it('moves resources only into a policy that is added, so none loses its permission before it has it again', () => {
+  it('moves resources only into a policy that is added, so that none is without permission in between', () => {
     const moves = Array.from({ length: 120 }, (_, index) => index + 1).flatMap((size) => {
       const [before, after] = [placesOf(names(size)), placesOf(names(size + 1))];
       return [...before.places].flatMap(([name, policy]) => {

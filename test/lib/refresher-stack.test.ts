@@ -368,7 +368,7 @@ describe('a configuration of 1,000 targets', () => {
 
     expect(warningsOf(stack)).toEqual([
       expect.stringMatching(
-        /^The targets name so many repositories, .* needs 1\d managed policies\. IAM attaches 10 unless the quota "Managed policies per role" is raised, to at most 20\. Raise it before the deployment/,
+        /^The targets name so many repositories, .* needs 1\d managed policies\. IAM attaches at most 10, or up to 20 when the quota "Managed policies per role" is raised\. Raise it before the deployment/,
       ),
     ]);
   });

@@ -7,7 +7,7 @@ export interface Challenge {
 }
 
 const SEPARATORS = /[ \t,]*/y;
-/** The value may be unquoted although it is no token (`realm=/`, `scope=repository:a:pull`): registries send that. */
+/** An unquoted value may hold characters that RFC 9110 does not allow there, because registries send them (`realm=/`). */
 const PARAMETER = /([\w!#$%&'*+.^`|~-]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s",]+))(?=[ \t]*(?:,|$))/sy;
 const SCHEME = /([\w!#$%&'*+.^`|~-]+)(?=[ \t,]|$)/y;
 /** The value that some schemes have instead of parameters (`token68` in RFC 9110). */
@@ -16,7 +16,7 @@ const TOKEN68 = /[ \t]+[\w.~+/-]+=*(?=[ \t]*(?:,|$))/y;
 /**
  * Reads the challenges of a `WWW-Authenticate` header. One header may hold several.
  *
- * @returns an empty list when the header is malformed or repeats a parameter, because its meaning would be a guess
+ * @returns an empty list when the header is malformed or repeats a parameter, because its meaning is unclear then
  */
 export function parseChallenges(header: string): readonly Challenge[] {
   const challenges: { scheme: string; parameters: Map<string, string> }[] = [];

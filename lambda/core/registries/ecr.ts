@@ -15,7 +15,7 @@ const ROLE_SESSION_NAME = 'runpod-ecr-refresher';
 /** The only region that issues tokens of ECR Public, whatever region the function runs in (ECR Public API reference). */
 const ECR_PUBLIC_REGION = 'us-east-1';
 
-/** How often ECR is asked for a credential that lives long enough. */
+/** How many credentials ECR issues at most until one lives long enough. */
 const MAX_ISSUES = 3;
 
 /** Pause before ECR is asked again, in milliseconds. */
@@ -28,7 +28,7 @@ export class EcrCredentials {
   readonly #clients = new Map<string, ECRClient>();
   #publicClient: ECRPUBLICClient | undefined;
 
-  /** @param minLifeMs - a credential with less left is asked for again. The last answer counts, however short. */
+  /** @param minLifeMs - a credential with less life is issued again. The last one is used, however short its life is. */
   constructor(clock: Clock, minLifeMs: number) {
     this.#clock = clock;
     this.#minLifeMs = minLifeMs;

@@ -8,7 +8,7 @@ import { basicAuth, fetchToken, rejected } from './token-service';
 /** What a registry said about a credential: accepted, or nothing that proves it. A rejection is thrown. */
 export type Proof =
   | { readonly accepted: true }
-  /** `lasting`: the registry did answer, so asking again does not help. An example is a missing image. */
+  /** `lasting`: asking again does not help, for example when the image is missing or the certificate is not trusted. */
   | { readonly accepted: false; readonly because: string; readonly lasting: boolean };
 
 /** Asks a registry whether it accepts a credential, and whether the credential may pull an image. */
@@ -124,7 +124,7 @@ class Conversation {
     return unproved(`${this.#host} accepts requests without a login, so it cannot prove the credential`);
   }
 
-  /** Prefers a token service over Basic where a registry offers both, as its clients do. */
+  /** Prefers a token service over Basic when a registry offers both, as container clients do. */
   #chooseLogin(question: Question, header = ''): Challenge | Proof {
     const challenges = parseChallenges(header);
     const offered = (scheme: string) => challenges.find((challenge) => challenge.scheme === scheme);

@@ -24,7 +24,7 @@ export type IssueCredential = (registry: Registry, options: IssueOptions) => Pro
 /**
  * Makes the function that issues credentials of every kind of registry. It may be kept from run to run.
  *
- * @param minLifeMs - ECR is asked again for a credential with less left. @default 0
+ * @param minLifeMs - minimum life of an ECR credential. ECR is asked again for a shorter one. @default 0
  */
 export function createCredentialIssuer(clock: Clock, minLifeMs = 0): IssueCredential {
   const ecr = new EcrCredentials(clock, minLifeMs);

@@ -41,17 +41,17 @@ export const SERVICE_ACCOUNT_KEY: LoginFormat = {
     const found = key ? 'other JSON' : 'a value that is not a JSON object';
     throw secretUnusable(
       secretName,
-      "a Google service account's key file as it is",
+      'the unchanged key file of a Google service account',
       text === undefined ? unreadable(value) : found,
     );
   },
 };
 
 /**
- * How these registries differ.
+ * The format of the secret for each kind of registry.
  *
- * - Docker Hub: an access token is the password. Its token service is on another host and answers 401 to a wrong one.
- * - GHCR: a personal access token (classic) is the password. It answers 403 to a password that it did not ask for.
+ * - Docker Hub: an access token is the password. The token service is on another host, and answers 401 to a wrong token.
+ * - GHCR: a personal access token (classic) is the password. GHCR answers 403 to a password that it did not ask for.
  */
 const FORMATS: Readonly<Record<StoredLoginRegistry['type'], LoginFormat>> = {
   'docker-hub': USERNAME_AND_PASSWORD,
@@ -93,10 +93,13 @@ function secretUnusable(secretName: string, expected: string, found: string): Op
   );
 }
 
-/** Invisible. Some editors write it at the start of a file, and it is then copied with the text. */
+/** An invisible character. Some editors write it at the start of a file, and a person then copies it with the text. */
 const BYTE_ORDER_MARK = '\uFEFF';
 
-/** Basic auth allows neither control characters nor a colon in the user name (RFC 7617, section 2). */
+/**
+ * Returns what is wrong with a login, as a noun phrase; undefined when nothing is. Basic auth allows no control
+ * characters, and no colon in the user name (RFC 7617, section 2).
+ */
 function mistakeIn(json: object | undefined, username: unknown, password: unknown): string | undefined {
   if (!json) return 'a value that is not a JSON object';
   if (typeof username !== 'string' || username === '') return 'no text in username';

@@ -94,11 +94,11 @@ function isOwnAddressBehindTls(realm: URL, registry: URL): boolean {
 function untrusted(registry: URL, problem: string): OperatorMustActError {
   return new OperatorMustActError(
     'configuration-wrong',
-    `${registry.host} names a token service whose address is ${problem}; no credential was sent there and nothing was sent to Runpod; check the address of the registry, or let it name its token service by https`,
+    `${registry.host} names a token service whose address is ${problem}; no credential was sent there and nothing was sent to Runpod; check the address of the registry, or configure it to name its token service by https`,
   );
 }
 
-/** How messages name the token service. Its host is text of the registry, unless it is the registry's own. */
+/** Names the token service for messages. The registry chose its host, so a foreign host is not shown. */
 function nameOf({ host }: URL, { registryUrl }: Credential): string {
   const registry = new URL(registryUrl).host;
   return host === registry ? `${registry}, as its own token service,` : `the token service of ${registry}`;
@@ -110,7 +110,7 @@ function meaningOf({ status, body }: HttpAnswer, peer: string, credential: Crede
   if (status !== 200) return { because: `${peer} answered ${status}` };
   const { token, access_token: accessToken } = parseObject(body) ?? {};
   const value = token || accessToken;
-  // What an HTTP header can hold.
+  // The characters that an HTTP header can hold.
   const usable = typeof value === 'string' && /^[\x21-\x7e]+$/.test(value);
   return usable ? { token: new Secret(value) } : { because: `${peer} answered without a token` };
 }

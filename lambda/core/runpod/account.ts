@@ -36,7 +36,7 @@ export interface Written {
 /** Lists the registry auths of the account. The targets of a run share one, so that the account is listed once. */
 export type Lookup = () => Promise<readonly RegistryAuth[]>;
 
-/** How often a name is looked up before the target fails. */
+/** How many times a registry auth is looked up and written before the target fails. */
 const MAX_CREATE_ATTEMPTS = 3;
 
 /** After a transient failure the preferred API is tried again once this much time has passed. */
@@ -125,7 +125,7 @@ export class RunpodAccount {
           ? await this.update(call, auth.id, credential)
           : await this.#create(call, name, credential);
       } catch (error) {
-        // Somebody may have deleted and created it again since the list was read.
+        // Since the list was read, somebody may have created it, or deleted it and created it again.
         const outdated = auth ? isMissing(error) : mayExistNow(error);
         if (attempt === MAX_CREATE_ATTEMPTS || !outdated) throw error;
         await this.#clock.sleep(this.#clock.random() * 1_000 * attempt);
@@ -228,7 +228,7 @@ function isMissing(error: unknown): boolean {
   return error instanceof OperatorMustActError && error.reason === 'registry-auth-missing';
 }
 
-/** The error where an API that is alive refuses what was sent, and the others cannot do it. */
+/** Makes the error for a value that an API refused, when no other API could do it; undefined when none refused a value. */
 function valueRefused(refusals: readonly RefresherError[]): OperatorMustActError | undefined {
   const refused = refusals.filter((refusal) => refusal instanceof ValueRefusedError);
   if (refused.length === 0) return undefined;
@@ -241,7 +241,7 @@ function valueRefused(refusals: readonly RefresherError[]): OperatorMustActError
   );
 }
 
-/** Every API said that it cannot. */
+/** Every API said that it does not support the operation. */
 class NoRouteWorkedError extends OperatorMustActError {
   constructor(refusals: readonly RefresherError[]) {
     const answers = refusals.map(({ message }) => message).join(', ');
@@ -256,7 +256,7 @@ class NoRouteWorkedError extends OperatorMustActError {
  * Chooses the failure to report when every API failed: first an outage, because a retry may succeed; then a missing
  * permission, because a person can grant it; then an unclear answer or a web page, because a retry may succeed.
  *
- * @returns undefined where every API said for certain that it cannot
+ * @returns undefined when every API said for certain that it cannot
  */
 function mostActionable(refusals: readonly RefresherError[]): RefresherError | undefined {
   const outage = refusals.find((refusal) => refusal instanceof TransientError);

@@ -9,19 +9,19 @@ export interface RegistryAuth {
   readonly name: string;
 }
 
-/** What goes with every call to Runpod. */
+/** What every call to Runpod needs. */
 export interface RunpodCall {
   readonly apiKey: Secret;
   /** A moment of `clock.steady()`, in milliseconds. */
   readonly deadlineMs: number;
-  /** The quota of the account at the API that is called. @default - no quota is kept */
+  /** Keeps the account's quota at the API that is called. @default - no quota is kept */
   readonly rateLimiter?: RateLimiter;
 }
 
 /**
  * One of Runpod's APIs.
  *
- * Every method throws `ApiKeyRefusedError` (401), `OperatorMustActError` with reason `permission-missing` (403
+ * Every method throws `ApiKeyRefusedError` (401), `OperatorMustActError` with reason `api-key-permission-missing` (403
  * from the API itself), `ApiUnsupportedError`, or `TransientError`.
  */
 export interface RunpodRoute {
@@ -34,7 +34,7 @@ export interface RunpodRoute {
   update(call: RunpodCall, id: string, credential: Credential): Promise<void>;
 }
 
-/** A credential in the form of every API: exactly these two fields, because REST v2 refuses unknown ones. */
+/** Returns a credential as all APIs expect it: exactly these two fields, because REST v2 refuses unknown ones. */
 export function wireCredential({ username, password }: Credential): { username: string; password: string } {
   return { username, password: password.reveal() };
 }
@@ -65,11 +65,12 @@ export const UNSUPPORTED_STATUSES: ReadonlySet<number> = new Set([404, 405, 410,
  * A 403 that is not JSON comes from the edge in front of Runpod and says nothing about the key. A web page does not come
  * from the API, whatever its status. A redirect counts as a refusal, because following it would pass the key on.
  *
- * @throws ApiKeyRefusedError, OperatorMustActError `permission-missing`, or ApiUnsupportedError
+ * @throws ApiKeyRefusedError, OperatorMustActError `api-key-permission-missing`, or ApiUnsupportedError
  */
 export function readAnswer(route: RouteName, answer: HttpAnswer): unknown {
   const { status } = answer;
-  if (UNSUPPORTED_STATUSES.has(status)) throw new ApiUnsupportedError(`${route} answered ${status}`, 'final');
+  if (UNSUPPORTED_STATUSES.has(status))
+    throw new ApiUnsupportedError(`${route} answered ${status}`, 'final', status);
   if (status === 403 && parseJson(answer) === undefined) {
     throw new ApiUnsupportedError(`${route} answered 403 from the edge in front of it`, 'unclear');
   }
@@ -88,10 +89,10 @@ export function readAnswer(route: RouteName, answer: HttpAnswer): unknown {
   return json;
 }
 
-/** Fields that we send. A refusal may name one of them, and nothing else of it is quoted. */
+/** Fields that we send. When a refusal names one of them, the message shows it. Nothing else of a refusal is shown. */
 const SENT_FIELDS = ['name', 'username', 'password', 'resource'];
 
-/** The field that an RFC 9457 problem names, in whatever form: `errors: [{ path: "password" }]`, `{ loc: [...] }` … */
+/** Returns the field that an RFC 9457 problem names, in any form: `errors: [{ path: "password" }]`, `{ loc: [...] }` … */
 function refusedField(answer: HttpAnswer): string | undefined {
   const json = parseJson(answer);
   const errors = isJsonObject(json) ? json.errors : undefined;
@@ -114,14 +115,14 @@ export function keyRefused(route: RouteName): ApiKeyRefusedError {
 /** Makes the error for a 403 of the API itself, which means the same on every API. */
 export function permissionMissing(route: RouteName): OperatorMustActError {
   return new OperatorMustActError(
-    'permission-missing',
-    `the Runpod API key may not write registry auths (${route} answered 403); give it the permission secrets:write`,
+    'api-key-permission-missing',
+    `Runpod denies this request to the API key (${route} answered 403); give the key the permission secrets:write`,
   );
 }
 
 const ID = /^[A-Za-z0-9_-]{1,128}$/;
 
-/** An API key of Runpod, in its two forms. A server that answered with the key instead of an id would put it in the log. */
+/** The two forms of a Runpod API key. A server may answer with the key instead of an id, and ids end in the log. */
 const API_KEY = /^rpa_|^[A-Z0-9]{40,}$/i;
 
 /** Whether a value of an answer can be the id of something at Runpod. Only such a value is used, shown or sent. */
@@ -141,7 +142,7 @@ export function readRegistryAuth(route: RouteName, value: unknown): RegistryAuth
   throw new ApiUnsupportedError(`${route} answered without naming the registry auth`, 'unclear');
 }
 
-/** Reads a list of registry auths. Entries that are none are skipped. @throws ApiUnsupportedError `unclear` when the value is no list */
+/** Reads a list of registry auths without the entries that have no valid id. @throws ApiUnsupportedError `unclear` if it is no list */
 export function readRegistryAuths(route: RouteName, value: unknown): RegistryAuth[] {
   if (!Array.isArray(value)) {
     throw new ApiUnsupportedError(`${route} answered without a list of registry auths`, 'unclear');

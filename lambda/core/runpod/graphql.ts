@@ -55,7 +55,7 @@ export function createGraphqlRoute(http: SendHttp, url: string): RunpodRoute {
   };
 }
 
-/** Returns the `data` of an answer without `errors`. The codes in `errors` decide only for 2xx and 400, else the status. */
+/** Returns the `data` of an answer without `errors`. For 2xx and 400 the codes in `errors` decide, otherwise the status. */
 function readData(answer: HttpAnswer): JsonObject {
   const codesDecide = answer.status === 400 || (answer.status >= 200 && answer.status < 300);
   const json = parseJson(answer);
@@ -78,7 +78,7 @@ function meaningOf(errors: readonly unknown[]): Error {
   if (codes.every((code) => UNKNOWN_OPERATION.has(code))) {
     return new ApiUnsupportedError(`${NAME} answered an error: it has no such operation`, 'final');
   }
-  return new ApiUnsupportedError(`${NAME} answered an error`, 'unclear');
+  return new ApiUnsupportedError(`${NAME} answered an error`, 'unclear', 200);
 }
 
 function codeOf(error: unknown): string {

@@ -104,7 +104,7 @@ const graphqlError = (code: string): Fault => ({
 const onGraphql: readonly FaultRow[] = (
   [
     ['UNAUTHENTICATED', graphqlError('UNAUTHENTICATED'), 'failed as api-key-refused, old one kept'],
-    ['FORBIDDEN', graphqlError('FORBIDDEN'), 'failed as permission-missing, old one kept'],
+    ['FORBIDDEN', graphqlError('FORBIDDEN'), 'failed as api-key-permission-missing, old one kept'],
     [
       'an unknown operation',
       graphqlError('GRAPHQL_VALIDATION_FAILED'),
@@ -182,7 +182,7 @@ export const RUNPOD_STATUSES: FaultGroup = {
     },
     {
       what: 'every route 403 of the API',
-      expected: 'failed as permission-missing, old one kept',
+      expected: 'failed as api-key-permission-missing, old one kept',
       arrange: everywhere(problem(403)),
     },
     {

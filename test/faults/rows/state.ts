@@ -124,7 +124,7 @@ const keys: readonly FaultRow[] = [
   },
   {
     what: 'the key may only read',
-    expected: 'failed as permission-missing, old one kept',
+    expected: 'failed as api-key-permission-missing, old one kept',
     arrange: ({ cloud, apiKey, user }) => void cloud.runpod.addUser(apiKey, { user, scope: 'read-only' }),
   },
 ];

@@ -22,7 +22,7 @@ describe('meaningOfAwsError', () => {
     ['InvalidParameterException', 400, 'configuration-wrong'],
     ['UnrecognizedClientException', 400, 'configuration-wrong'],
     ['DecryptionFailure', 400, 'configuration-wrong'],
-  ])('is an error for a person for %s (%d)', (name, status, reason) => {
+  ])('is an error that a person must fix for %s (%d)', (name, status, reason) => {
     const meaning = meaningOfAwsError(anAwsError(name, status, { message: 'told by AWS' }), CALL);
 
     expect(meaning).toBeInstanceOf(OperatorMustActError);

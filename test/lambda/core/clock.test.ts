@@ -19,7 +19,7 @@ describe('steadyClock', () => {
     expect(clocks().steady()).toBe(1_000_000);
   });
 
-  it('goes on when the time of day is put back by an hour', () => {
+  it('continues when the time of day is set back by an hour', () => {
     const { time, steady, pass } = clocks();
 
     time.wallMs -= 3_600_000;
@@ -28,7 +28,7 @@ describe('steadyClock', () => {
     expect(steady()).toBe(1_005_000);
   });
 
-  it('follows the time of day after a freeze in which the monotonic clock stood still', () => {
+  it('follows the time of day after a freeze that stopped the monotonic clock', () => {
     const { time, steady } = clocks();
 
     time.wallMs += 6 * 3_600_000;

@@ -63,7 +63,7 @@ describe('sendOverNetwork, over its pool of connections', () => {
     expect(connections).toHaveLength(1);
   });
 
-  it('opens a new connection when the pooled one rested for more than a minute', async () => {
+  it('opens a new connection when the pooled one was idle for more than a minute', async () => {
     const { get, connections } = await aServer((_, response) => response.end('ok'));
     await get();
     const now = Date.now();
@@ -96,7 +96,7 @@ describe('sendOverNetwork, over its pool of connections', () => {
     expect(connections).toHaveLength(11);
   });
 
-  it('reads no body that is to be ignored', async () => {
+  it('reads no body when the body is ignored', async () => {
     let written = 0;
     const { get } = await aServer((_, response) => {
       response.writeHead(200, { 'content-type': 'application/json' });
@@ -142,9 +142,9 @@ describe('sendOverNetwork, over TLS', () => {
   });
 
   it.each([
-    ['for nothing else', undefined],
+    ['by default', undefined],
     ['although the environment switches verification off', '0'],
-  ])('trusts no certificate that nobody has signed, %s', async (_, setting) => {
+  ])('rejects a self-signed certificate %s', async (_, setting) => {
     if (setting !== undefined) process.env.NODE_TLS_REJECT_UNAUTHORIZED = setting;
     let requests = 0;
     const { port } = await aServer((_request, response) => {

@@ -44,7 +44,7 @@ describe('OperatorMustActError', () => {
     expect(Object.keys(error)).toEqual(['name', 'reason']);
   });
 
-  it('is all problem without a fix', () => {
+  it('has its whole message as the problem when there is no fix', () => {
     expect(new OperatorMustActError('configuration-wrong', 'x; y').problem).toBe('x; y');
   });
 });

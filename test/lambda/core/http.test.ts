@@ -199,7 +199,7 @@ describe('createHttp', () => {
     expect(rateLimiter.tryBegin(NOON)).toBe(30_000);
   });
 
-  it('waits five seconds although the time of day is put back by an hour meanwhile', async () => {
+  it('waits five seconds although the time of day is set back by an hour in between', async () => {
     const rateLimiter = new RateLimiter();
     rateLimiter.hold(NOON, 5_000);
     const { send, clock } = aSender(anAnswer(200));

@@ -55,7 +55,7 @@ describe('Secret', () => {
     ['Object.entries', (secret) => Object.entries(secret)],
     ['inspect without the custom printer', (secret) => inspect(secret, { customInspect: false })],
     ['every own property', (secret) => Reflect.ownKeys(secret)],
-  ])('gives nothing away through %s', (_, take) => {
+  ])('does not reveal its value through %s', (_, take) => {
     const taken = take(new Secret(VALUE));
 
     expect(findLeaks(JSON.stringify(taken), { VALUE })).toEqual([]);

@@ -205,7 +205,7 @@ describe('RateLimiter', () => {
     expect(allowedAt(rateLimiter, NOON + 5_000)).toBe(3);
   });
 
-  it('keeps the rhythm of the windows after a long idle time', () => {
+  it('keeps the ends of the windows aligned after a long idle time', () => {
     const rateLimiter = rateLimiterThatSaw('"minute";r=0;t=12');
     rateLimiter.tryBegin(NOON + 10 * 60_000);
 

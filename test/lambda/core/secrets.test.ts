@@ -121,7 +121,7 @@ describe('createApiKeyReader', () => {
       'finds the ARN of a secret in another region',
       'arn:aws:secretsmanager:eu-west-1:123456789012:secret:runpod/key-a1B2c3',
       ['ResourceNotFoundException', "Secrets Manager can't find the specified secret."],
-      'The ARN is of eu-west-1, and it was looked for in us-east-1. Give the ARN or the name of a secret in us-east-1: aws secretsmanager list-secrets --filters Key=name,Values=runpod/key',
+      'The ARN is of eu-west-1, but the function reads secrets in us-east-1. Give the ARN or the name of a secret in us-east-1: aws secretsmanager list-secrets --filters Key=name,Values=runpod/key',
     ],
     [
       'restores a deleted secret',
@@ -141,7 +141,7 @@ describe('createApiKeyReader', () => {
     );
   });
 
-  it('names the permission on a key of KMS that is missing', async () => {
+  it('names the missing permission on a KMS key', async () => {
     const failure = await rejectionOf(
       read(anAwsRefusal('AccessDeniedException', 400, 'Access to KMS is not allowed')),
     );

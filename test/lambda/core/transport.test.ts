@@ -226,7 +226,7 @@ describe('assertConfidential', () => {
 
   it('names only the host in its error', () => {
     expect(() => assertConfidential('http://user:hJ5nRc8eDf@example.com/path?key=Vq7Zt2LmXw')).toThrow(
-      'example.com would be asked over http; only https may carry a credential',
+      'the address of example.com uses http; credentials are sent only over https',
     );
   });
 });

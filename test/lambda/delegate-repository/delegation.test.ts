@@ -95,7 +95,7 @@ describe('establish', () => {
     const error = await failureOf(establish(properties, world.ports, NOON + HOUR_MS));
 
     expect(error.remains).toBe('all');
-    expect(error.message).toBe('Runpod said no; besides, the policy could not be restored: no answer');
+    expect(error.message).toBe('Runpod said no; in addition, the policy could not be restored: no answer');
   });
 
   it.each([

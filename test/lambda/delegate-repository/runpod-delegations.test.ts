@@ -161,7 +161,7 @@ describe('createRunpodDelegations', () => {
     expect(await rejectionOf(delegations(...steps).ensure())).toBeInstanceOf(UnconfirmedError);
   });
 
-  it('is certain again when Runpod refuses after a lost answer', async () => {
+  it('does not throw UnconfirmedError when Runpod refuses after a lost answer', async () => {
     const refusal = [NONE, anAnswer(400, {}), anAnswer(400, {})];
     const { ensure } = delegations(NONE, LOST, ...refusal, ...refusal, ...refusal);
 
@@ -182,7 +182,7 @@ describe('createRunpodDelegations', () => {
 
     expect(error).toBeInstanceOf(DelegationsUnavailableError);
     expect(String(error)).toContain(
-      `rest-v2 answered ${status} to /registries/delegations, and no other of Runpod's APIs knows delegations`,
+      `rest-v2 answered ${status} to /registries/delegations, and Runpod's other APIs have no delegations`,
     );
   });
 
@@ -234,7 +234,7 @@ describe('createRunpodDelegations', () => {
     expect(sent.map(({ method }) => method)).toEqual(['GET', 'DELETE', 'GET', 'DELETE']);
   });
 
-  it('does not believe 404 from an API that goes on listing the delegation', async () => {
+  it('does not trust a 404 while the API still lists the delegation', async () => {
     const listed = anAnswer(200, { delegations: [OURS] });
     const gone = anAnswer(404, {});
     const { revoke } = delegations(listed, gone, listed, gone, listed, gone, listed);
@@ -244,7 +244,7 @@ describe('createRunpodDelegations', () => {
     expect(error).toBeInstanceOf(TransientError);
     expect(error).toHaveProperty(
       'message',
-      'Runpod did not revoke the delegation of repository team/my-app in us-east-1: rest-v2 answered 404, and lists it all the same',
+      'Runpod did not revoke the delegation of repository team/my-app in us-east-1: rest-v2 answered 404, but still lists it',
     );
   });
 

@@ -45,7 +45,7 @@ describe('createHandler, invoked by a deployment', () => {
     expect(published()).toMatchObject({ RunSucceeded: 1, TargetsFailed: 0 });
   });
 
-  it('gives up after half a minute, and tells the deployment and not the alarms', async () => {
+  it('fails the deployment after half a minute, and sends no metrics', async () => {
     const { invoke, world, published, logLines } = aDeployment({ issue: failing(99, DENIED, aCredential()) });
 
     const failure = await rejectionOf(invoke());
@@ -82,7 +82,7 @@ describe('createHandler, invoked by a deployment', () => {
     expect(world.clock.sleeps).toEqual([]);
   });
 
-  it('does not wait when the schedule invokes it, and tells the alarms', async () => {
+  it('does not wait when the schedule invokes it, and sends the metrics', async () => {
     const { invoke, world, published } = aDeployment(
       { issue: failing(99, DENIED, aCredential()) },
       '$LATEST',

@@ -24,7 +24,7 @@ function imageFix(verifyImage: string, registry: Json): string[] {
 }
 
 describe('an address as the name of an ECR repository', () => {
-  it('is refused with the name and the region to write, and the account to think of', () => {
+  it('is refused with the name and the region to write, and the account to check', () => {
     const input = withTarget({ registry: { type: 'ecr', repositories: [`${HOST}/my-worker`] } });
 
     expect(mistakesIn(input)).toEqual([

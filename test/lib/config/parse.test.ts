@@ -464,7 +464,7 @@ describe('parseConfig', () => {
       'a name, in the older form of capitals and digits',
       configJson({ runpodApiKeySecretName: RUNPOD_KEY.slice(4) }),
     ],
-  ])('refuses an API key in the place of %s and does not print it', (_, input) => {
+  ])('refuses an API key instead of %s and does not print it', (_, input) => {
     const message = messageOf(input);
 
     expect(message).toContain('expected no API key in this file: keep it in Secrets Manager');
@@ -516,18 +516,18 @@ describe('parseConfig', () => {
     ['an unknown key', (nested) => `{"x": ${nested}}`, 5_000],
     ['a known key', (nested) => `{"targets": ${nested}}`, 5_000],
     ['the whole file', (nested) => nested, 1_000_000],
-  ])('refuses deeply nested values in the place of %s with one message', (_, place, depth) => {
+  ])('refuses deeply nested values instead of %s with one message', (_, place, depth) => {
     const lists = place(`${'['.repeat(depth)}${']'.repeat(depth)}`);
     const objects = place(`${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`);
 
     for (const text of [lists, objects]) {
       expect(messageOf(text)).toMatch(
-        /^test\.json is nested too deeply: line 1, column \d+: expected at most 32 objects and lists within each other\.$/,
+        /^test\.json is nested too deeply: line 1, column \d+: expected at most 32 levels of objects and lists\.$/,
       );
     }
   });
 
-  it('names the line of a value that is nested too deeply, and takes brackets within texts for text', () => {
+  it('names the line of a value that is nested too deeply, and ignores brackets inside texts', () => {
     const text = `{"stackName": "\\"[[[[\\\\",\n "x": ${'['.repeat(40)}`;
 
     expect(messageOf(text)).toContain('line 2, column 38: expected at most 32');

@@ -64,7 +64,7 @@ describe('checkRegions', () => {
     const publicOnly =
       'another type of registry, because ECR Public has logins only for accounts of the partition aws';
     const runpodIsInAws =
-      'a region of the partition aws, because the roles of Runpod in "delegationPrincipalArns" are of it';
+      'a region of the partition aws, because the roles of Runpod in "delegationPrincipalArns" are in it';
 
     it.each<[string, string, Json, string]>([
       [

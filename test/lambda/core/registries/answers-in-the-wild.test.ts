@@ -41,8 +41,8 @@ function asking(challenge: string): HttpAnswer {
 
 const BY_TOKEN = asking('Bearer realm="https://auth.example.com/token",service="registry"');
 
-describe('createProof, at registries as they are', () => {
-  it('takes the 400 of ECR for a rejection', async () => {
+describe('createProof, with the answers of real registries', () => {
+  it('treats a 400 of ECR as a rejection', async () => {
     const { prove } = aProof(ECR, anAnswer(400));
 
     expect(await rejectionOf(prove())).toMatchObject({ reason: 'credential-rejected' });
@@ -51,19 +51,19 @@ describe('createProof, at registries as they are', () => {
   it.each([
     ['token service', [BY_TOKEN, anAnswer(400)]],
     ['/v2/', [BY_TOKEN, anAnswer(200, { token: TOKEN }), anAnswer(400)]],
-  ] as [string, Step[]][])("takes the 400 of ECR Public's %s for a rejection", async (_, steps) => {
+  ] as [string, Step[]][])("treats a 400 of ECR Public's %s as a rejection", async (_, steps) => {
     const { prove } = aProof({ rejectedBy400: true }, ...steps);
 
     expect(await rejectionOf(prove())).toMatchObject({ reason: 'credential-rejected' });
   });
 
-  it('takes the 400 of another registry for no answer about the credential', async () => {
+  it('treats a 400 of another registry as no answer about the credential', async () => {
     const { prove } = aProof({}, asking('Basic realm="r"'), anAnswer(400));
 
     expect(await prove()).toMatchObject({ accepted: false, lasting: true });
   });
 
-  it('takes the 400 of ECR about an image for no answer about the credential', async () => {
+  it('treats a 400 of ECR about an image as no answer about the credential', async () => {
     const { prove } = aProof(ECR, anAnswer(200), anAnswer(400));
 
     expect(await prove('worker:1')).toMatchObject({ accepted: false, lasting: true });
@@ -107,7 +107,7 @@ describe('createProof, at registries as they are', () => {
     expect(sent).toHaveLength(3);
   });
 
-  it('names both possible causes when an image is refused to a good login', async () => {
+  it('names both possible causes when a registry accepts the login and refuses the image', async () => {
     const { prove } = aProof({}, asking('Basic realm="r"'), anAnswer(200), anAnswer(403));
 
     const failure = await rejectionOf(prove('worker:1'));
@@ -132,7 +132,7 @@ describe('createProof, at registries as they are', () => {
     expect(sent[1]?.url).toBe(url);
   });
 
-  it('sends nothing to a realm on plain http of another host, and quotes nothing of it', async () => {
+  it('sends nothing to a realm on another host over plain http, and does not quote it', async () => {
     const host = 'pass-k9qpb3styu.example.net';
     const { prove, sent } = aProof({}, asking(`Bearer realm="http://${host}/token"`));
 
@@ -159,7 +159,7 @@ describe('createProof, at registries as they are', () => {
     expect(`${outcome} ${JSON.stringify(outcome)}`).toContain('the token service of registry.example.com');
   });
 
-  it('cannot ask a registry whose certificate is not trusted, however often it retries', async () => {
+  it('returns a lasting lack of proof when the certificate of the registry is not trusted', async () => {
     const { prove, sent } = aProof(
       {},
       new UntrustedCertificateError('GET registry: its certificate is not trusted'),
@@ -185,7 +185,7 @@ describe('createProof, at registries as they are', () => {
   it.each([
     ['Basic realm="unfinished', 'asks for a login in a form that cannot be read'],
     ['Negotiate', 'asks for a login that is neither Basic nor a token'],
-  ])('says of the challenge %s why it cannot ask', async (header, because) => {
+  ])('says why it cannot ask after the challenge %s', async (header, because) => {
     const { prove } = aProof({}, asking(header));
 
     expect(await prove()).toMatchObject({ accepted: false, because: expect.stringContaining(because) });

@@ -123,7 +123,7 @@ describe('SERVICE_ACCOUNT_KEY', () => {
 
     expect(error).toMatchObject({ reason: 'secret-unusable' });
     expect(String(error)).toContain(
-      "secret registry/google: expected a Google service account's key file as it is",
+      'secret registry/google: expected the unchanged key file of a Google service account',
     );
     expect(String(error)).toContain(found);
     expect(findLeaksInError(error, { PASSWORD })).toEqual([]);

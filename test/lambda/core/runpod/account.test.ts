@@ -139,7 +139,7 @@ describe('RunpodAccount.update', () => {
       { reason: 'registry-auth-missing' },
     ],
     ['the answers are unclear and the id is listed', unclear, LISTED, { name: 'TransientError' }],
-    ['the permission is missing on every route', forbidden, LISTED, { reason: 'permission-missing' }],
+    ['the permission is missing on every route', forbidden, LISTED, { reason: 'api-key-permission-missing' }],
     ['every route is down', down, OTHERS, { name: 'TransientError' }],
     ['every route has a defect', broken, OTHERS, { name: 'TransientError' }],
   ])('throws the matching error when %s', async (_, update, listed, expected) => {
@@ -159,12 +159,12 @@ describe('RunpodAccount.update', () => {
     [
       'a missing permission rather than an API that is gone',
       { 'rest-v2': cannot, 'rest-v1': forbidden, graphql: cannot },
-      { reason: 'permission-missing' },
+      { reason: 'api-key-permission-missing' },
     ],
     [
       'a missing permission rather than an unclear answer',
       { 'rest-v2': unclear, 'rest-v1': forbidden, graphql: cannot },
-      { reason: 'permission-missing' },
+      { reason: 'api-key-permission-missing' },
     ],
     [
       'an unclear answer rather than an API that is gone',
@@ -214,7 +214,7 @@ describe('RunpodAccount.update', () => {
     expect(String(failure)).toContain('see the runbook, "Runpod retires an API"');
   });
 
-  it('treats web pages in the place of the APIs as an outage', async () => {
+  it('treats web pages from every API as an outage', async () => {
     const { account } = anAccount({
       'rest-v2': { update: maintenance, list: maintenance },
       'rest-v1': { update: cannot, list: cannot },
@@ -471,7 +471,7 @@ describe('RunpodAccount.ensure', () => {
 
   it.each([
     ['key is refused', refused, 'api-key-refused'],
-    ['permission is missing', forbidden, 'permission-missing'],
+    ['permission is missing', forbidden, 'api-key-permission-missing'],
   ])('does not list again when the %s', async (_, create, reason) => {
     const { account, calls } = anAccount({ 'rest-v2': { create } });
 

@@ -24,7 +24,7 @@ function meaningOf(read: () => unknown): Meaning {
     if (error instanceof ApiKeyRefusedError) return 'key refused';
     if (error instanceof ApiUnsupportedError)
       return error.certainty === 'unclear' ? 'unclear' : 'unsupported';
-    if (error instanceof OperatorMustActError && error.reason === 'permission-missing')
+    if (error instanceof OperatorMustActError && error.reason === 'api-key-permission-missing')
       return 'permission missing';
     throw error;
   }

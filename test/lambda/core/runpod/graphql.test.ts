@@ -110,10 +110,10 @@ describe('createGraphqlRoute', () => {
   it.each([
     [200, 'UNAUTHENTICATED', ApiKeyRefusedError, 'api-key-refused'],
     [400, 'UNAUTHENTICATED', ApiKeyRefusedError, 'api-key-refused'],
-    [200, 'FORBIDDEN', OperatorMustActError, 'permission-missing'],
+    [200, 'FORBIDDEN', OperatorMustActError, 'api-key-permission-missing'],
     [401, 'INTERNAL_SERVER_ERROR', ApiKeyRefusedError, 'api-key-refused'],
     [401, undefined, ApiKeyRefusedError, 'api-key-refused'],
-    [403, undefined, OperatorMustActError, 'permission-missing'],
+    [403, undefined, OperatorMustActError, 'api-key-permission-missing'],
   ])('throws what the status %d with the code %s means', async (status, code, kind, reason) => {
     const answer = anAnswer(status, { errors: [{ message: 'no', extensions: { code } }] });
     const { route, call } = aGraphqlRoute(answer);

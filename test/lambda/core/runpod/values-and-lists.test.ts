@@ -31,7 +31,7 @@ function anAccount(respond: (request: HttpRequest) => HttpAnswer) {
 const isV2 = ({ url }: HttpRequest) => url.includes('api.runpod.io/v2');
 
 describe('RunpodAccount, when Runpod refuses what was sent', () => {
-  it.each([400, 409, 422])('tells %d from an API that is gone', async (status) => {
+  it.each([400, 409, 422])('reports %d as a refused value, not as an API that is gone', async (status) => {
     const { account } = anAccount((request) =>
       request.method === 'GET'
         ? anAnswer(200, { registries: [{ id: 'auth', name: 'x' }] })
@@ -44,7 +44,7 @@ describe('RunpodAccount, when Runpod refuses what was sent', () => {
     expect(String(failure)).toContain(`rest-v2 answered ${status}`);
   });
 
-  it('tells it although the other APIs are gone', async () => {
+  it('reports a refused value although the other APIs are gone', async () => {
     const { account } = anAccount((request) => {
       if (!isV2(request)) return anAnswer(410);
       return request.method === 'GET'
@@ -81,7 +81,7 @@ describe('RunpodAccount, when Runpod refuses what was sent', () => {
     expect(findLeaks(String(failure), { KEY })).toEqual([]);
   });
 
-  it('still calls an id missing that no list has', async () => {
+  it('reports a missing id after a refusal when the list does not have the id', async () => {
     const { account } = anAccount((request) =>
       request.method === 'GET' ? anAnswer(200, { registries: [] }) : anAnswer(422, {}),
     );
@@ -92,8 +92,8 @@ describe('RunpodAccount, when Runpod refuses what was sent', () => {
   });
 });
 
-describe('RunpodAccount, with lists as they may come', () => {
-  it('skips entries whose id cannot be one, and finds the others by name', async () => {
+describe('RunpodAccount, with unusual lists', () => {
+  it('skips entries with an invalid id, and finds the others by name', async () => {
     const registries = [
       { id: null, name: 'a' },
       { id: 7, name: 'b' },
@@ -146,7 +146,7 @@ describe('RunpodAccount, with lists as they may come', () => {
     expect(sent.length).toBeLessThan(250);
   });
 
-  it('looks a name up again that was deleted and made anew since the list was read', async () => {
+  it('looks up a name again when it was deleted and created again after the list was read', async () => {
     let id = 'old';
     const { ensure } = anAccount((request) => {
       if (!isV2(request)) return anAnswer(410);
