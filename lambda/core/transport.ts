@@ -106,9 +106,12 @@ export const sendOverNetwork: Transport = async (request, { timeoutMs, maxBytes,
   });
 };
 
-/** Error codes of Node and OpenSSL for an untrusted certificate (Node.js documentation, "X509 certificate error codes"). */
+/**
+ * Error codes of Node and OpenSSL for an untrusted certificate (Node.js documentation, "X509 certificate error codes").
+ * `UNSPECIFIED` stands for the codes for which Node has no name, such as a key that is too weak for OpenSSL 3.5.
+ */
 const CERTIFICATE_ERRORS =
-  /^(ERR_TLS_CERT_\w+|CERT_\w+|ERROR_IN_CERT_\w+|HOSTNAME_MISMATCH|\w*SELF_SIGNED_CERT\w*|UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF_SIGNATURE|DECODE_ISSUER_PUBLIC_KEY)\w*|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED)$/;
+  /^(ERR_TLS_CERT_\w+|CERT_\w+|ERROR_IN_CERT_\w+|HOSTNAME_MISMATCH|\w*SELF_SIGNED_CERT\w*|UNABLE_TO_(GET_ISSUER_CERT|VERIFY_LEAF_SIGNATURE|DECODE_ISSUER_PUBLIC_KEY|DECRYPT_CERT_SIGNATURE)\w*|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|UNSPECIFIED)$/;
 
 /** Whether the code of a network error means that the certificate of the other side is not trusted. */
 export function isCertificateError(code: string): boolean {

@@ -1,7 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { OperatorMustActError, TransientError } from '../../../lambda/core/errors';
-import { assertConfidential, type HttpRequest, sendOverNetwork } from '../../../lambda/core/transport';
+import {
+  assertConfidential,
+  type HttpRequest,
+  isCertificateError,
+  sendOverNetwork,
+} from '../../../lambda/core/transport';
 
 const LIMITS = { timeoutMs: 2_000, maxBytes: 1_000 };
 
@@ -193,6 +198,41 @@ describe('sendOverNetwork', () => {
 
     await expect(send()).rejects.toBeInstanceOf(OperatorMustActError);
   });
+});
+
+describe('isCertificateError', () => {
+  it.each([
+    'UNABLE_TO_GET_ISSUER_CERT',
+    'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+    'UNABLE_TO_DECRYPT_CERT_SIGNATURE',
+    'UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY',
+    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+    'CERT_SIGNATURE_FAILURE',
+    'CERT_NOT_YET_VALID',
+    'CERT_HAS_EXPIRED',
+    'ERROR_IN_CERT_NOT_BEFORE_FIELD',
+    'DEPTH_ZERO_SELF_SIGNED_CERT',
+    'SELF_SIGNED_CERT_IN_CHAIN',
+    'CERT_CHAIN_TOO_LONG',
+    'CERT_REVOKED',
+    'CERT_UNTRUSTED',
+    'CERT_REJECTED',
+    'INVALID_CA',
+    'INVALID_PURPOSE',
+    'PATH_LENGTH_EXCEEDED',
+    'HOSTNAME_MISMATCH',
+    'ERR_TLS_CERT_ALTNAME_INVALID',
+    'UNSPECIFIED',
+  ])('is true for %s', (code) => {
+    expect(isCertificateError(code)).toBe(true);
+  });
+
+  it.each(['ECONNRESET', 'ENOTFOUND', 'ETIMEDOUT', 'EPROTO', 'OUT_OF_MEM', 'ERR_SSL_WRONG_VERSION_NUMBER'])(
+    'is false for %s',
+    (code) => {
+      expect(isCertificateError(code)).toBe(false);
+    },
+  );
 });
 
 describe('assertConfidential', () => {
