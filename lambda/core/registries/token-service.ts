@@ -36,7 +36,7 @@ export async function fetchToken(http: SendHttp, question: TokenQuestion): Promi
   const headers = { accept: 'application/json', authorization: basicAuth(credential) };
   const peer = nameOf(url, credential);
   const answer = await http({ method: 'GET', url: url.href, headers, peer }, { deadlineMs });
-  return meaningOf(answer, peer, credential);
+  return meaningOf(answer, peer, question);
 }
 
 /** The value of the `Authorization` header for user name and password (RFC 7617). */
@@ -104,9 +104,13 @@ function nameOf({ host }: URL, { registryUrl }: Credential): string {
   return host === registry ? `${registry}, as its own token service,` : `the token service of ${registry}`;
 }
 
-function meaningOf({ status, body }: HttpAnswer, peer: string, credential: Credential): TokenAnswer {
+function meaningOf(
+  { status, body }: HttpAnswer,
+  peer: string,
+  { credential, scope }: TokenQuestion,
+): TokenAnswer {
   const rejects = status === 401 || status === 403 || (status === 400 && credential.rejectedBy400);
-  if (rejects) throw rejected(peer, status, credential);
+  if (rejects) throw rejected(peer, status, credential, { image: scope !== undefined });
   if (status !== 200) return { because: `${peer} answered ${status}` };
   const { token, access_token: accessToken } = parseObject(body) ?? {};
   const value = token || accessToken;

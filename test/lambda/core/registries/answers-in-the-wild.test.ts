@@ -116,6 +116,15 @@ describe('createProof, with the answers of real registries', () => {
     expect(String(failure)).toContain('check secret registry/hub, and what its user may pull');
   });
 
+  it('names both possible causes when the token service refuses a token for an image', async () => {
+    const { prove } = aProof({}, asking('Bearer realm="https://auth.example.com/token"'), anAnswer(403));
+
+    const failure = await rejectionOf(prove('worker:1'));
+
+    expect(String(failure)).toContain('either the login is wrong, or it may not pull this image');
+    expect(String(failure)).toContain('check secret registry/hub, and what its user may pull');
+  });
+
   it.each([
     ['http://registry.example.com/token', 'https://registry.example.com/token'],
     ['http://registry.example.com:5000/token', 'https://registry.example.com:5000/token'],
