@@ -182,7 +182,7 @@ export class RunpodAccount {
         refusals.push(error);
       }
     }
-    throw mostActionable(refusals) ?? valueRefused(refusals) ?? new NoRouteWorkedError(refusals);
+    throw mostActionable(refusals) ?? new NoRouteWorkedError(refusals);
   }
 
   #inOrder(): readonly RunpodRoute[] {
@@ -195,7 +195,11 @@ export class RunpodAccount {
   #prefer(route: RouteName, refusals: readonly RefresherError[]): void {
     if (refusals.length === 0) return;
     const lasting = refusals.every(
-      (refusal) => refusal instanceof ApiUnsupportedError && refusal.certainty === 'final',
+      (refusal) =>
+        refusal instanceof ApiUnsupportedError &&
+        refusal.certainty === 'final' &&
+        // The API may take the values of the other targets.
+        !(refusal instanceof ValueRefusedError),
     );
     this.#preferred = {
       route,
@@ -254,9 +258,10 @@ class NoRouteWorkedError extends OperatorMustActError {
 
 /**
  * Chooses the failure to report when every API failed: first an outage, because a retry may succeed; then a missing
- * permission, because a person can grant it; then an unclear answer or a web page, because a retry may succeed.
+ * permission and a refused value, because a person can fix them; then an unclear answer or a web page, because a retry
+ * may succeed.
  *
- * @returns undefined when every API said for certain that it cannot
+ * @returns undefined when every API said for certain that it has no such operation
  */
 function mostActionable(refusals: readonly RefresherError[]): RefresherError | undefined {
   const outage = refusals.find((refusal) => refusal instanceof TransientError);
@@ -264,13 +269,14 @@ function mostActionable(refusals: readonly RefresherError[]): RefresherError | u
   const unclear = refusals.find(
     (refusal) => refusal instanceof ApiUnsupportedError && refusal.certainty !== 'final',
   );
-  return outage ?? forbidden ?? (unclear && new UnconfirmedError(unclear.message));
+  return outage ?? forbidden ?? valueRefused(refusals) ?? (unclear && new UnconfirmedError(unclear.message));
 }
 
 /** Finds a registry auth by its name. @throws OperatorMustActError when two have it, though names are unique at Runpod */
 export function findByName(auths: readonly RegistryAuth[], name: string): RegistryAuth | undefined {
-  const [found, another] = auths.filter((auth) => auth.name === name);
-  if (found && another) {
+  const [found, ...others] = auths.filter((auth) => auth.name === name);
+  // A list that changes while its pages are read may have the same registry auth twice.
+  if (others.some(({ id }) => id !== found?.id)) {
     throw new OperatorMustActError(
       'configuration-wrong',
       `Runpod has two registry auths named ${name}; give registryAuthId instead of registryAuthName`,

@@ -1,4 +1,4 @@
-import { ApiUnsupportedError } from '../errors';
+import { ApiUnsupportedError, ValueRefusedError } from '../errors';
 import type { SendHttp } from '../http';
 import type { HttpAnswer } from '../transport';
 import {
@@ -77,6 +77,9 @@ function meaningOf(errors: readonly unknown[]): Error {
   if (codes.includes('FORBIDDEN')) return permissionMissing(NAME);
   if (codes.every((code) => UNKNOWN_OPERATION.has(code))) {
     return new ApiUnsupportedError(`${NAME} answered an error: it has no such operation`, 'final');
+  }
+  if (codes.every((code) => code === 'BAD_USER_INPUT')) {
+    return new ValueRefusedError(`${NAME} answered that it refuses the input`);
   }
   return new ApiUnsupportedError(`${NAME} answered an error`, 'unclear', 200);
 }

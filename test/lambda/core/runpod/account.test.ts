@@ -4,6 +4,7 @@ import {
   OperatorMustActError,
   OutOfTimeError,
   TransientError,
+  ValueRefusedError,
 } from '../../../../lambda/core/errors';
 import { type RouteName, Secret } from '../../../../lambda/core/model';
 import { createRoutes, RunpodAccount } from '../../../../lambda/core/runpod/account';
@@ -27,6 +28,7 @@ const LISTED: RegistryAuth[] = [...OTHERS, { id: 'auth-prod', name: 'ecr-prod' }
 const cannot = () => Promise.reject(new ApiUnsupportedError('it answered 404', 'final'));
 const unclear = () => Promise.reject(new ApiUnsupportedError('it answered 200 without JSON', 'unclear'));
 const maintenance = () => Promise.reject(new ApiUnsupportedError('it answered with a web page', 'may-pass'));
+const refusedValue = () => Promise.reject(new ValueRefusedError('it answered 422'));
 const down = () => Promise.reject(new TransientError('it answered 503'));
 const refused = () => Promise.reject(keyRefused('rest-v2'));
 const forbidden = () => Promise.reject(permissionMissing('rest-v2'));
@@ -293,6 +295,7 @@ describe('RunpodAccount.update', () => {
     ['gave an unclear answer', unclear],
     ['showed a web page', maintenance],
     ['lacked a permission', forbidden],
+    ['refused a value', refusedValue],
   ])('tries a route that %s first again after ten minutes', async (_, fails) => {
     const answers = [fails, () => Promise.resolve()];
     const { account, clock } = anAccount({

@@ -58,6 +58,34 @@ describe('RunpodAccount, when Runpod refuses what was sent', () => {
   });
 
   it.each([
+    ['says so in its own form', [{ message: KEY, extensions: { code: 'BAD_USER_INPUT' } }]],
+    ['fails', [{ message: KEY, extensions: { code: 'INTERNAL_SERVER_ERROR' } }]],
+  ])('reports a refused value when REST v2 refuses it and GraphQL %s', async (_, errors) => {
+    const { account } = anAccount((request) => {
+      if (request.url.includes('graphql')) return anAnswer(200, { errors });
+      if (!isV2(request)) return anAnswer(410);
+      return request.method === 'GET'
+        ? anAnswer(200, { registries: [{ id: 'auth', name: 'x' }] })
+        : anAnswer(422, {});
+    });
+
+    const failure = await rejectionOf(account.update(CALL, 'auth', aCredential()));
+
+    expect(failure).toMatchObject({ reason: 'value-refused' });
+    expect(findLeaks(String(failure), { KEY })).toEqual([]);
+  });
+
+  it('reports a refused value at a create that every API refuses', async () => {
+    const { ensure } = anAccount((request) => {
+      if (request.method === 'GET') return anAnswer(200, { registries: [] });
+      if (!request.url.includes('graphql')) return anAnswer(isV2(request) ? 422 : 410, {});
+      return anAnswer(200, { errors: [{ extensions: { code: 'BAD_USER_INPUT' } }] });
+    });
+
+    expect(await rejectionOf(ensure('ecr-prod'))).toMatchObject({ reason: 'value-refused' });
+  });
+
+  it.each([
     [
       { errors: [{ path: 'password', message: `too long: ${KEY}` }] },
       'Runpod refuses the password of this target',
@@ -134,6 +162,17 @@ describe('RunpodAccount, with unusual lists', () => {
     });
 
     expect(await ensure('ecr-prod')).toEqual({ registryAuthId: 'two', route: 'rest-v2' });
+  });
+
+  it('finds a name that is listed on two pages, because the list changed between them', async () => {
+    const item = { id: 'one', name: 'ecr-prod' };
+    const { ensure } = anAccount((request) => {
+      if (request.method !== 'GET') return anAnswer(200, item);
+      const nextCursor = request.url.includes('cursor') ? null : 'next';
+      return anAnswer(200, { registries: [item], pagination: { nextCursor } });
+    });
+
+    expect(await ensure('ecr-prod')).toEqual({ registryAuthId: 'one', route: 'rest-v2' });
   });
 
   it('gives up on a list that does not end', async () => {
