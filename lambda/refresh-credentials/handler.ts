@@ -103,19 +103,21 @@ function untilPermitted(refresher: Refresher, clock: Clock) {
     for (;;) {
       const result = await refresher.run({ ...request, targets });
       for (const outcome of result.outcomes) outcomes.set(outcome.target, outcome);
-      const denied = new Set(result.outcomes.filter(mayBeTooEarly).map(({ target }) => target));
-      if (denied.size === 0 || clock.steady() + PERMISSION_PAUSE_MS >= endMs) {
+      targets = targets.filter((target) => mayBeTooEarly(target, outcomes.get(target.name)));
+      if (targets.length === 0 || clock.steady() + PERMISSION_PAUSE_MS >= endMs) {
         return { ...result, outcomes: [...outcomes.values()] };
       }
-      targets = targets.filter(({ name }) => denied.has(name));
       await clock.sleep(PERMISSION_PAUSE_MS);
     }
   };
 }
 
-function mayBeTooEarly(outcome: TargetOutcome): boolean {
-  if (isSuccess(outcome) || !(outcome.error instanceof OperatorMustActError)) return false;
-  return outcome.error.reason === 'permission-missing' || outcome.error.reason === 'credential-rejected';
+/** A rejected login from a secret does not count: no permission is missing, and failed logins may lock its account. */
+function mayBeTooEarly({ registry }: Target, outcome: TargetOutcome | undefined): boolean {
+  if (!outcome || isSuccess(outcome) || !(outcome.error instanceof OperatorMustActError)) return false;
+  const { reason } = outcome.error;
+  const hasPermissions = registry.type === 'ecr' || registry.type === 'ecr-public';
+  return reason === 'permission-missing' || (reason === 'credential-rejected' && hasPermissions);
 }
 
 /** Keeps the fields that the interface promises and drops the others. */

@@ -10,11 +10,15 @@ const DENIED = new OperatorMustActError('permission-missing', 'AccessDenied: sec
 const REJECTED = new OperatorMustActError('credential-rejected', 'the registry rejected it (403)');
 
 /** The function as a deployment invokes it: by the version that was just published. */
-function aDeployment(differences: WorldDifferences, functionVersion = '7') {
+function aDeployment(
+  differences: WorldDifferences,
+  functionVersion = '7',
+  targets = [aTarget(), aTarget({ name: 'b', registryAuthId: 'auth-b' })],
+) {
   const world = aWorld(differences);
   const telemetry = captureTelemetry();
   const handler = createHandler({
-    settings: someSettings({ targets: [aTarget(), aTarget({ name: 'b', registryAuthId: 'auth-b' })] }),
+    settings: someSettings({ targets }),
     services: world.services,
     ...telemetry,
   });
@@ -76,6 +80,21 @@ describe('createHandler, invoked by a deployment', () => {
     ['a missing registry auth', new OperatorMustActError('registry-auth-missing', 'there is none')],
   ])('does not wait for %s', async (_, error) => {
     const { invoke, world } = aDeployment({ issue: failing(99, error, aCredential()) });
+
+    await rejectionOf(invoke());
+
+    expect(world.clock.sleeps).toEqual([]);
+  });
+
+  it('asks a registry once about a stored login that it rejects, so that it locks no account', async () => {
+    const registry = {
+      type: 'self-hosted',
+      url: 'https://registry.example.com',
+      credentialSecretName: 'registry/self',
+    } as const;
+    const { invoke, world } = aDeployment({ prove: failing(99, REJECTED, { accepted: true }) }, '7', [
+      aTarget({ registry }),
+    ]);
 
     await rejectionOf(invoke());
 
