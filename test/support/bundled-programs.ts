@@ -23,6 +23,9 @@ export async function bundlePrograms(directory: string): Promise<void> {
     platform: 'node',
     format: 'cjs',
     target: 'node20',
+    mainFields: ['module', 'main'],
+    minifySyntax: true,
+    minifyWhitespace: true,
     logLevel: 'error',
     // As bin/runpod-ecr.mjs does.
     banner: { js: "process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';" },
