@@ -90,7 +90,7 @@ describe.each(STORED)('the refresh function with a registry of type %s', (type) 
     const { error, logs } = await world.invoke();
 
     expect(error?.errorMessage).toMatch(
-      /prod: .*rejected the new credential \(40[13]\); nothing was sent to Runpod; check secret registry\/login/,
+      /prod: .*rejected the new credential \((401\)|403\): either the login is wrong, or it may not pull this image|403\)); nothing was sent to Runpod; check secret registry\/login/,
     );
     expect(logs).toContainEqual(expect.objectContaining({ reason: 'credential-rejected' }));
     expect(world.cloud.runpod.requests).toEqual([]);

@@ -110,7 +110,8 @@ function meaningOf(
   { credential, scope }: TokenQuestion,
 ): TokenAnswer {
   const rejects = status === 401 || status === 403 || (status === 400 && credential.rejectedBy400);
-  if (rejects) throw rejected(peer, status, credential, { image: scope !== undefined });
+  // GHCR answers 403 to a good login that may not pull the image. A 401 is about the login.
+  if (rejects) throw rejected(peer, status, credential, { image: status === 403 && scope !== undefined });
   if (status !== 200) return { because: `${peer} answered ${status}` };
   const { token, access_token: accessToken } = parseObject(body) ?? {};
   const value = token || accessToken;
