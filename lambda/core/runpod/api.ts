@@ -123,7 +123,7 @@ export function permissionMissing(route: RouteName): OperatorMustActError {
 const ID = /^[A-Za-z0-9_-]{1,128}$/;
 
 /** The two forms of a Runpod API key. A server may answer with the key instead of an id, and ids end in the log. */
-const API_KEY = /^rpa_|^[A-Z0-9]{40,}$/i;
+const API_KEY = /^([Rr][Pp][Aa]_.*|[A-Z0-9]{40,})$/;
 
 /** Whether a value of an answer can be the id of something at Runpod. Only such a value is used, shown or sent. */
 export function isId(value: unknown): value is string {

@@ -75,6 +75,7 @@ export class RunpodRest {
    */
   async list(call: RunpodCall, path: string, field: string): Promise<unknown[]> {
     const items: unknown[] = [];
+    const cursors = new Set<string>();
     let query = '';
     for (let page = 0; page < MAX_PAGES; page += 1) {
       const answer = await this.json(call, { method: 'GET', path: `${path}${query}` });
@@ -85,6 +86,8 @@ export class RunpodRest {
       items.push(...found);
       const cursor = nextCursor(answer);
       if (cursor === undefined) return items;
+      if (cursors.has(cursor)) break;
+      cursors.add(cursor);
       query = `?cursor=${encodeURIComponent(cursor)}`;
     }
     throw new ApiUnsupportedError(

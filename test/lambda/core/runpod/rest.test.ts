@@ -117,8 +117,10 @@ describe('RunpodRest', () => {
   });
 
   it('calls a list without an end unclear', async () => {
-    const page = anAnswer(200, { pods: [], pagination: { nextCursor: 'again' } });
-    const { list, sent } = aList(...Array<Step>(201).fill(page));
+    const pages = Array.from({ length: 201 }, (_, page) =>
+      anAnswer(200, { pods: [], pagination: { nextCursor: `page ${page}` } }),
+    );
+    const { list, sent } = aList(...pages);
 
     const failure = await rejectionOf(list());
 

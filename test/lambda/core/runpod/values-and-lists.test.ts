@@ -175,14 +175,14 @@ describe('RunpodAccount, with unusual lists', () => {
     expect(await ensure('ecr-prod')).toEqual({ registryAuthId: 'one', route: 'rest-v2' });
   });
 
-  it('gives up on a list that does not end', async () => {
+  it('gives up on a list whose cursor repeats', async () => {
     const { account, sent } = anAccount((request) =>
       isV2(request) ? anAnswer(200, { registries: [], pagination: { nextCursor: 'again' } }) : anAnswer(410),
     );
 
     await rejectionOf(account.list(CALL));
 
-    expect(sent.length).toBeLessThan(250);
+    expect(sent.filter(isV2)).toHaveLength(2);
   });
 
   it('looks up a name again when it was deleted and created again after the list was read', async () => {
