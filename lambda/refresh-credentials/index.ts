@@ -7,11 +7,11 @@ import { AWS_CLIENT_DEFAULTS } from '../core/aws';
 import { systemClock as clock } from '../core/clock';
 import { SETTINGS_FILE } from '../core/contract';
 import { createHttp, DEFAULT_RETRY_POLICY } from '../core/http';
-import type { RefresherSettings } from '../core/model';
 import { createProof } from '../core/registries/proof';
 import { createCredentialIssuer } from '../core/registries/registries';
 import { createRoutes, RunpodAccount } from '../core/runpod/account';
 import { createSecretReader } from '../core/secrets';
+import { parseSettings } from '../core/settings';
 import { nameSourcesInStackTraces } from '../core/stack-trace';
 import { sendOverNetwork } from '../core/transport';
 import { createHandler } from './handler';
@@ -21,9 +21,7 @@ import { embeddedMetricLine } from './telemetry';
 delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
 nameSourcesInStackTraces(new URL('index.mjs.map', import.meta.url));
 
-const settings = JSON.parse(
-  readFileSync(new URL(SETTINGS_FILE, import.meta.url), 'utf8'),
-) as RefresherSettings;
+const settings = parseSettings(readFileSync(new URL(SETTINGS_FILE, import.meta.url), 'utf8'), process.env);
 
 const http = createHttp({ transport: sendOverNetwork, clock, policy: DEFAULT_RETRY_POLICY });
 const secretsManager = new SecretsManagerClient(AWS_CLIENT_DEFAULTS);
