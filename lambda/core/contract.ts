@@ -66,3 +66,17 @@ export type OutputName = (typeof OUTPUT_NAMES)[number];
 
 /** Name of the settings file beside the function's `index.mjs`. */
 export const SETTINGS_FILE = 'refresher.json';
+
+/** Key of `RefresherMetadata` in the CloudFormation metadata of the refresher's function. */
+export const METADATA_KEY = 'runpod-ecr-credential-refresher';
+
+/**
+ * What a template says about a refresher, so that the command line finds it in any stack. It is the metadata of the
+ * refresher's function.
+ */
+export interface RefresherMetadata {
+  /** The content of the settings file, with references to the function's environment. */
+  readonly settings: unknown;
+  /** Logical ids of the resources that the outputs of the same names are about. Without a dashboard it has none. */
+  readonly resources: Readonly<Partial<Record<OutputName, string>>>;
+}
