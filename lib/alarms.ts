@@ -5,8 +5,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { AlarmName, MetricName } from '../lambda/core/contract';
 import { type MetricView, refresherMetric } from './metrics';
-import type { Notifications } from './notifications';
-import { type AlarmDefinition, RefresherAlarm } from './refresher-alarm';
+import { type AlarmActions, type AlarmDefinition, RefresherAlarm } from './refresher-alarm';
 
 /** Properties of `Alarms`. */
 export interface AlarmsProps {
@@ -29,7 +28,8 @@ export interface AlarmsProps {
   readonly minCredentialMinutes: number;
   /** `ApiKeyOld` goes off for a Runpod API key that is older than this, in days. */
   readonly apiKeyMaxAgeDays: number;
-  readonly notifications: Notifications;
+  /** What an alarm of each severity does. */
+  readonly actions: AlarmActions;
   /** Address or path of the runbook, which has one heading for each alarm. */
   readonly runbook: string;
 }
@@ -76,8 +76,8 @@ export class Alarms extends Construct {
   }
 
   #add(id: AlarmName, definition: AlarmDefinition): RefresherAlarm {
-    const { notifications, runbook } = this.#props;
-    return new RefresherAlarm(this, id, { ...definition, notifications, runbook });
+    const { service, actions, runbook } = this.#props;
+    return new RefresherAlarm(this, id, { ...definition, service, actions, runbook });
   }
 
   #refreshSilent(): AlarmDefinition {

@@ -46,6 +46,7 @@ const HOUR = Duration.hours(1);
  * It costs nothing as long as the account has at most three dashboards (CloudWatch pricing, free tier).
  */
 export class RefresherDashboard extends Construct {
+  readonly dashboard: Dashboard;
   /** Address of the dashboard in the AWS console. */
   readonly url: string;
   readonly #props: RefresherDashboardProps;
@@ -53,10 +54,10 @@ export class RefresherDashboard extends Construct {
   constructor(scope: Construct, id: string, props: RefresherDashboardProps) {
     super(scope, id);
     this.#props = props;
-    const { stackName, region } = Stack.of(this);
-    const dashboard = new Dashboard(this, 'Dashboard', {
+    const { region } = Stack.of(this);
+    this.dashboard = new Dashboard(this, 'Dashboard', {
       // All regions of an account share the names of dashboards.
-      dashboardName: `${stackName}-${region}`,
+      dashboardName: `${props.service}-${region}`,
       defaultInterval: Duration.days(2),
       widgets: [
         [this.#health(), this.#credentialLifetime()],
@@ -66,7 +67,7 @@ export class RefresherDashboard extends Construct {
         [this.#lastFailures()],
       ],
     });
-    this.url = `https://${consoleHost(region)}/cloudwatch/home#dashboards/dashboard/${dashboard.dashboardName}`;
+    this.url = `https://${consoleHost(region)}/cloudwatch/home#dashboards/dashboard/${this.dashboard.dashboardName}`;
   }
 
   #health(): IWidget {

@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import {
   Policy,
   PolicyStatement,
@@ -15,10 +15,12 @@ import {
   SystemLogLevel,
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
+import { acknowledge } from './acknowledge';
 import { ConfigError } from './config/mistakes';
-import { secretArn } from './execution-role';
-import { delegationCode } from './refresher-code';
+import { delegationCode } from './function-code';
+import { onlySecretsManager, secretArn } from './secrets';
 
 /** Long enough to wait for Runpod's rate limit and then to undo a change of the repository policy. */
 const TIMEOUT = Duration.minutes(3);
@@ -115,13 +117,26 @@ export class DelegationFunction extends Construct {
    *
    * Delegations with the same key share one policy, because the inline policies of a role hold 10,240 characters.
    */
-  allowKey(id: string, secretName: string): Policy {
+  allowKey(id: string, secret: ISecret): Policy {
     const existing = this.node.tryFindChild(id);
     if (existing instanceof Policy) return existing;
-    return this.#allow(this, id, 'ReadRunpodApiKey', {
+    const policy = this.#allow(this, id, 'ReadRunpodApiKey', {
       actions: ['secretsmanager:GetSecretValue'],
-      resources: [secretArn(this, secretName)],
+      resources: [secretArn(secret)],
     });
+    if (secret.encryptionKey) {
+      const { keyArn } = secret.encryptionKey;
+      const conditions = onlySecretsManager(Stack.of(this));
+      policy.addStatements(
+        new PolicyStatement({
+          sid: 'DecryptSecret',
+          actions: ['kms:Decrypt'],
+          resources: [keyArn],
+          conditions,
+        }),
+      );
+    }
+    return policy;
   }
 
   #allow(scope: Construct, id: string, sid: string, statement: PolicyStatementProps): Policy {
@@ -132,7 +147,8 @@ export class DelegationFunction extends Construct {
   }
 
   #acknowledgeFindings(): void {
-    Validations.of(this.function).acknowledge(
+    acknowledge(
+      this.function,
       {
         id: 'Serverless-LambdaTracing',
         reason:

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
-import { CustomResource, Reference, Stack, Token, Tokenization } from 'aws-cdk-lib';
+import { CustomResource, Stack, Token } from 'aws-cdk-lib';
+import type { IRepository } from 'aws-cdk-lib/aws-ecr';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import {
   DELEGATION_RESOURCE_TYPE,
@@ -10,37 +12,36 @@ import {
 import { checkDelegationProps } from './config/delegation-props';
 import { ConfigError } from './config/mistakes';
 import { DelegationFunction } from './delegation-function';
+import { differs, secretId } from './secrets';
+import { stableText } from './tokens';
 import { warnOfHostsInNames, warnOfPartialArns } from './warnings';
 
 /** Properties of `RunpodEcrDelegation`. */
 export interface RunpodEcrDelegationProps {
+  /** The ECR repository, which is in the account of the stack. It may be created in the same app or imported. */
+  readonly repository: IRepository;
   /**
-   * Name of the ECR repository, which is in the account of the stack. It may be a reference to a repository of the same
-   * app, such as `repository.repositoryName`.
+   * Region of the repository. Give it for a repository that was imported by name.
+   * @default - the region of the repository, which is the stack's unless it was imported by ARN
    */
-  readonly repository: string;
-  /**
-   * Region of the repository.
-   * @default - the region of the stack
-   */
-  readonly region?: string | undefined;
+  readonly region?: string;
   /**
    * Regions that the installed CDK does not know yet.
    * @default - an unknown region is refused unless it is the stack's
    */
-  readonly additionalRegions?: readonly string[];
+  readonly additionalRegions?: string[];
   /**
    * Name that the delegation gets at Runpod when it is registered.
    * @default - no name
    */
-  readonly name?: string | undefined;
-  /** Secrets Manager name or ARN of the Runpod API key. It may be a reference to a secret of the same app. */
-  readonly runpodApiKeySecretName: string;
+  readonly name?: string;
+  /** The secret with the Runpod API key: the key itself, or a JSON object with the field `apiKey`. */
+  readonly runpodApiKey: ISecret;
   /**
    * ARNs of the roles with which Runpod pulls.
    * @default - the roles in Runpod's guide "Use private AWS ECR images"
    */
-  readonly principalArns?: readonly string[];
+  readonly principalArns?: string[];
   /**
    * Base address of Runpod's REST API v2.
    * @default 'https://api.runpod.io/v2'
@@ -61,8 +62,8 @@ export interface RunpodEcrDelegationProps {
  *
  * @example
  * new RunpodEcrDelegation(stack, 'Delegation', {
- *   repository: 'team/worker',
- *   runpodApiKeySecretName: 'runpod/api-key',
+ *   repository,
+ *   runpodApiKey: Secret.fromSecretNameV2(stack, 'RunpodKey', 'runpod/api-key'),
  * });
  */
 export class RunpodEcrDelegation extends Construct {
@@ -75,13 +76,16 @@ export class RunpodEcrDelegation extends Construct {
   constructor(scope: Construct, id: string, props: RunpodEcrDelegationProps) {
     super(scope, id);
     const stack = Stack.of(this);
-    const { repository, region = stack.region, runpodApiKeySecretName, name } = props;
+    const { runpodApiKey, name } = props;
+    const repository = props.repository.repositoryName;
+    const region = regionOf(props, stack);
+    const runpodApiKeySecretName = secretId(runpodApiKey, stack);
     const { principalArns = RUNPOD_PRINCIPAL_ARNS, restV2Url = 'https://api.runpod.io/v2' } = props;
     checkDelegationProps(
       `RunpodEcrDelegation ${this.node.path}`,
       {
         repository,
-        region: props.region,
+        region: props.region ?? region,
         additionalRegions: props.additionalRegions,
         name,
         runpodApiKeySecretName,
@@ -90,7 +94,7 @@ export class RunpodEcrDelegation extends Construct {
       },
       stack,
     );
-    warnOfPartialArns(this, [runpodApiKeySecretName]);
+    warnOfPartialArns(this, [runpodApiKey]);
     warnOfHostsInNames(this, [repository]);
     this.repositoryArn = stack.formatArn({
       service: 'ecr',
@@ -107,16 +111,16 @@ export class RunpodEcrDelegation extends Construct {
     };
     if (Token.isUnresolved(region)) {
       throw new ConfigError(
-        `The delegation of ${nameFor(this, repository)} needs a region: give it one, or give the stack one (env).`,
+        `The delegation of ${stableText(this, repository)} needs a region: give it one, or give the stack one (env).`,
       );
     }
     // The ids follow the repository and the key. A change of either creates new resources, and the old delegation
     // keeps its permissions until CloudFormation has deleted it.
-    const repositoryHash = hashOf(region, nameFor(this, repository));
+    const repositoryHash = hashOf(region, stableText(this, repository));
     const handler = DelegationFunction.of(this, { architecture: props.architecture ?? Architecture.ARM_64 });
     const permissions = [
       handler.allowRepository(this, `Permissions${repositoryHash}`, this.repositoryArn),
-      handler.allowKey(`Key${hashOf(nameFor(this, runpodApiKeySecretName))}`, runpodApiKeySecretName),
+      handler.allowKey(`Key${hashOf(stableText(this, runpodApiKeySecretName))}`, runpodApiKey),
     ];
     const resource = new CustomResource(this, `Resource${repositoryHash}`, {
       resourceType: DELEGATION_RESOURCE_TYPE,
@@ -129,19 +133,9 @@ export class RunpodEcrDelegation extends Construct {
   }
 }
 
-/**
- * Returns a name, or what a reference refers to. The text of a reference contains a running number, which changes when
- * unrelated constructs change.
- */
-function nameFor(scope: Construct, name: string): string {
-  return Tokenization.reverseString(name)
-    .mapTokens({
-      mapToken: (token) =>
-        Reference.isReference(token)
-          ? `{${token.target.node.path}.${token.displayName}}`
-          : JSON.stringify(Stack.of(scope).resolve(token)),
-    })
-    .join({ join: (left, right) => `${left ?? ''}${right ?? ''}` });
+/** Returns the region of the repository: a token when the region of the stack is one. */
+function regionOf({ region, repository }: RunpodEcrDelegationProps, stack: Stack): string {
+  return region ?? (differs(repository.env.region, stack.region) ? repository.env.region : stack.region);
 }
 
 function hashOf(...parts: readonly string[]): string {

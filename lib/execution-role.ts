@@ -1,23 +1,18 @@
-import {
-  Annotations,
-  ArnFormat,
-  CfnResource,
-  Reference,
-  Stack,
-  Tokenization,
-  Validations,
-} from 'aws-cdk-lib';
+import { Annotations, Stack } from 'aws-cdk-lib';
 import { ManagedPolicy, Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
-import type { EcrRegistry, RefresherSettings, Registry } from '../lambda/core/model';
+import { acknowledge } from './acknowledge';
 import { ConfigError } from './config/mistakes';
 import { type Permission, type PolicyLimits, packPermissions } from './policy-packing';
+import type { NeededResources } from './refresher-props';
+import { onlySecretsManager, secretArn } from './secrets';
+import { estimatedLength, stableText } from './tokens';
 
 /** Properties of `ExecutionRole`. */
 export interface ExecutionRoleProps {
-  /** The function's settings. It may use the secrets, repositories and roles that they name. */
-  readonly settings: RefresherSettings;
+  /** The role may use these and nothing else. */
+  readonly resources: NeededResources;
   /** The only log group that the function may write to. */
   readonly logGroup: ILogGroup;
 }
@@ -38,21 +33,22 @@ const MANAGED_POLICY_QUOTA = { default: 10, maximum: 20 } as const;
  * none of AWS's managed policies.
  */
 export class ExecutionRole extends Role {
-  /** @throws ConfigError when the settings name more resources than the policies of one role can hold */
+  /** @throws ConfigError when the properties name more resources than the policies of one role can hold */
   constructor(scope: Construct, id: string, props: ExecutionRoleProps) {
     super(scope, id, {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
       description: 'Refreshes Runpod registry auths: pulls the configured repositories and nothing else',
     });
-    const [inline = [], ...overflow] = packPermissions(permissions(this, props), POLICY_LIMITS, (arn) =>
-      withoutOwnAddress(this, arn),
-    );
+    const [inline = [], ...overflow] = packPermissions(permissions(this, props), POLICY_LIMITS, {
+      keyOf: (arn) => withoutOwnAddress(this, arn),
+      lengthOf: (text) => estimatedLength(this, text),
+    });
     this.#checkQuota(overflow.length);
     const policy = new Policy(this, 'Permissions', { statements: inline.map(statement) });
     this.attachInlinePolicy(policy);
     const policies = [policy, ...overflow.map((more, index) => this.#managedPolicy(index + 1, more))];
     updateLastFirst(policies);
-    Validations.of(this).acknowledge({
+    acknowledge(this, {
       id: 'AwsSolutions-IAM5[Resource::*]',
       reason:
         'ecr:GetAuthorizationToken, ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken support no resource-level permissions (Service Authorization Reference). The statement PullRepositories names each repository that the token can pull.',
@@ -100,15 +96,13 @@ function updateLastFirst(policies: readonly (Policy | ManagedPolicy)[]): void {
 function withoutOwnAddress(scope: Construct, arn: string): string {
   const { region, account } = Stack.of(scope);
   const [prefix, _partition, service, ...rest] = arn.split(':');
-  if (rest.length === 0) return arn;
+  if (rest.length === 0) return stableText(scope, arn);
   const foreign = rest.map((part) => (part === region || part === account ? '' : part));
-  return [prefix, service, ...foreign].join(':');
+  return stableText(scope, [prefix, service, ...foreign].join(':'));
 }
 
-function permissions(scope: Construct, { settings, logGroup }: ExecutionRoleProps): Permission[] {
-  const registries = settings.targets.map(({ registry }) => registry);
-  const ecr = registries.filter(isEcr);
-  const ownRoleEcr = ecr.filter(({ roleArn }) => roleArn === undefined);
+function permissions(scope: Construct, { resources: needed, logGroup }: ExecutionRoleProps): Permission[] {
+  const secrets = [...needed.apiKeys, ...needed.credentials];
   return [
     {
       sid: 'WriteOwnLogs',
@@ -119,85 +113,40 @@ function permissions(scope: Construct, { settings, logGroup }: ExecutionRoleProp
     {
       sid: 'ReadRunpodApiKeys',
       actions: ['secretsmanager:GetSecretValue'],
-      resources: settings.targets.map((target) => secretArn(scope, target.runpodApiKeySecretName)),
+      resources: needed.apiKeys.map(secretArn),
     },
     {
       sid: 'ReadRegistryCredentials',
       actions: ['secretsmanager:GetSecretValue'],
-      resources: registries.flatMap((registry) =>
-        'credentialSecretName' in registry ? [secretArn(scope, registry.credentialSecretName)] : [],
-      ),
+      resources: needed.credentials.map(secretArn),
+    },
+    {
+      sid: 'DecryptSecrets',
+      actions: ['kms:Decrypt'],
+      resources: secrets.flatMap(({ encryptionKey }) => encryptionKey?.keyArn ?? []),
+      conditions: onlySecretsManager(Stack.of(scope)),
     },
     {
       sid: 'IssueEcrCredential',
       inFirst: true,
       actions: ['ecr:GetAuthorizationToken'],
-      resources: ownRoleEcr.length > 0 ? ['*'] : [],
+      resources: needed.repositoryArns.length > 0 ? ['*'] : [],
     },
     {
       sid: 'IssueEcrPublicCredential',
       inFirst: true,
       actions: ['ecr-public:GetAuthorizationToken', 'sts:GetServiceBearerToken'],
-      resources: registries.some(({ type }) => type === 'ecr-public') ? ['*'] : [],
+      resources: needed.ecrPublic ? ['*'] : [],
     },
-    {
-      sid: 'AssumePullRoles',
-      actions: ['sts:AssumeRole'],
-      resources: ecr.flatMap(({ roleArn }) => roleArn ?? []),
-    },
+    { sid: 'AssumePullRoles', actions: ['sts:AssumeRole'], resources: needed.roleArns },
     {
       sid: 'PullRepositories',
       actions: ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
-      resources: ownRoleEcr.flatMap((registry) => repositoryArns(scope, registry)),
+      resources: needed.repositoryArns,
     },
   ];
 }
 
-/**
- * Returns the ARN of a secret for a policy.
- *
- * Secrets Manager appends a hyphen and six random characters to a secret's name, so the ARN of a name ends in six
- * wildcards of one character each.
- *
- * @param nameOrArn - an ARN is returned unchanged, and so is a reference to a secret of the app, which becomes its ARN
- */
-export function secretArn(scope: Construct, nameOrArn: string): string {
-  if (nameOrArn.startsWith('arn:') || isReferenceToSecret(nameOrArn)) return nameOrArn;
-  return Stack.of(scope).formatArn({
-    service: 'secretsmanager',
-    resource: 'secret',
-    resourceName: `${nameOrArn}-??????`,
-    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-  });
-}
-
-/** Whether the text is a `Ref` of a secret, which becomes its ARN. */
-function isReferenceToSecret(text: string): boolean {
-  return Tokenization.reverseString(text).tokens.some(
-    (token) =>
-      Reference.isReference(token) &&
-      token.displayName === 'Ref' &&
-      CfnResource.isCfnResource(token.target) &&
-      token.target.cfnResourceType === 'AWS::SecretsManager::Secret',
-  );
-}
-
-function isEcr(registry: Registry): registry is EcrRegistry {
-  return registry.type === 'ecr';
-}
-
-function repositoryArns(scope: Construct, registry: EcrRegistry): string[] {
-  const stack = Stack.of(scope);
-  return registry.repositories.map((resourceName) =>
-    stack.formatArn({
-      service: 'ecr',
-      region: registry.region ?? stack.region,
-      resource: 'repository',
-      resourceName,
-    }),
-  );
-}
-
-function statement({ sid, actions, resources }: Permission): PolicyStatement {
-  return new PolicyStatement({ sid, actions: [...actions], resources: [...resources] });
+function statement({ sid, actions, resources, conditions }: Permission): PolicyStatement {
+  return new PolicyStatement({ sid, actions: [...actions], resources: [...resources], conditions });
 }

@@ -95,10 +95,15 @@ export class FirstRefresh extends Construct {
   }
 }
 
+/** The providers that have a log group with a retention. All refreshers of a stack share one provider. */
+const providersWithLog = new WeakSet<CfnResource>();
+
 /** Gives the provider's function a log group with a retention. Lambda would create one that is never deleted. */
 function keepProviderLogForAMonth(scope: Construct): void {
   const provider = Stack.of(scope).node.tryFindChild(PROVIDER_ID)?.node.tryFindChild('Handler');
   if (!CfnResource.isCfnResource(provider)) throw new Error(`${PROVIDER_ID} is expected to have a Handler.`);
+  if (providersWithLog.has(provider)) return;
+  providersWithLog.add(provider);
   const logGroup = new LogGroup(scope, 'ProviderLog', {
     retention: RetentionDays.ONE_MONTH,
     removalPolicy: RemovalPolicy.DESTROY,

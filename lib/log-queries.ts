@@ -1,4 +1,3 @@
-import { Stack } from 'aws-cdk-lib';
 import { CfnQueryDefinition, type ILogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { LOG_MESSAGES } from '../lambda/core/contract';
@@ -48,17 +47,19 @@ const QUERIES: Readonly<Record<string, LogQuery>> = {
 
 /** Properties of `LogQueries`. */
 export interface LogQueriesProps {
+  /** Name of the refresher: the folder of the queries. */
+  readonly service: string;
   /** The log group that the queries search. */
   readonly logGroup: ILogGroup;
 }
 
-/** Saved queries of CloudWatch Logs Insights, in a folder with the stack's name. */
+/** Saved queries of CloudWatch Logs Insights, in a folder with the refresher's name. */
 export class LogQueries extends Construct {
-  constructor(scope: Construct, id: string, { logGroup }: LogQueriesProps) {
+  constructor(scope: Construct, id: string, { service, logGroup }: LogQueriesProps) {
     super(scope, id);
     for (const [queryId, { name, lines }] of Object.entries(QUERIES)) {
       new CfnQueryDefinition(this, queryId, {
-        name: `${Stack.of(this).stackName}/${name}`,
+        name: `${service}/${name}`,
         queryString: lines.join('\n| '),
         logGroupNames: [logGroup.logGroupName],
       });

@@ -1,10 +1,9 @@
-import { Annotations, ArnFormat, Stack, Validations } from 'aws-cdk-lib';
-import type { IAlarmAction } from 'aws-cdk-lib/aws-cloudwatch';
+import { ArnFormat, Stack } from 'aws-cdk-lib';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Topic } from 'aws-cdk-lib/aws-sns';
+import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription, UrlSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
-import type { Severity } from '../lambda/core/contract';
+import { acknowledge } from './acknowledge';
 import type { AlarmsConfig } from './config/schema';
 
 /** Who is notified of the alarms of one severity. */
@@ -23,7 +22,8 @@ export interface NotificationsProps {
 
 /** The SNS topics that the alarms notify, separate for pages and for warnings. */
 export class Notifications extends Construct {
-  readonly #actions: Readonly<Record<Severity, readonly IAlarmAction[]>>;
+  readonly pageTopics: ITopic[];
+  readonly warningTopics: ITopic[];
 
   constructor(scope: Construct, id: string, { recipients }: NotificationsProps) {
     super(scope, id);
@@ -33,32 +33,21 @@ export class Notifications extends Construct {
       httpsEndpoints: [],
       topicArns: recipients.warningTopicArns,
     });
-    this.#actions = { page: pages.actions, warning: warnings.actions };
-    if (pages.actions.length === 0) {
-      Annotations.of(this).addWarningV2(
-        'runpod-ecr-credential-refresher:nobodyIsPaged',
-        'Nobody is paged when credentials are about to expire: give alarms.emails, alarms.httpsEndpoints or alarms.topicArns in the configuration.',
-      );
-    }
-  }
-
-  /** Returns one action for each topic that alarms of this severity notify; empty when nobody is to be notified. */
-  actionsFor(severity: Severity): readonly IAlarmAction[] {
-    return this.#actions[severity];
+    this.pageTopics = pages.topics;
+    this.warningTopics = warnings.topics;
   }
 }
 
 /** The existing topics of one severity, and a new topic when there is an address to subscribe to it. */
 class NotificationTopics extends Construct {
-  readonly actions: readonly IAlarmAction[];
+  readonly topics: ITopic[];
 
   constructor(scope: Construct, id: string, { emails, httpsEndpoints, topicArns }: Recipients) {
     super(scope, id);
     const hasSubscribers = emails.length + httpsEndpoints.length > 0;
-    const ownArns = hasSubscribers ? [this.#createTopic(emails, httpsEndpoints).topicArn] : [];
-    this.actions = [...new Set([...ownArns, ...topicArns])].map((alarmActionArn) => ({
-      bind: () => ({ alarmActionArn }),
-    }));
+    const own = hasSubscribers ? [this.#createTopic(emails, httpsEndpoints)] : [];
+    const existing = [...new Set(topicArns)].map((arn) => Topic.fromTopicArn(this, arn, arn));
+    this.topics = [...own, ...existing];
   }
 
   /**
@@ -71,7 +60,7 @@ class NotificationTopics extends Construct {
     for (const email of new Set(emails)) topic.addSubscription(new EmailSubscription(email));
     for (const url of new Set(httpsEndpoints)) topic.addSubscription(new UrlSubscription(url));
     topic.addToResourcePolicy(alarmsMayPublish(topic));
-    Validations.of(topic).acknowledge({
+    acknowledge(topic, {
       id: 'Serverless-SNSRedrivePolicy',
       reason:
         'SNS retries a notification by itself. If it still cannot deliver it, the alarm keeps its state and its history, and other alarms follow.',

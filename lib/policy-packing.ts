@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { StringConcat, Tokenization } from 'aws-cdk-lib';
 
 /** An IAM statement that allows actions on resources. A permission without resources becomes no statement. */
 export interface Permission {
   readonly sid: string;
   readonly actions: readonly string[];
   readonly resources: readonly string[];
+  /** Conditions of the statement. @default - none */
+  readonly conditions?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** The permission is in the first policy, however many there are. @default false */
   readonly inFirst?: boolean;
 }
@@ -18,6 +19,17 @@ export interface PolicyLimits {
   readonly further: number;
 }
 
+/** How to read texts with tokens. */
+export interface PackingOptions {
+  /**
+   * Returns the text that is hashed for a resource. It must not depend on what is known at synth.
+   * @default - the resource
+   */
+  readonly keyOf?: (resource: string) => string;
+  /** Returns how long a text is at most. @default - its length */
+  readonly lengthOf?: (text: string) => number;
+}
+
 /**
  * Divides permissions among as few policies as hold them.
  *
@@ -28,21 +40,22 @@ export interface PolicyLimits {
  * A permission whose resources are in several policies has the same `Sid` in each. Duplicate resources are removed. A
  * single resource is assumed to fit into a policy, as every ARN does.
  *
- * @param keyOf - returns the text that is hashed for a resource. It must not depend on what is known at synth.
  * @returns one list of permissions for each policy, at least one
  */
 export function packPermissions(
   permissions: readonly Permission[],
   limits: PolicyLimits,
-  keyOf: (resource: string) => string = (resource) => resource,
+  { keyOf = (resource) => resource, lengthOf = ({ length }) => length }: PackingOptions = {},
 ): Permission[][] {
   const items = permissions.flatMap((permission) =>
-    [...new Set(permission.resources)].map((resource) => new Item(permission, resource, keyOf(resource))),
+    [...new Set(permission.resources)].map(
+      (resource) => new Item(permission, resource, { key: keyOf(resource), size: lengthOf(resource) + 3 }),
+    ),
   );
   for (let count = 1; ; count++) {
     const index = count - 1;
     for (const item of items) item.offer(index, index === 0 ? limits.first : limits.further);
-    const loads = loadsOf(items, count);
+    const loads = loadsOf(items, count, lengthOf);
     if (loads.every((load, policy) => load <= (policy === 0 ? limits.first : limits.further))) {
       return Array.from({ length: count }, (_, policy) => statementsOf(permissions, items, policy));
     }
@@ -58,10 +71,15 @@ class Item {
   readonly #key: string;
   #score = 0;
 
-  constructor(permission: Permission, resource: string, key: string) {
+  /** @param text - the text that is hashed, and the length of the resource with its quotes and comma */
+  constructor(
+    permission: Permission,
+    resource: string,
+    { key, size }: { readonly key: string; readonly size: number },
+  ) {
     this.permission = permission;
     this.resource = resource;
-    this.size = resourceSize(resource);
+    this.size = size;
     this.#key = `${permission.sid} ${key}`;
   }
 
@@ -85,12 +103,12 @@ function fraction(text: string): number {
 }
 
 /** Returns the length of each policy. */
-function loadsOf(items: readonly Item[], count: number): number[] {
+function loadsOf(items: readonly Item[], count: number, lengthOf: (text: string) => number): number[] {
   const loads = new Array<number>(count).fill(0);
   const framed = new Set<string>();
   for (const { permission, policy, size } of items) {
     const frame = `${policy} ${permission.sid}`;
-    const needed = framed.has(frame) ? size : size + frameSize(permission);
+    const needed = framed.has(frame) ? size : size + lengthOf(frameOf(permission));
     framed.add(frame);
     loads[policy] = (loads[policy] ?? 0) + needed;
   }
@@ -103,26 +121,16 @@ function statementsOf(
   policy: number,
 ): Permission[] {
   return permissions.flatMap((permission) => {
-    const { sid, actions } = permission;
+    const { sid, actions, conditions } = permission;
     const resources = items
       .filter((item) => item.permission === permission && item.policy === policy)
       .map(({ resource }) => resource);
-    return resources.length === 0 ? [] : [{ sid, actions, resources }];
+    return resources.length === 0 ? [] : [{ sid, actions, resources, ...(conditions && { conditions }) }];
   });
 }
 
-/** Returns the length of a statement without resources, with the comma that follows it. */
-function frameSize({ sid, actions }: Permission): number {
-  return JSON.stringify({ Sid: sid, Effect: 'Allow', Action: actions, Resource: [] }).length + 1;
-}
-
-/** Length of the longest partition, account or region that a token can become: `ap-southeast-1`. */
-const TOKEN_LENGTH = 14;
-
-/** Returns the length of a resource with its quotes and comma. */
-function resourceSize(resource: string): number {
-  const written = Tokenization.reverseString(resource).mapTokens({
-    mapToken: () => 'x'.repeat(TOKEN_LENGTH),
-  });
-  return written.join(new StringConcat()).length + 3;
+/** Returns a statement without resources, with the comma that follows it. */
+function frameOf({ sid, actions, conditions }: Permission): string {
+  const frame = { Sid: sid, Effect: 'Allow', Action: actions, Resource: [], Condition: conditions };
+  return `${JSON.stringify(frame)},`;
 }

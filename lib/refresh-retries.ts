@@ -1,8 +1,9 @@
-import { Duration, Validations } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import { Policy, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
 import { EventInvokeConfig, EventSourceMapping, type IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { acknowledge } from './acknowledge';
 import { DeadLetterQueue } from './dead-letter-queue';
 import { MAX_EVENT_AGE } from './delivery';
 
@@ -68,7 +69,7 @@ export class RefreshRetries extends Construct {
       maxConcurrency: 2,
     });
     this.eventSource.node.addDependency(this.#permissions);
-    Validations.of(this.eventSource).acknowledge({
+    acknowledge(this.eventSource, {
       id: 'Serverless-LambdaEventSourceMappingDestination',
       reason:
         'The queue itself moves a run that keeps failing to the dead-letter queue. A destination is for streams, which have no dead-letter queue.',

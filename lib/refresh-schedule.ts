@@ -1,8 +1,9 @@
-import { type Duration, Validations } from 'aws-cdk-lib';
+import type { Duration } from 'aws-cdk-lib';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { acknowledge } from './acknowledge';
 import { DeadLetterQueue } from './dead-letter-queue';
 import { ruleTarget } from './delivery';
 
@@ -27,7 +28,7 @@ export class RefreshSchedule extends Construct {
       schedule: Schedule.rate(props.interval),
       targets: [ruleTarget(props.function, this.undeliveredQueue)],
     });
-    Validations.of(this.undeliveredQueue).acknowledge({
+    acknowledge(this.undeliveredQueue, {
       id: 'AwsSolutions-SQS3',
       reason:
         'This is the dead-letter queue of the rules, and nothing consumes it. The check does not see that, because it looks only at queues.',

@@ -1,8 +1,13 @@
-import { CfnResource, type Duration, Stack } from 'aws-cdk-lib';
-import { Alarm, ComparisonOperator, type IMetric, type TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import { CfnResource, type Duration } from 'aws-cdk-lib';
+import {
+  Alarm,
+  ComparisonOperator,
+  type IAlarmAction,
+  type IMetric,
+  type TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
 import { ALARMS, type AlarmName, type Severity } from '../lambda/core/contract';
-import type { Notifications } from './notifications';
 
 /** How an alarm treats a period without data. */
 export interface MissingData {
@@ -35,10 +40,14 @@ export interface AlarmDefinition {
   readonly warmUp?: Duration;
 }
 
+/** What alarms do, by their severity. */
+export type AlarmActions = Readonly<Record<Severity, readonly IAlarmAction[]>>;
+
 /** Properties of `RefresherAlarm`. */
 export interface RefresherAlarmProps extends AlarmDefinition {
-  /** The topics by severity. The alarm notifies those of its own severity. */
-  readonly notifications: Notifications;
+  /** Name of the refresher, with which the alarm's name begins. */
+  readonly service: string;
+  readonly actions: AlarmActions;
   /** Address or path of the runbook, which has one heading for each alarm. A fragment is replaced. */
   readonly runbook: string;
 }
@@ -54,8 +63,8 @@ export class RefresherAlarm extends Alarm {
   readonly severity: Severity;
 
   constructor(scope: Construct, id: AlarmName, props: RefresherAlarmProps) {
-    const { metric, comparison, threshold = 1, periods = 1, missingData, notifications } = props;
-    const givenName = `${Stack.of(scope).stackName}-${id}`;
+    const { metric, comparison, threshold = 1, periods = 1, missingData } = props;
+    const givenName = `${props.service}-${id}`;
     super(scope, id, {
       alarmName: givenName,
       alarmDescription: descriptionOf(id, props),
@@ -69,7 +78,7 @@ export class RefresherAlarm extends Alarm {
     if (props.warmUp) warmUp(this, props.warmUp);
     this.givenName = givenName;
     this.severity = ALARMS[id];
-    const actions = notifications.actionsFor(this.severity);
+    const actions = props.actions[this.severity];
     this.addAlarmAction(...actions);
     if (this.severity === 'page') this.addOkAction(...actions);
   }

@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import {
   ApplicationLogLevel,
   type Architecture,
@@ -10,13 +10,18 @@ import {
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { RefresherSettings } from '../lambda/core/model';
+import { acknowledge } from './acknowledge';
 import { ExecutionRole } from './execution-role';
-import { refresherCode } from './refresher-code';
+import { refresherCode } from './function-code';
+import type { NeededResources } from './refresher-props';
+import { dividedSettings } from './settings-file';
 
 /** Properties of `RefresherFunction`. */
 export interface RefresherFunctionProps {
   /** Written as a file beside the function's code, because a function's environment holds only 4 KB. */
   readonly settings: RefresherSettings;
+  /** The function may use these and nothing else. */
+  readonly resources: NeededResources;
   readonly architecture: Architecture;
 }
 
@@ -27,6 +32,8 @@ export class RefresherFunction extends Construct {
   readonly function: LambdaFunction;
   /** Hash of the function's code and settings, the same on every machine and for every account. */
   readonly codeHash: string;
+  /** Content of the settings file, with references to the function's environment. */
+  readonly settingsFile: unknown;
   /** Role of the function. */
   readonly role: ExecutionRole;
   /** Timeout of the function: the maximum duration of one run. */
@@ -34,20 +41,23 @@ export class RefresherFunction extends Construct {
   /** The function's log: JSON lines, kept for a month. */
   readonly logGroup: LogGroup;
 
-  constructor(scope: Construct, id: string, { settings, architecture }: RefresherFunctionProps) {
+  constructor(scope: Construct, id: string, { settings, resources, architecture }: RefresherFunctionProps) {
     super(scope, id);
     this.logGroup = new LogGroup(this, 'LogGroup', {
       retention: RetentionDays.ONE_MONTH,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    this.role = new ExecutionRole(this, 'Role', { settings, logGroup: this.logGroup });
-    const { code, hash } = refresherCode(this, settings);
+    this.role = new ExecutionRole(this, 'Role', { resources, logGroup: this.logGroup });
+    const { file, environment } = dividedSettings(this, settings);
+    const { code, hash } = refresherCode(this, settings.targets, file);
     this.codeHash = hash;
+    this.settingsFile = file;
     // No concurrency is reserved: overlapping runs are harmless, and a new account has none to reserve.
     this.function = new LambdaFunction(this, 'Function', {
       description: 'Writes fresh registry credentials to the registry auths at Runpod',
       code,
       handler: 'index.handler',
+      environment,
       runtime: Runtime.NODEJS_24_X,
       architecture,
       memorySize: 256,
@@ -63,7 +73,8 @@ export class RefresherFunction extends Construct {
   }
 
   #acknowledgeFindings(): void {
-    Validations.of(this.function).acknowledge(
+    acknowledge(
+      this.function,
       {
         id: 'Serverless-LambdaTracing',
         reason:

@@ -1,118 +1,118 @@
 import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { type IRepository, Repository } from 'aws-cdk-lib/aws-ecr';
+import { Role } from 'aws-cdk-lib/aws-iam';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
+import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import type { OutputName } from '../lambda/core/contract';
-import type { RefresherSettings } from '../lambda/core/model';
-import { Alarms } from './alarms';
+import { readConfigFile } from './config/load';
 import { checkConfig } from './config/parse';
 import { checkRegions } from './config/regions';
-import type { RefresherConfig } from './config/schema';
-import { toSettings } from './config/settings';
-import { RefresherDashboard } from './dashboard';
+import type { RegistryConfig } from './config/registries';
+import type { RefresherConfig, TargetConfig } from './config/schema';
 import { RunpodEcrDelegation } from './ecr-delegation';
-import { FirstRefresh } from './first-refresh';
-import { LogQueries } from './log-queries';
 import { Notifications } from './notifications';
-import { RefreshRetries } from './refresh-retries';
-import { RefreshSchedule } from './refresh-schedule';
-import { RefresherFunction } from './refresher-function';
-import { SecretRotation, secretsOf } from './secret-rotation';
-import { warnOfHostsInNames, warnOfPartialArns } from './warnings';
+import { RunpodEcrRefresher } from './runpod-ecr-refresher';
+import { FirstRefreshMode, RunpodApi } from './runpod-ecr-refresher-props';
+import { RunpodRegistry } from './runpod-registry';
+import { type RunpodTarget, VerifyMode } from './runpod-target';
 
 const ARCHITECTURES = { arm64: Architecture.ARM_64, x86_64: Architecture.X86_64 } as const;
 
-/** Properties of `RefresherStack`. `stackName` comes from the configuration. */
+const FIRST_REFRESH = {
+  require: FirstRefreshMode.REQUIRE,
+  attempt: FirstRefreshMode.ATTEMPT,
+  off: FirstRefreshMode.OFF,
+} as const;
+
+const VERIFY = {
+  required: VerifyMode.REQUIRED,
+  'best-effort': VerifyMode.BEST_EFFORT,
+  off: VerifyMode.OFF,
+} as const;
+
+const APIS = {
+  auto: RunpodApi.AUTO,
+  'rest-v2': RunpodApi.REST_V2,
+  'rest-v1': RunpodApi.REST_V1,
+  graphql: RunpodApi.GRAPHQL,
+} as const;
+
+/** Properties of `RefresherStack`. */
 export interface RefresherStackProps extends StackProps {
-  /** The configuration with every default filled in, as `loadConfig` returns it. */
-  readonly config: RefresherConfig;
+  /** The content of a configuration file, as `JSON.parse` returns it. docs/configuration.md describes every key. */
+  readonly config: { [key: string]: unknown };
 }
 
 /**
- * Keeps Runpod's registry auths fresh with the credentials of container registries.
+ * The stack of a configuration file: one `RunpodEcrRefresher` for its targets, one `RunpodEcrDelegation` for each of its
+ * delegations, and topics for the recipients of its alarms.
  *
  * @example
- * const config = loadConfig(app.node);
- * new RefresherStack(app, config.stackName, { config });
+ * RefresherStack.fromFile(app, 'refresher.config.json');
  */
 export class RefresherStack extends Stack {
+  /**
+   * Creates the stack of a configuration file. The file names the stack.
+   *
+   * @param path - relative to the working directory
+   * @param props - for example the account and the region (`env`)
+   * @throws ConfigError when the file cannot be read or has mistakes
+   */
+  static fromFile(scope: Construct, path: string, props?: StackProps): RefresherStack {
+    const config = readConfigFile(path);
+    return new RefresherStack(scope, config.stackName, { ...props, config });
+  }
+
   /**
    * @throws ConfigError when the configuration has mistakes, when one IAM role cannot hold the permissions for all
    *   targets, when an ARN is of another region than the stack, or when the region of a delegation is unknown
    */
-  constructor(scope: Construct, id: string, { config, ...props }: RefresherStackProps) {
+  constructor(scope: Construct, id: string, { config: input, ...props }: RefresherStackProps) {
+    const config = checkConfig(input, 'The configuration');
     super(scope, id, {
       stackName: config.stackName,
       description: "Keeps Runpod's container registry auths fresh with Amazon ECR credentials",
       tags: { application: 'runpod-ecr-credential-refresher' },
       ...props,
     });
-    checkConfig(config, 'The configuration');
     checkRegions(config, this.region);
-    const settings = toSettings(config);
-    warnOfPartialArns(this, secretsOf(settings));
-    warnOfHostsInNames(
-      this,
-      settings.targets.flatMap(({ registry }) => (registry.type === 'ecr' ? registry.repositories : [])),
-    );
-    const architecture = ARCHITECTURES[config.architecture];
-    const interval = Duration.hours(config.refreshIntervalHours);
-
-    const refresher = new RefresherFunction(this, 'Refresher', { settings, architecture });
-    const { function: fn, role, timeout } = refresher;
-    const schedule = new RefreshSchedule(this, 'Schedule', { function: fn, interval });
-    new SecretRotation(this, 'SecretRotation', {
-      function: fn,
-      secrets: secretsOf(settings),
-      undeliveredQueue: schedule.undeliveredQueue,
-    });
-    const retries = new RefreshRetries(this, 'Retries', { function: fn, role, timeout, interval });
-    const firstRefresh = new FirstRefresh(this, 'FirstRefresh', {
-      mode: config.firstRefresh,
-      maxTargetsPerKey: maxTargetsPerKey(settings),
-      function: fn,
-      codeHash: refresher.codeHash,
-      interval,
-      timeout,
-      retries,
-      after: [refresher, schedule, retries.destination],
-    });
-    const alarms = new Alarms(this, 'Alarms', {
-      service: settings.service,
-      function: fn,
-      timeout,
-      interval,
-      retryInterval: retries.retryInterval,
-      successWithin: firstRefresh.successWithin,
-      deadLetterQueue: retries.deadLetterQueue,
-      undeliveredQueue: schedule.undeliveredQueue,
-      minCredentialMinutes: settings.minCredentialMinutes,
-      apiKeyMaxAgeDays: config.alarms.apiKeyMaxAgeDays,
-      notifications: new Notifications(this, 'Notifications', { recipients: config.alarms }),
-      runbook: config.alarms.runbookUrl,
-    });
-    const dashboard = new RefresherDashboard(this, 'Overview', {
-      service: settings.service,
-      function: fn,
-      logGroup: refresher.logGroup,
-      retryQueue: retries.queue,
-      deadLetterQueue: retries.deadLetterQueue,
-      undeliveredQueue: schedule.undeliveredQueue,
-      alarms,
-      interval,
-    });
-    new LogQueries(this, 'LogQueries', { logGroup: refresher.logGroup });
-    delegateRepositories(this, config, architecture);
-    waitForFirstRefresh({ firstRefresh, retries, alarms });
-    declareOutputs(this, {
-      FunctionName: [fn.functionName, 'The function; invoke it to refresh by hand'],
-      LogGroupName: [refresher.logGroup.logGroupName, 'The log of every run, as JSON lines'],
-      RuleName: [schedule.rule.ruleName, 'The rule that invokes the function on a schedule'],
-      RetryQueueUrl: [retries.queue.queueUrl, 'Failed runs that will be retried'],
-      DeadLetterQueueUrl: [retries.deadLetterQueue.queueUrl, 'Failed runs that are no longer retried'],
-      UndeliveredQueueUrl: [schedule.undeliveredQueue.queueUrl, 'Events that never reached the function'],
-      DashboardUrl: [dashboard.url, 'The dashboard for the person on call'],
-    });
+    const imports = new Imports(this);
+    if (config.targets.length > 0) addRefresher(this, config, imports);
+    for (const delegation of config.delegations) addDelegation(this, config, delegation, imports);
   }
+}
+
+/** The id `Default` is not part of logical ids, so they are those of a stack without this construct. */
+function addRefresher(stack: Stack, config: RefresherConfig, imports: Imports): void {
+  const { pageTopics, warningTopics } = new Notifications(stack, 'Notifications', {
+    recipients: config.alarms,
+  });
+  const refresher = new RunpodEcrRefresher(stack, 'Default', {
+    runpodApiKey: imports.secret(config.runpodApiKeySecretName),
+    targets: config.targets.map((target) => targetOf(target, imports)),
+    interval: Duration.hours(config.refreshIntervalHours),
+    firstRefresh: FIRST_REFRESH[config.firstRefresh],
+    pageTopics,
+    warningTopics,
+    runbookUrl: config.alarms.runbookUrl,
+    apiKeyMaxAge: Duration.days(config.alarms.apiKeyMaxAgeDays),
+    architecture: ARCHITECTURES[config.architecture],
+    additionalRegions: config.additionalRegions,
+    runpodApi: APIS[config.runpod.api],
+    restV2Url: config.runpod.restV2Url,
+    restV1Url: config.runpod.restV1Url,
+    graphqlUrl: config.runpod.graphqlUrl,
+  });
+  declareOutputs(stack, {
+    FunctionName: [refresher.function.functionName, 'The function; invoke it to refresh by hand'],
+    LogGroupName: [refresher.logGroup.logGroupName, 'The log of every run, as JSON lines'],
+    RuleName: [refresher.rule.ruleName, 'The rule that invokes the function on a schedule'],
+    RetryQueueUrl: [refresher.retryQueue.queueUrl, 'Failed runs that will be retried'],
+    DeadLetterQueueUrl: [refresher.deadLetterQueue.queueUrl, 'Failed runs that are no longer retried'],
+    UndeliveredQueueUrl: [refresher.undeliveredQueue.queueUrl, 'Events that never reached the function'],
+    DashboardUrl: [refresher.dashboardUrl ?? '', 'The dashboard for the person on call'],
+  });
 }
 
 /** Declares the stack's outputs: value and description of each. The runbook's commands read them. */
@@ -125,39 +125,100 @@ function declareOutputs(
   }
 }
 
-/**
- * Creates and changes the alarms after the first refresh, so that a deployment sets no alarm off.
- *
- * `RefreshSilent` is the last of them, so that the metric of the first refresh has some time to reach CloudWatch. In a
- * new stack the alarm's warm-up gives it the rest of the time.
- */
-function waitForFirstRefresh(parts: {
-  firstRefresh: FirstRefresh;
-  retries: RefreshRetries;
-  alarms: Alarms;
-}): void {
-  parts.retries.eventSource.node.addDependency(parts.firstRefresh);
-  parts.alarms.node.addDependency(parts.firstRefresh);
-  parts.alarms.refreshSilent.node.addDependency(parts.retries.eventSource);
+function targetOf(target: TargetConfig, imports: Imports): RunpodTarget {
+  const { runpodApiKeySecretName: key, registry, verify, ...rest } = target;
+  return {
+    ...rest,
+    registry: registryOf(target.name, registry, imports),
+    verify: VERIFY[verify],
+    ...(key !== undefined && { runpodApiKey: imports.secret(key) }),
+  };
 }
 
-function delegateRepositories(stack: Stack, config: RefresherConfig, architecture: Architecture): void {
-  const { restV2Url, delegationPrincipalArns: principalArns } = config.runpod;
-  const { additionalRegions } = config;
-  const shared = { principalArns, restV2Url, architecture, additionalRegions };
-  for (const {
-    runpodApiKeySecretName = config.runpodApiKeySecretName,
-    ...delegation
-  } of config.delegations) {
-    const { region = stack.region, repository } = delegation;
-    const id = `Delegation:${region}:${repository}`;
-    new RunpodEcrDelegation(stack, id, { ...delegation, ...shared, runpodApiKeySecretName });
+function registryOf(target: string, config: RegistryConfig, imports: Imports): RunpodRegistry {
+  switch (config.type) {
+    case 'ecr': {
+      const { repositories, region, roleArn, externalId } = config;
+      return RunpodRegistry.ecr({
+        repositories: repositories.map((name) => imports.repository(name, region)),
+        region,
+        role: roleArn === undefined ? undefined : imports.role(roleArn, target),
+        externalId,
+      });
+    }
+    case 'ecr-public':
+      return RunpodRegistry.ecrPublic(config);
+    case 'google-artifact-registry':
+      return RunpodRegistry.googleArtifactRegistry({
+        ...config,
+        credential: imports.secret(config.credentialSecretName),
+      });
+    case 'docker-hub':
+      return RunpodRegistry.dockerHub(loginOf(config, imports));
+    case 'ghcr':
+      return RunpodRegistry.ghcr(loginOf(config, imports));
+    case 'self-hosted':
+      return RunpodRegistry.selfHosted(loginOf(config, imports));
   }
 }
 
-/** Returns the largest number of targets with the same API key. Each key is one Runpod account with one rate limit. */
-function maxTargetsPerKey({ targets }: RefresherSettings): number {
-  const counts = new Map<string, number>();
-  for (const { runpodApiKeySecretName: key } of targets) counts.set(key, (counts.get(key) ?? 0) + 1);
-  return Math.max(...counts.values());
+function loginOf(
+  { credentialSecretName, url }: { readonly credentialSecretName: string; readonly url: string },
+  imports: Imports,
+) {
+  return { credential: imports.secret(credentialSecretName), url };
+}
+
+function addDelegation(
+  stack: Stack,
+  { runpod, runpodApiKeySecretName: defaultKey, additionalRegions, architecture }: RefresherConfig,
+  delegation: RefresherConfig['delegations'][number],
+  imports: Imports,
+): void {
+  const { region = stack.region, repository, name, runpodApiKeySecretName: key = defaultKey } = delegation;
+  new RunpodEcrDelegation(stack, `Delegation:${region}:${repository}`, {
+    repository: imports.repository(repository, delegation.region),
+    region: delegation.region,
+    name,
+    runpodApiKey: imports.secret(key),
+    principalArns: runpod.delegationPrincipalArns,
+    restV2Url: runpod.restV2Url,
+    architecture: ARCHITECTURES[architecture],
+    additionalRegions,
+  });
+}
+
+/** Existing resources that a configuration names. Each is imported once. */
+class Imports {
+  readonly #stack: Stack;
+  readonly #secrets = new Map<string, ISecret>();
+  readonly #repositories = new Map<string, IRepository>();
+
+  constructor(stack: Stack) {
+    this.#stack = stack;
+  }
+
+  /** Returns the secret with a name or a complete ARN. */
+  secret(nameOrArn: string): ISecret {
+    const known = this.#secrets.get(nameOrArn);
+    if (known) return known;
+    const id = `Secret:${nameOrArn}`;
+    const secret = nameOrArn.startsWith('arn:')
+      ? Secret.fromSecretCompleteArn(this.#stack, id, nameOrArn)
+      : Secret.fromSecretNameV2(this.#stack, id, nameOrArn);
+    this.#secrets.set(nameOrArn, secret);
+    return secret;
+  }
+
+  /** Returns a repository of the stack's account. */
+  repository(name: string, region = ''): IRepository {
+    const id = `Repository:${region}:${name}`;
+    const repository = this.#repositories.get(id) ?? Repository.fromRepositoryName(this.#stack, id, name);
+    this.#repositories.set(id, repository);
+    return repository;
+  }
+
+  role(arn: string, target: string) {
+    return Role.fromRoleArn(this.#stack, `Role:${target}`, arn, { mutable: false });
+  }
 }

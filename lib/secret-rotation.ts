@@ -1,18 +1,19 @@
-import { Annotations, Stack } from 'aws-cdk-lib';
+import { Annotations } from 'aws-cdk-lib';
 import { type EventPattern, Rule } from 'aws-cdk-lib/aws-events';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { type IQueue, Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import type { RefresherSettings } from '../lambda/core/model';
 import { ruleTarget } from './delivery';
-import { secretArn } from './execution-role';
+import { secretArnPrefix } from './secrets';
+import { estimatedLength } from './tokens';
 
 /** Properties of `SecretRotation`. */
 export interface SecretRotationProps {
   readonly function: IFunction;
-  /** Secrets Manager names or ARNs. Duplicates are ignored. */
-  readonly secrets: readonly string[];
+  /** Several with the same name count as one. */
+  readonly secrets: readonly ISecret[];
   /** Receives the events that could not be delivered to the function. */
   readonly undeliveredQueue: IQueue;
 }
@@ -37,16 +38,21 @@ export class SecretRotation extends Construct {
 
   constructor(scope: Construct, id: string, props: SecretRotationProps) {
     super(scope, id);
-    const groups = groupByPatternLength([...new Set(props.secrets.map(nameOf))]);
+    const watched = new Map(
+      props.secrets.map((secret) => [
+        secret.secretName,
+        { name: secret.secretName, arnPrefix: secretArnPrefix(secret) },
+      ]),
+    );
+    const groups = groupByPatternLength(this, [...watched.values()]);
     // The queue is imported, because each rule would add a statement to its policy, which holds only 20 statements.
     const queue = Queue.fromQueueArn(this, 'Undelivered', props.undeliveredQueue.queueArn);
     const target = ruleTarget(props.function, queue);
-    const arns = new Map(props.secrets.map((secret) => [nameOf(secret), arnPrefixOf(this, secret)]));
     this.rules = groups.slice(0, MAX_RULES).map(
-      (names, index) =>
+      (secrets, index) =>
         new Rule(this, `Rule${index + 1}`, {
           description: 'Refreshes the credentials at Runpod when a secret has changed',
-          eventPattern: patternOf(names.map((name) => ({ name, arnPrefix: arns.get(name) ?? name }))),
+          eventPattern: patternOf(secrets),
           targets: [target],
         }),
     );
@@ -69,17 +75,9 @@ export class SecretRotation extends Construct {
   }
 }
 
-/** Returns the names or ARNs of all secrets that a run reads, possibly with duplicates. */
-export function secretsOf({ targets }: RefresherSettings): string[] {
-  return targets.flatMap(({ runpodApiKeySecretName, registry }) => [
-    runpodApiKeySecretName,
-    ...('credentialSecretName' in registry ? [registry.credentialSecretName] : []),
-  ]);
-}
-
 interface WatchedSecret {
   readonly name: string;
-  /** The ARN without the hyphen and six characters that Secrets Manager appends to the name. */
+  /** The ARN, where possible without the hyphen and six characters that Secrets Manager appends to the name. */
   readonly arnPrefix: string;
 }
 
@@ -109,29 +107,23 @@ function patternOf(secrets: readonly WatchedSecret[]): EventPattern {
   };
 }
 
-/** Divides the names, in order, into groups whose patterns are short enough for one rule each. */
-function groupByPatternLength(names: readonly string[]): string[][] {
-  const groups: string[][] = [];
-  for (const name of names) {
+/** Divides the secrets, in order, into groups whose patterns are short enough for one rule each. */
+function groupByPatternLength(scope: Construct, secrets: readonly WatchedSecret[]): WatchedSecret[][] {
+  const groups: WatchedSecret[][] = [];
+  for (const secret of secrets) {
     const group = groups.at(-1);
-    if (group && patternLength([...group, name]) <= MAX_PATTERN_LENGTH) group.push(name);
-    else groups.push([name]);
+    if (group && patternLength(scope, [...group, secret]) <= MAX_PATTERN_LENGTH) group.push(secret);
+    else groups.push([secret]);
   }
   return groups;
 }
 
 /** Returns the maximum length of a pattern. Region and account may be unknown at synth, so the longest are assumed. */
-function patternLength(names: readonly string[]): number {
-  const { detailType, ...pattern } = patternOf(
-    names.map((name) => ({ name, arnPrefix: `${LONGEST_ARN_PREFIX}${name}` })),
-  );
+function patternLength(scope: Construct, secrets: readonly WatchedSecret[]): number {
+  const longest = secrets.map(({ name }) => {
+    const written = 'x'.repeat(estimatedLength(scope, name));
+    return { name: written, arnPrefix: `${LONGEST_ARN_PREFIX}${written}` };
+  });
+  const { detailType, ...pattern } = patternOf(longest);
   return JSON.stringify({ ...pattern, 'detail-type': detailType }).length;
-}
-
-function nameOf(secret: string): string {
-  return secret.replace(/^arn:.*:secret:(.*)-[A-Za-z0-9]{6}$/, '$1');
-}
-
-function arnPrefixOf(scope: Construct, secret: string): string {
-  return secretArn(Stack.of(scope), secret).replace(/-(\?{6}|[A-Za-z0-9]{6})$/, '');
 }

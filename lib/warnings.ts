@@ -1,4 +1,5 @@
 import { Annotations, Stack } from 'aws-cdk-lib';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { hostAtStart } from './config/image-addresses';
 
@@ -15,11 +16,11 @@ const WORD = /^([a-z]+|[A-Z][a-z]+|[A-Z]+)\d*$|^\d+$/;
  * Warns of ARNs that may lack the six characters at their end. With such an ARN the policy permits nothing, and the
  * rule watches another secret.
  *
- * @param secrets - names or ARNs. A stack warns of each ARN once.
+ * A stack warns of each ARN once.
  */
-export function warnOfPartialArns(scope: Construct, secrets: readonly string[]): void {
-  for (const secret of secrets) {
-    const [arn, region, name, end] = ARN.exec(secret) ?? [];
+export function warnOfPartialArns(scope: Construct, secrets: readonly ISecret[]): void {
+  for (const { secretFullArn = '' } of secrets) {
+    const [arn, region, name, end] = ARN.exec(secretFullArn) ?? [];
     if (arn === undefined || !WORD.test(end ?? '')) continue;
     const partial = `${name}-${end}`;
     Annotations.of(Stack.of(scope)).addWarningV2(

@@ -13,7 +13,7 @@ interface Import {
 const ARROWS: Readonly<Record<string, RegExp>> = {
   bin: /^(cli|lib)\//,
   cli: /^(lib\/|lambda\/core\/|package\.json$)/,
-  lib: /^lambda\/(core\/(model|contract)|delegate-repository\/model)$/,
+  lib: /^lambda\/(core\/(model|contract|settings)|delegate-repository\/model)$/,
   'lambda/core': /^package\.json$/,
   'lambda/refresh-credentials': /^lambda\/core\//,
   'lambda/delegate-repository': /^lambda\/core\//,

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { readConfigFile } from '../lib/config/load';
 import { parseConfig } from '../lib/config/parse';
 import { toSettings } from '../lib/config/settings';
-import { bundleFunction } from '../lib/refresher-code';
+import { writeRefresher } from '../lib/function-code';
 import { delegationAsset, synthesise } from '../lib/synthesise';
+import { buildFunctions } from '../scripts/build-functions';
 import { configJson } from './lib/config/builder';
 import { BUILT } from './support/built-once';
 import { bundlePrograms } from './support/bundled-programs';
@@ -16,6 +17,7 @@ const ROOT = join(__dirname, '..');
 export default async function globalSetup(): Promise<() => void> {
   // The AWS SDK reads it. Its notice about Node 20 would stand between the results.
   process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
+  buildFunctions();
   const directory = mkdtempSync(join(tmpdir(), 'built-once-'));
   const put = (what: keyof typeof BUILT, path: string) => {
     process.env[BUILT[what]] = path;
@@ -28,7 +30,8 @@ export default async function globalSetup(): Promise<() => void> {
     synthesise(readConfigFile(join(ROOT, 'refresher.config.example.json')), assembly).assetDirectory,
   );
   const allRegistries = readConfigFile(join(ROOT, 'refresher.config.all-registries.example.json'));
-  bundleFunction(put('bundle', join(directory, 'all-registries')), toSettings(allRegistries));
+  const settings = toSettings(allRegistries);
+  writeRefresher(put('bundle', join(directory, 'all-registries')), settings.targets, settings);
   put('delegationAsset', synthesiseDelegation(join(directory, 'delegation')));
   await programs;
   return () => rmSync(directory, { recursive: true, force: true });

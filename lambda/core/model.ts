@@ -59,7 +59,9 @@ export interface EcrRegistry {
   readonly type: 'ecr';
   /** @default - the region of the function */
   readonly region?: string;
-  /** Repository names that the credential may pull; at least one. */
+  /** Account of the repositories, when the function's own role pulls from another one. @default - the function's account */
+  readonly registryId?: string;
+  /** Repository names that the credential may pull, as far as they are known at synth. The function does not read them. */
   readonly repositories: readonly string[];
   /** Role to assume before asking for the credential, in another account. @default - the function's own role */
   readonly roleArn?: string;

@@ -1,5 +1,5 @@
 import { Token } from 'aws-cdk-lib';
-import { z } from 'zod';
+import * as z from 'zod';
 import { apiUrl, delegationName, region, repositoryName, roleArn, secretId } from './formats';
 import { repositoryMistakes } from './image-addresses';
 import type { Path } from './json-values';
@@ -47,8 +47,11 @@ export function checkDelegationProps(
     ),
     ...misfits(['restV2Url'], props.restV2Url, apiUrl()),
   ];
-  const help = 'Every property is described in RunpodEcrDelegationProps.';
-  if (mistakes.length > 0) throw mistakesError(subject, mistakes, help);
+  const wording = {
+    help: 'Every property is described in RunpodEcrDelegationProps.',
+    rename: (path: Path) => path.map((step) => (step === 'runpodApiKeySecretName' ? 'runpodApiKey' : step)),
+  };
+  if (mistakes.length > 0) throw mistakesError(subject, mistakes, wording);
 }
 
 function repositoryAndRegion(props: CheckedDelegationProps, stack: DelegationPlace): Mistake[] {

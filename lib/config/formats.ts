@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * Returns the zod type of a text that matches a pattern.
@@ -95,7 +95,17 @@ function urlMatching(pattern: RegExp, expected: string) {
 }
 
 function isUsableUrl(text: string): boolean {
-  return URL.canParse(text) && new URL(text).port !== '0';
+  const url = parseUrl(text);
+  return url !== undefined && url.port !== '0';
+}
+
+/** Parses a URL; undefined when it is none. `URL.canParse` of Node 20 sometimes refuses a host like `bücher.example`. */
+export function parseUrl(text: string): URL | undefined {
+  try {
+    return new URL(text);
+  } catch {
+    return undefined;
+  }
 }
 
 const HTTPS_URL = /^https:\/\/[^\s/\\@?#]+(\/[^\s?#]*)?$/;

@@ -1,5 +1,5 @@
 import type { Registry } from '../../lambda/core/model';
-import { IMAGE, REPOSITORY_NAME } from './formats';
+import { IMAGE, parseUrl, REPOSITORY_NAME } from './formats';
 import { type Entry, entry, list, type Path, text } from './json-values';
 import { describeFound, looksSecret, type Mistake } from './mistakes';
 import { IMAGE_FORMATS } from './registries';
@@ -211,8 +211,7 @@ function googlePlace(host: string, ownHost: string | undefined, location: unknow
 }
 
 function hostOf(url: unknown): string | undefined {
-  const address = text(url) ?? '';
-  return URL.canParse(address) ? new URL(address).host : undefined;
+  return parseUrl(text(url) ?? '')?.host;
 }
 
 function withReference({ repository, reference }: ImageAddress): string {

@@ -10,14 +10,26 @@ export interface Mistake {
   readonly fix?: string | undefined;
 }
 
-/** The configuration cannot be used. The message is complete; its reader needs no stack trace. */
+/** The configuration cannot be used. The message is complete, so the error has no stack trace. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
+
+  constructor(message: string) {
+    super(message);
+    this.stack = `ConfigError: ${message}`;
+  }
 }
 
 const MAX_LISTED = 20;
 
-/** Where the keys of a configuration file are described. */
+/** How a message speaks of what has the mistakes. The defaults are for a configuration file. */
+export interface Wording {
+  /** The last line of the message, which says where to read more. @default - the schema of the configuration file */
+  readonly help?: string;
+  /** Returns the path as the reader knows it. @default - the path in the configuration file */
+  readonly rename?: (path: readonly PropertyKey[]) => readonly PropertyKey[];
+}
+
 const SEE_SCHEMA = 'Every key is described in refresher.schema.json.';
 
 /**
@@ -25,14 +37,15 @@ const SEE_SCHEMA = 'Every key is described in refresher.schema.json.';
  *
  * @param mistakes - when several have the same path, only the first is shown
  * @param subject - name of what has the mistakes, usually the file
- * @param help - the last line of the message
+ * @param wording - for messages about something other than a file
  */
 export function mistakesError(
   subject: string,
   mistakes: readonly Mistake[],
-  help: string | undefined = SEE_SCHEMA,
+  { help = SEE_SCHEMA, rename = (path) => path }: Wording = {},
 ): ConfigError {
-  const sorted = onePerPath(mistakes).sort((a, b) =>
+  const renamed = mistakes.map((mistake) => ({ ...mistake, path: rename(mistake.path) }));
+  const sorted = onePerPath(renamed).sort((a, b) =>
     pathText(a.path).localeCompare(pathText(b.path), 'en', { numeric: true }),
   );
   const lines = sorted
@@ -96,6 +109,7 @@ export function describeFound(value: unknown, path: readonly PropertyKey[]): str
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === 'object' && value !== null) return 'an object';
   if (typeof value !== 'string') return String(value);
+  if (value.includes('${Token[')) return 'a token, whose value is known only at deployment';
   const hidden = path.some((step) => typeof step === 'string' && SECRET_KEY.test(step));
   if (hidden || looksSecret(value)) return `a text of ${value.length} characters`;
   const address = /^([a-z][a-z0-9+.-]*:\/\/)(?:[^/?#]*@)?([^/?#]*)(.*)$/is.exec(value);

@@ -1,6 +1,6 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseJson } from './json-text';
-import { describeFound, type Mistake, mistakesError } from './mistakes';
+import { describeFound, type Mistake, mistakesError, type Wording } from './mistakes';
 import { nearest } from './nearest';
 import { brokenRules } from './rules';
 import { configSchema, type RefresherConfig } from './schema';
@@ -22,16 +22,17 @@ export function parseConfig(text: string, file: string): RefresherConfig {
  *
  * @param input - parsed JSON of any shape
  * @param subject - name of the configuration in messages
+ * @param wording - for messages about something other than a file
  * @throws ConfigError that names every mistake: its path, what was expected, and what was found
  */
-export function checkConfig(input: unknown, subject: string): RefresherConfig {
+export function checkConfig(input: unknown, subject: string, wording?: Wording): RefresherConfig {
   const result = configSchema.safeParse(input);
   // Rules come first, because their messages are more specific.
   const mistakes = [
     ...brokenRules(input),
     ...(result.error?.issues ?? []).flatMap((issue) => mistakesOf(issue, input)),
   ];
-  if (!result.success || mistakes.length > 0) throw mistakesError(subject, mistakes);
+  if (!result.success || mistakes.length > 0) throw mistakesError(subject, mistakes, wording);
   return result.data;
 }
 

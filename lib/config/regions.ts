@@ -1,7 +1,7 @@
 import { Token } from 'aws-cdk-lib';
 import { partitionOf } from './aws-regions';
 import { type Path, text } from './json-values';
-import { type Mistake, mistakesError } from './mistakes';
+import { type Mistake, mistakesError, type Wording } from './mistakes';
 import { placesOfArns } from './places';
 import type { RefresherConfig } from './schema';
 
@@ -12,14 +12,19 @@ import type { RefresherConfig } from './schema';
  * @param stackRegion - a token when the stack can be deployed to any region; then ARNs are not checked
  * @throws ConfigError that names every mistake
  */
-export function checkRegions(config: RefresherConfig, stackRegion: string): void {
+export function checkRegions(
+  config: RefresherConfig,
+  stackRegion: string,
+  subject = 'The configuration',
+  wording?: Wording,
+): void {
   const region = Token.isUnresolved(stackRegion) ? undefined : stackRegion;
   const mistakes = [
     ...arnsOf(config).flatMap(({ path, arn }) => arnMistakes(path, arn, region)),
     ...(region === undefined ? [] : registryMistakes(config, region)),
     ...delegationMistakes(config, region),
   ];
-  if (mistakes.length > 0) throw mistakesError('The configuration', mistakes);
+  if (mistakes.length > 0) throw mistakesError(subject, mistakes, wording);
 }
 
 /** Returns the ARNs of topics and secrets: an alarm and the function can use only those of their own region. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Registry } from '../../lambda/core/model';
 import { externalId, region, registryUrl, repositoryName, roleArn, secretId, textMatching } from './formats';
 

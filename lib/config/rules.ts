@@ -15,6 +15,7 @@ export function brokenRules(config: unknown): Mistake[] {
   const delegations = list(entry(config).delegations).map(entry);
   return [
     ...pastedKeys(config, []),
+    ...(isEntry(config) ? nothingToDo(config) : []),
     ...unknownRegions(entry(config)),
     ...targets.flatMap((target, index) => [
       ...(isEntry(listed[index]) ? exactlyOneAuth(target, ['targets', index]) : []),
@@ -27,6 +28,15 @@ export function brokenRules(config: unknown): Mistake[] {
     ...delegationAddressMistakes(delegations),
     ...sameRepository(delegations),
   ];
+}
+
+function nothingToDo({ targets, delegations }: Entry): Mistake[] {
+  const isEmpty = [targets, delegations].every(
+    (value) => value === undefined || (Array.isArray(value) && value.length === 0),
+  );
+  if (!isEmpty) return [];
+  const expected = 'at least one target, or a delegation';
+  return [{ path: ['targets'], expected, found: describeFound(targets, []) }];
 }
 
 /** Finds Runpod API keys in any value. A key in this file would get into version control and into the function's code. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ECR_TOKEN_LIFE_HOURS } from '../../lambda/core/model';
 import { RUNPOD_PRINCIPAL_ARNS } from '../../lambda/delegate-repository/model';
 import {
@@ -162,58 +162,65 @@ const runpod = z
   .describe("Which of Runpod's APIs to use, and where they are.");
 
 /** The schema of the configuration file. `rules.ts` checks what it cannot express, such as duplicates. */
-export const configSchema = z.strictObject(
-  {
-    $schema: z
-      .string('the address of a JSON schema')
-      .optional()
-      .describe('Address of the JSON schema with which an editor completes and checks this file.'),
-    stackName: textMatching(
-      /^(?!CDKToolkit$)[A-Za-z][A-Za-z0-9-]{0,127}$/,
-      'a CloudFormation stack name: a letter, then up to 127 letters, digits and -',
-    )
-      .default('EcrCredentialRefresher')
-      .describe('Name of the CloudFormation stack, and the `service` of its logs and metrics.'),
-    runpodApiKeySecretName: secretId()
-      .default('runpod/api-key')
-      .describe(
-        'Secrets Manager name or ARN of the Runpod API key. This is the default for every target and delegation. The secret holds the key itself, or a JSON object with the field apiKey.',
-      ),
-    refreshIntervalHours: z
-      .int(INTERVAL)
-      .min(1, INTERVAL)
-      .max(MAX_INTERVAL_HOURS, INTERVAL)
-      .default(6)
-      .describe("Hours from one refresh to the next; at most half of a credential's lifetime."),
-    firstRefresh: oneOf(['require', 'attempt', 'off'])
-      .default('require')
-      .describe(
-        'Whether the deployment refreshes. With "require" the deployment fails when the refresh fails. With "attempt" the deployment goes on and the refresh is retried. With "off" the first refresh is the first scheduled run.',
-      ),
-    targets: z
-      .array(target, 'a list of targets')
-      .min(1, 'at least one target')
-      .describe('The Runpod registry auths to keep fresh.'),
-    delegations: z
-      .array(delegation, 'a list of delegations')
-      .max(MAX_DELEGATIONS, `at most ${MAX_DELEGATIONS} delegations`)
-      .default([])
-      .describe('ECR repositories that Runpod may pull without a password. So far this works for Pods only.'),
-    additionalRegions: z
-      .array(region(), 'a list of AWS regions')
-      .default([])
-      .describe('AWS regions that the installed CDK does not know yet. Other unknown regions are refused.'),
-    architecture: oneOf(['arm64', 'x86_64'])
-      .default('arm64')
-      .describe('Processor of the functions. Some partitions of AWS lack arm64 for Lambda.'),
-    alarms,
-    runpod,
-  },
-  'a JSON object',
-);
+export const configSchema = z
+  .strictObject(
+    {
+      $schema: z
+        .string('the address of a JSON schema')
+        .optional()
+        .describe('Address of the JSON schema with which an editor completes and checks this file.'),
+      stackName: textMatching(
+        /^(?!CDKToolkit$)[A-Za-z][A-Za-z0-9-]{0,127}$/,
+        'a CloudFormation stack name: a letter, then up to 127 letters, digits and -',
+      )
+        .default('EcrCredentialRefresher')
+        .describe('Name of the CloudFormation stack, and the `service` of its logs and metrics.'),
+      runpodApiKeySecretName: secretId()
+        .default('runpod/api-key')
+        .describe(
+          'Secrets Manager name or ARN of the Runpod API key. This is the default for every target and delegation. The secret holds the key itself, or a JSON object with the field apiKey.',
+        ),
+      refreshIntervalHours: z
+        .int(INTERVAL)
+        .min(1, INTERVAL)
+        .max(MAX_INTERVAL_HOURS, INTERVAL)
+        .default(6)
+        .describe("Hours from one refresh to the next; at most half of a credential's lifetime."),
+      firstRefresh: oneOf(['require', 'attempt', 'off'])
+        .default('require')
+        .describe(
+          'Whether the deployment refreshes. With "require" the deployment fails when the refresh fails. With "attempt" the deployment goes on and the refresh is retried. With "off" the first refresh is the first scheduled run.',
+        ),
+      targets: z
+        .array(target, 'a list of targets')
+        .default([])
+        .describe('The Runpod registry auths to keep fresh; at least one, unless there are delegations.'),
+      delegations: z
+        .array(delegation, 'a list of delegations')
+        .max(MAX_DELEGATIONS, `at most ${MAX_DELEGATIONS} delegations`)
+        .default([])
+        .describe(
+          'ECR repositories that Runpod may pull without a password. So far this works for Pods only.',
+        ),
+      additionalRegions: z
+        .array(region(), 'a list of AWS regions')
+        .default([])
+        .describe('AWS regions that the installed CDK does not know yet. Other unknown regions are refused.'),
+      architecture: oneOf(['arm64', 'x86_64'])
+        .default('arm64')
+        .describe('Processor of the functions. Some partitions of AWS lack arm64 for Lambda.'),
+      alarms,
+      runpod,
+    },
+    'a JSON object',
+  )
+  .meta({ anyOf: [{ required: ['targets'] }, { required: ['delegations'] }] });
 
 /** The parsed configuration with its defaults. */
 export type RefresherConfig = z.output<typeof configSchema>;
+
+/** One target of the parsed configuration. */
+export type TargetConfig = RefresherConfig['targets'][number];
 
 /** The alarm settings of the parsed configuration. */
 export type AlarmsConfig = RefresherConfig['alarms'];

@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
 import type { RefresherSettings } from '../../lambda/core/model';
-import { bundleFunction } from '../../lib/refresher-code';
+import { writeRefresher } from '../../lib/function-code';
 import { type EmbeddedCloud, startEmbeddedCloud } from '../../local/cloud';
 import { lambdaEnvironment } from '../../local/lambda-process';
 import { LambdaRuntime } from '../../local/lambda-runtime';
 import type { RunpodUser } from '../../local/runpod/accounts';
+import { bundleRefresher } from '../../scripts/build-functions';
 import { type Command, inTurn, type Spread, spreadOf, straightLine } from './measure';
 
 /** A measured figure and its limit. */
@@ -78,7 +79,8 @@ class Bench {
   /** Bundles the function for a number of targets. @returns its directory */
   asset(targets: number): string {
     const directory = join(this.directory, `asset-${targets}`);
-    bundleFunction(directory, this.settings(targets));
+    const settings = this.settings(targets);
+    writeRefresher(directory, settings.targets, settings);
     return directory;
   }
 
@@ -167,8 +169,8 @@ async function importAlone(bench: Bench): Promise<Figure[]> {
 }
 
 async function assetSize(bench: Bench): Promise<Figure[]> {
-  const directory = join(bench.directory, 'asset-size');
-  const { outputs } = bundleFunction(directory, bench.settings(1));
+  const directory = bench.asset(1);
+  const { outputs } = bundleRefresher(['ecr']).metafile;
   const bytes = ['index.mjs', 'index.mjs.map', 'refresher.json']
     .map((file) => deflateRawSync(readFileSync(join(directory, file))).length + 76 + 2 * file.length)
     .reduce((sum, size) => sum + size, 22);

@@ -1,8 +1,5 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { SETTINGS_FILE } from '../../lambda/core/contract';
 import type { RefresherSettings, Registry } from '../../lambda/core/model';
-import { bundleFunction } from '../../lib/refresher-code';
+import { writeRefresher } from '../../lib/function-code';
 import { eachTestIn, type World } from './world';
 
 const ROLE = 'arn:aws:iam::210987654321:role/pull';
@@ -33,14 +30,14 @@ async function selfHosted(): Promise<Registry> {
   return { type: 'self-hosted', url: registry.url, credentialSecretName: 'registry/login' };
 }
 
-describe('bundleFunction', () => {
+describe('writeRefresher', () => {
   it.each([
     ['ecr', ecr],
     ['ecr through a role', ecrThroughARole],
     ['ecr-public', ecrPublic],
     ['a registry with a stored password', selfHosted],
   ])('makes a function that works for %s', async (_, open) => {
-    await world.deploy([{ name: 'prod', registry: await open(), verify: 'required' }], {}, bundleFunction);
+    await world.deploy([{ name: 'prod', registry: await open(), verify: 'required' }], {}, writeSettings);
 
     const { result } = await world.invoke();
 
@@ -72,6 +69,9 @@ describe('bundleFunction', () => {
 
 /** Writes a function that was bundled without any registry, and then these settings. */
 function bundledForNothing(directory: string, settings: RefresherSettings): void {
-  bundleFunction(directory, { ...settings, targets: [] });
-  writeFileSync(join(directory, SETTINGS_FILE), JSON.stringify(settings));
+  writeRefresher(directory, [], settings);
+}
+
+function writeSettings(directory: string, settings: RefresherSettings): void {
+  writeRefresher(directory, settings.targets, settings);
 }

@@ -117,7 +117,7 @@ describe('Alarms', () => {
   });
 
   it('exposes all alarms, pages first, and each severity by itself', () => {
-    const construct = stackOf(config()).node.findChild('Alarms');
+    const construct = stackOf(config()).node.findChild('Default').node.findChild('Alarms');
 
     if (!(construct instanceof Alarms)) throw new Error('the stack has no Alarms');
     const namesOf = (listed: Alarms['all']) => listed.map(({ node }) => node.id);
@@ -204,7 +204,7 @@ describe('Notifications', () => {
 
     expect(warnings).toEqual([
       expect.stringMatching(
-        /^Nobody is paged [^.]+: give alarms\.emails, [a-zA-Z. ,]+ in the configuration\./,
+        /^Nobody is paged [^.]+: give pageTopics, or alarms\.emails, [a-zA-Z. ,]+ in a configuration file\./,
       ),
     ]);
   });

@@ -1,8 +1,8 @@
 import { App, CfnParameter, Lazy, Stack, Token } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
-import { Repository } from 'aws-cdk-lib/aws-ecr';
+import { type IRepository, Repository } from 'aws-cdk-lib/aws-ecr';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
-import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Queue } from 'aws-cdk-lib/aws-sqs';
 import { RunpodEcrDelegation, type RunpodEcrDelegationProps } from '../../lib/ecr-delegation';
 import { config, type Json } from './config/builder';
@@ -110,17 +110,17 @@ describe('RunpodEcrDelegation', () => {
   });
 
   it('creates new resources for another repository, and a new policy for another API key', () => {
-    const ids = (props: { repository: string; runpodApiKeySecretName: string }) => {
+    const ids = (repository: string, key: string) => {
       const stack = new Stack(new App({ builtinCloudFormationValidation: false }), 'Stack', { env: ENV });
-      new RunpodEcrDelegation(stack, 'Delegation', props);
+      new RunpodEcrDelegation(stack, 'Delegation', imported(stack, repository, key));
       const { Resources } = Template.fromStack(stack).toJSON();
       const of = (type: string) => Object.keys(Resources).filter((id) => Resources[id].Type === type);
       return { resource: of(RESOURCE), policies: of('AWS::IAM::Policy') };
     };
-    const before = ids({ repository: 'app-a', runpodApiKeySecretName: 'key' });
+    const before = ids('app-a', 'key');
 
-    const otherRepository = ids({ repository: 'app-b', runpodApiKeySecretName: 'key' });
-    const otherKey = ids({ repository: 'app-a', runpodApiKeySecretName: 'other' });
+    const otherRepository = ids('app-b', 'key');
+    const otherKey = ids('app-a', 'other');
 
     expect(otherRepository.resource).not.toEqual(before.resource);
     expect(otherRepository.policies).not.toEqual(before.policies);
@@ -150,16 +150,14 @@ describe('RunpodEcrDelegation', () => {
   });
 
   describe('with the name of a repository that the app creates', () => {
-    const idsBeside = (unrelated: number, nameOf: (stack: Stack) => string = createdName) => {
+    const idsBeside = (unrelated: number, repositoryIn: (stack: Stack) => IRepository = created) => {
       const stack = new Stack(new App(), 'Stack', { env: ENV });
       // Each of them takes numbers from the sequence that also numbers the tokens.
       for (let index = 0; index < unrelated; index++) {
         Token.asString({ Ref: new Queue(stack, `Queue${index}`).queueName });
       }
-      new RunpodEcrDelegation(stack, 'Delegation', {
-        repository: nameOf(stack),
-        runpodApiKeySecretName: 'runpod/api-key',
-      });
+      const runpodApiKey = Secret.fromSecretNameV2(stack, 'Key', 'runpod/api-key');
+      new RunpodEcrDelegation(stack, 'Delegation', { repository: repositoryIn(stack), runpodApiKey });
       const { Resources } = Template.fromStack(stack).toJSON();
       return Object.keys(Resources).filter((id) => /^Delegation/.test(id));
     };
@@ -169,7 +167,8 @@ describe('RunpodEcrDelegation', () => {
     });
 
     it('keeps its logical ids for a parameter, and has other ids for another name', () => {
-      const parameter = (id: string) => (stack: Stack) => new CfnParameter(stack, id).valueAsString;
+      const parameter = (id: string) => (stack: Stack) =>
+        Repository.fromRepositoryName(stack, 'Imported', new CfnParameter(stack, id).valueAsString);
 
       expect(idsBeside(2, parameter('A'))).toEqual(idsBeside(0, parameter('A')));
       expect(idsBeside(0, parameter('B'))).not.toEqual(idsBeside(0, parameter('A')));
@@ -178,10 +177,8 @@ describe('RunpodEcrDelegation', () => {
 
     it('passes the reference on to the function and to its permissions', () => {
       const stack = new Stack(new App(), 'Stack', { env: ENV });
-      new RunpodEcrDelegation(stack, 'Delegation', {
-        repository: createdName(stack),
-        runpodApiKeySecretName: 'runpod/api-key',
-      });
+      const { runpodApiKey } = imported(stack);
+      new RunpodEcrDelegation(stack, 'Delegation', { repository: created(stack), runpodApiKey });
 
       const template = Template.fromStack(stack);
 
@@ -201,19 +198,19 @@ describe('RunpodEcrDelegation', () => {
     });
   });
 
-  it.each<[string, (secret: Secret) => string, string]>([
-    ['ARN', ({ secretArn }) => secretArn, '<SecretA720EF05>'],
+  it.each<[string, (secret: Secret, stack: Stack) => ISecret, string]>([
+    ['ARN', (secret) => secret, '<SecretA720EF05>'],
     [
       'name',
-      ({ secretName }) => secretName,
+      ({ secretName }, stack) => Secret.fromSecretNameV2(stack, 'Named', secretName),
       `${SECRETS.replace('arn:aws', 'arn:<AWS::Partition>')}:{}-??????`,
     ],
   ])('permits to read a secret that the app creates, given by its %s', (_, refer, resource) => {
     const permissionsBeside = (unrelated: number) => {
       const stack = new Stack(new App(), 'Stack', { env: ENV });
       for (let index = 0; index < unrelated; index++) new Queue(stack, `Queue${index}`).queueName;
-      const runpodApiKeySecretName = refer(new Secret(stack, 'Secret'));
-      new RunpodEcrDelegation(stack, 'Delegation', { repository: 'my-app', runpodApiKeySecretName });
+      const runpodApiKey = refer(new Secret(stack, 'Secret'), stack);
+      new RunpodEcrDelegation(stack, 'Delegation', { ...imported(stack), runpodApiKey });
       const template = Template.fromStack(stack);
       return {
         ids: Object.keys(template.findResources('AWS::IAM::Policy')),
@@ -227,22 +224,25 @@ describe('RunpodEcrDelegation', () => {
   });
 
   it('throws when no region is known, because the next deployment would replace the resource', () => {
-    const make = () =>
-      new RunpodEcrDelegation(new Stack(new App(), 'Stack'), 'Delegation', {
-        repository: 'my-app',
-        runpodApiKeySecretName: 'runpod/api-key',
-      });
+    const stack = new Stack(new App(), 'Stack');
+
+    const make = () => new RunpodEcrDelegation(stack, 'Delegation', imported(stack));
 
     expect(make).toThrow('The delegation of my-app needs a region');
   });
 
   it('throws when two delegations of a stack ask for different architectures', () => {
     const stack = new Stack(new App(), 'Stack', { env: ENV });
-    const key = { runpodApiKeySecretName: 'runpod/api-key' };
-    new RunpodEcrDelegation(stack, 'A', { ...key, repository: 'app-a' });
+    const { runpodApiKey, repository } = imported(stack);
+    const other = Repository.fromRepositoryName(stack, 'Other', 'app-b');
+    new RunpodEcrDelegation(stack, 'A', { runpodApiKey, repository });
 
     const second = () =>
-      new RunpodEcrDelegation(stack, 'B', { ...key, repository: 'app-b', architecture: Architecture.X86_64 });
+      new RunpodEcrDelegation(stack, 'B', {
+        runpodApiKey,
+        repository: other,
+        architecture: Architecture.X86_64,
+      });
 
     expect(second).toThrow(
       'All delegations of a stack share one function. Stack/B asks for x86_64, and an earlier one for arm64.',
@@ -250,19 +250,14 @@ describe('RunpodEcrDelegation', () => {
   });
 
   describe('with properties that the configuration refuses', () => {
-    const KEY = 'runpod/api-key';
     const NAME =
       'expected the name of an ECR repository, such as team/worker, without registry host, tag or ARN';
-    const make = (props: Partial<RunpodEcrDelegationProps>, region = 'eu-west-1') => {
+    const make = ({ repository, key, ...props }: Given, region = 'eu-west-1') => {
       const stack = new Stack(new App(), 'Stack', { env: { ...ENV, region } });
-      return new RunpodEcrDelegation(stack, 'Delegation', {
-        repository: 'my-app',
-        runpodApiKeySecretName: KEY,
-        ...props,
-      });
+      return new RunpodEcrDelegation(stack, 'Delegation', { ...imported(stack, repository, key), ...props });
     };
 
-    it.each<[string, Partial<RunpodEcrDelegationProps>, string]>([
+    it.each<[string, Given, string]>([
       ['a wildcard as repository', { repository: 'team/*' }, `repository: ${NAME}; found "team/*"`],
       [
         'an address as repository',
@@ -287,19 +282,15 @@ describe('RunpodEcrDelegation', () => {
       ['an empty name', { name: '' }, 'name: expected a name: 1 to 191 characters; found ""'],
       [
         'a wildcard as secret',
-        { runpodApiKeySecretName: 'runpod/*' },
-        'runpodApiKeySecretName: expected the name of a Secrets Manager secret',
+        { key: 'runpod/*' },
+        'runpodApiKey: expected the name of a Secrets Manager secret',
       ],
       [
         'a secret of another region',
-        { runpodApiKeySecretName: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:key-a1B2c3' },
-        'runpodApiKeySecretName: expected an ARN of eu-west-1, the region of the stack; found one of us-east-1',
+        { key: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:key-a1B2c3' },
+        'runpodApiKey: expected an ARN of eu-west-1, the region of the stack; found one of us-east-1',
       ],
-      [
-        'an API key',
-        { runpodApiKeySecretName: `rpa_${'A1'.repeat(20)}` },
-        'runpodApiKeySecretName: expected no API key',
-      ],
+      ['an API key', { key: `rpa_${'A1'.repeat(20)}` }, 'runpodApiKey: expected no API key'],
       ['a wildcard as principal', { principalArns: ['*'] }, "principalArns[0]: expected a role's ARN"],
       [
         'no principal',
@@ -323,7 +314,7 @@ describe('RunpodEcrDelegation', () => {
 
     it('accepts tokens, whose values are not known yet', () => {
       const tokens = {
-        runpodApiKeySecretName: Lazy.string({ produce: () => KEY }),
+        key: Lazy.string({ produce: () => 'runpod/api-key' }),
         name: Lazy.string({ produce: () => 'x' }),
         restV2Url: Lazy.string({ produce: () => 'https://example.com' }),
         principalArns: [Lazy.string({ produce: () => 'arn' })],
@@ -337,10 +328,7 @@ describe('RunpodEcrDelegation', () => {
   it('exposes the repository’s ARN and the id at Runpod', () => {
     const stack = new Stack(new App({ builtinCloudFormationValidation: false }), 'Stack', { env: ENV });
 
-    const delegation = new RunpodEcrDelegation(stack, 'Delegation', {
-      repository: 'my-app',
-      runpodApiKeySecretName: 'runpod/api-key',
-    });
+    const delegation = new RunpodEcrDelegation(stack, 'Delegation', imported(stack));
 
     expect(stack.resolve(delegation.delegationId)).toEqual({
       'Fn::GetAtt': [expect.stringMatching(/^Delegation/), 'delegationId'],
@@ -349,10 +337,29 @@ describe('RunpodEcrDelegation', () => {
   });
 });
 
-function createdName(stack: Stack): string {
-  return new Repository(stack, 'Repository').repositoryName;
+function created(stack: Stack): IRepository {
+  return new Repository(stack, 'Repository');
 }
 
 function templateOf(overrides: Json): Template {
   return Template.fromStack(stackOf(config(overrides), ENV));
+}
+
+/** Properties of a delegation. The repository and the key are given by their names, or the key by its ARN. */
+interface Given extends Partial<Omit<RunpodEcrDelegationProps, 'repository' | 'runpodApiKey'>> {
+  readonly repository?: string;
+  readonly key?: string;
+}
+
+function imported(
+  stack: Stack,
+  name = 'my-app',
+  key = 'runpod/api-key',
+): Pick<RunpodEcrDelegationProps, 'repository' | 'runpodApiKey'> {
+  return {
+    repository: Repository.fromRepositoryName(stack, 'Imported', name),
+    runpodApiKey: key.startsWith('arn:')
+      ? Secret.fromSecretCompleteArn(stack, 'Key', key)
+      : Secret.fromSecretNameV2(stack, 'Key', key),
+  };
 }

@@ -97,7 +97,8 @@ describe('FirstRefresh', () => {
       return Object.keys(Template.fromStack(stack).findResources('AWS::Lambda::Version'));
     };
     const property = (name: string, value: unknown) => (stack: Stack) => {
-      const fn = stack.node.findChild('Refresher').node.findChild('Function').node.defaultChild;
+      const fn = stack.node.findChild('Default').node.findChild('Refresher').node.findChild('Function')
+        .node.defaultChild;
       if (!CfnResource.isCfnResource(fn)) throw new Error('the stack has no function');
       fn.addPropertyOverride(name, value);
     };

@@ -1,5 +1,6 @@
-import { Aws } from 'aws-cdk-lib';
+import { App, Aws, Stack } from 'aws-cdk-lib';
 import { packPermissions } from '../../lib/policy-packing';
+import { estimatedLength } from '../../lib/tokens';
 
 describe('packPermissions', () => {
   const limits = { first: 200, further: 300 };
@@ -54,9 +55,11 @@ describe('packPermissions', () => {
     const literal = names(9).map((name) => `${name}${long}`);
     const reference = names(9).map((name) => `${name}${Aws.REGION}`);
 
+    const stack = new Stack(new App());
     const keyOf = (resource: string) => resource.replace(long, '').replace(Aws.REGION, '');
+    const lengthOf = (text: string) => estimatedLength(stack, text);
     const shape = (resources: string[]) =>
-      packPermissions([{ ...read, resources }], limits, keyOf).map(
+      packPermissions([{ ...read, resources }], limits, { keyOf, lengthOf }).map(
         ([statement]) => statement?.resources.length,
       );
 

@@ -1,4 +1,6 @@
 import { App, Stack } from 'aws-cdk-lib';
+import { Repository } from 'aws-cdk-lib/aws-ecr';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { RunpodEcrDelegation } from '../../lib/ecr-delegation';
 import { config, type Json, targetJson } from './config/builder';
 import { stackOf, warningsOf } from './synthesise';
@@ -43,7 +45,10 @@ describe('warnOfPartialArns', () => {
   it('warns of the secret of a delegation', () => {
     const stack = new Stack(new App(), 'Stack', { env: ENV });
 
-    new RunpodEcrDelegation(stack, 'A', { repository: 'my-app', runpodApiKeySecretName: `${ARN}my-secret` });
+    new RunpodEcrDelegation(stack, 'A', {
+      repository: Repository.fromRepositoryName(stack, 'Repository', 'my-app'),
+      runpodApiKey: Secret.fromSecretCompleteArn(stack, 'Key', `${ARN}my-secret`),
+    });
 
     expect(warningsOf(stack)).toEqual([message('my-secret', 'secret')]);
   });

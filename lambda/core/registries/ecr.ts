@@ -49,7 +49,8 @@ export class EcrCredentials {
       );
       return decodeAuthorizationToken(answer.authorizationData?.[0], this.#clock.now());
     });
-    return { ...credential, basicAtOnce: true, rejectedBy400: true };
+    const registryUrl = ofAccount(credential.registryUrl, registry.registryId);
+    return { ...credential, registryUrl, basicAtOnce: true, rejectedBy400: true };
   }
 
   async #longLived(deadlineMs: number, issue: () => Promise<Credential>): Promise<Credential> {
@@ -85,9 +86,14 @@ export class EcrCredentials {
   }
 }
 
-/** Returns the same key for registries that share one credential: same region, same role, same external id. */
-export function ecrCacheKey({ region, roleArn, externalId }: EcrRegistry): string {
-  return JSON.stringify(['ecr', region, roleArn, externalId]);
+/** Returns the address of another account's registry in the same region. A credential is valid for both. */
+function ofAccount(registryUrl: string, registryId: string | undefined): string {
+  return registryId === undefined ? registryUrl : registryUrl.replace(/\/\/\d{12}\./, `//${registryId}.`);
+}
+
+/** Returns the same key for registries that share one credential: same region, account, role and external id. */
+export function ecrCacheKey({ region, registryId, roleArn, externalId }: EcrRegistry): string {
+  return JSON.stringify(['ecr', region, registryId, roleArn, externalId]);
 }
 
 function createClient({ region, roleArn, externalId }: EcrRegistry): ECRClient {

@@ -197,8 +197,12 @@ describe('parseConfig', () => {
   });
 
   it.each<[string, Json | string, string]>([
-    ['no targets', { targets: [] }, 'targets: expected at least one target; found a list of 0'],
-    ['a missing key', {}, 'targets: expected a list of targets; found nothing'],
+    [
+      'no targets',
+      { targets: [] },
+      'targets: expected at least one target, or a delegation; found a list of 0',
+    ],
+    ['a missing key', {}, 'targets: expected at least one target, or a delegation; found nothing'],
     ['a list instead of an object', '[]', '(the whole file): expected a JSON object; found a list of 0'],
     ['a wrong type', { targets: 'prod' }, 'targets: expected a list of targets; found "prod"'],
     ['null', { targets: [null] }, 'targets[0]: expected an object that describes one target; found null'],

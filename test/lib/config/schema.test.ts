@@ -10,6 +10,7 @@ interface Schema {
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly items?: Schema;
   readonly oneOf?: readonly Schema[];
+  readonly anyOf?: readonly Schema[];
 }
 
 describe('configJsonSchema', () => {
@@ -28,7 +29,8 @@ describe('configJsonSchema', () => {
   });
 
   it('requires only keys without a default', () => {
-    expect(schema.required).toEqual(['targets']);
+    expect(schema.required).toBeUndefined();
+    expect(schema.anyOf).toEqual([{ required: ['targets'] }, { required: ['delegations'] }]);
     expect(schema.properties?.targets?.items?.required).toEqual(['name', 'registry']);
     expect(schema.properties?.refreshIntervalHours?.default).toBe(6);
   });

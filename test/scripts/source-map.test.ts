@@ -1,5 +1,5 @@
 import { decode, encode } from '@jridgewell/sourcemap-codec';
-import { cutSourceMap } from '../../lib/source-map';
+import { cutSourceMap } from '../../scripts/source-map';
 
 describe('cutSourceMap', () => {
   const map = {

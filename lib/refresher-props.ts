@@ -1,0 +1,326 @@
+import { type Duration, Stack, Token } from 'aws-cdk-lib';
+import type { IRepository } from 'aws-cdk-lib/aws-ecr';
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { Construct } from 'constructs';
+import type { RefresherSettings } from '../lambda/core/model';
+import { partitionOf } from './config/aws-regions';
+import { isEntry, type Path } from './config/json-values';
+import { describeFound, type Mistake, mistakesError } from './config/mistakes';
+import { checkConfig } from './config/parse';
+import { arnMistakes, checkRegions } from './config/regions';
+import type { RefresherConfig } from './config/schema';
+import { toSettings } from './config/settings';
+import type { RunpodEcrRefresherProps } from './runpod-ecr-refresher-props';
+import type { RunpodTarget } from './runpod-target';
+import { differs, secretId } from './secrets';
+import { mapTokens } from './tokens';
+
+/** What the function needs in AWS. */
+export interface NeededResources {
+  readonly apiKeys: readonly ISecret[];
+  /** The secrets with the logins of registries. */
+  readonly credentials: readonly ISecret[];
+  /** ARNs of the repositories that the function's own role must be able to pull. */
+  readonly repositoryArns: readonly string[];
+  /** ARNs of the roles to assume. */
+  readonly roleArns: readonly string[];
+  readonly ecrPublic: boolean;
+}
+
+/** Checked properties, with every default filled in. Texts may contain tokens. */
+export interface CheckedProps {
+  readonly config: RefresherConfig;
+  readonly settings: RefresherSettings;
+  readonly resources: NeededResources;
+}
+
+/** An alarm can have five actions (CloudWatch API reference, PutMetricAlarm). */
+const MAX_TOPICS = 5;
+
+/** The tag of an image (OCI distribution specification), or a token. */
+const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$|\$\{Token\[/;
+
+/** The properties that have another name in the configuration file. */
+const PROPERTY_NAMES: Readonly<Record<string, string>> = {
+  stackName: 'serviceName',
+  runpodApiKeySecretName: 'runpodApiKey',
+  credentialSecretName: 'credential',
+  refreshIntervalHours: 'interval',
+  apiKeyMaxAgeDays: 'apiKeyMaxAge',
+  roleArn: 'role',
+  api: 'runpodApi',
+};
+
+/** The groups of the configuration file that the properties do not have. */
+const GROUPS = ['alarms', 'runpod'];
+
+const HELP = 'Every property is described in RunpodEcrRefresherProps.';
+
+/**
+ * Checks the properties of a refresher by the rules of the configuration file. For that they are written as one, in
+ * which valid texts stand in for tokens.
+ *
+ * @param service - the refresher's name when the properties give none
+ * @throws ConfigError that names every mistake: its path, what was expected, and what was found
+ */
+export function checkProps(scope: Construct, props: RunpodEcrRefresherProps, service: string): CheckedProps {
+  const subject = `RunpodEcrRefresher ${scope.node.path}`;
+  const stack = Stack.of(scope);
+  const written = configurationOf(props, stack, service);
+  const standIns = new StandIns(stack.region);
+  const wording = { help: HELP, rename: propertyPath };
+  const own = ownMistakes(props, stack);
+  if (own.length > 0) throw mistakesError(subject, own, { help: HELP });
+  const checked = checkConfig(standIns.replaceIn(written), subject, wording);
+  checkRegions(checked, stack.region, subject, wording);
+  const config = standIns.putBack(checked);
+  return {
+    config,
+    settings: withAccounts(toSettings(config), props, stack),
+    resources: resourcesOf(props, stack),
+  };
+}
+
+/** Returns the properties as the configuration file has them. */
+function configurationOf(props: RunpodEcrRefresherProps, stack: Stack, service: string) {
+  return {
+    stackName: props.serviceName ?? service,
+    runpodApiKeySecretName: secretId(props.runpodApiKey, stack),
+    refreshIntervalHours: props.interval?.toHours({ integral: false }),
+    firstRefresh: props.firstRefresh,
+    targets: props.targets.map((target) => targetOf(target, stack)),
+    additionalRegions: props.additionalRegions,
+    architecture: props.architecture?.name,
+    alarms: {
+      runbookUrl: props.runbookUrl,
+      apiKeyMaxAgeDays: props.apiKeyMaxAge?.toDays({ integral: false }),
+    },
+    runpod: {
+      api: props.runpodApi,
+      restV2Url: props.restV2Url,
+      restV1Url: props.restV1Url,
+      graphqlUrl: props.graphqlUrl,
+    },
+  };
+}
+
+function targetOf(target: RunpodTarget, stack: Stack) {
+  const { registry, runpodApiKey, verifyImageTag, verifyImage, ...rest } = target;
+  const { repositories, role, credential } = registry._resources;
+  const [repository] = repositories ?? [];
+  return {
+    ...rest,
+    runpodApiKeySecretName: runpodApiKey && secretId(runpodApiKey, stack),
+    registry: {
+      ...registry._settings,
+      ...(credential && { credentialSecretName: secretId(credential, stack) }),
+      ...(repositories && {
+        repositories: repositories.map(({ repositoryName }) => repositoryName),
+        region: regionOf(target, stack),
+        roleArn: role?.roleArn,
+      }),
+    },
+    verifyImage: verifyImage ?? (verifyImageTag && `${repository?.repositoryName}:${verifyImageTag}`),
+  };
+}
+
+/** Returns the region of a target's repositories; undefined when it is the stack's. */
+function regionOf({ registry }: RunpodTarget, stack: Stack): string | undefined {
+  const [repository] = registry._resources.repositories ?? [];
+  if (registry._settings.region !== undefined || repository === undefined) return registry._settings.region;
+  return differs(repository.env.region, stack.region) ? repository.env.region : undefined;
+}
+
+/** Returns the account of a target's repositories; undefined when it is the stack's, or when a role is assumed. */
+function accountOf({ registry }: RunpodTarget, stack: Stack): string | undefined {
+  const { repositories: [repository] = [], role } = registry._resources;
+  if (role !== undefined || repository === undefined) return undefined;
+  return differs(repository.env.account, stack.account) ? repository.env.account : undefined;
+}
+
+/** Adds to each target the account of its repositories, which the configuration file cannot name. */
+function withAccounts(
+  settings: RefresherSettings,
+  { targets }: RunpodEcrRefresherProps,
+  stack: Stack,
+): RefresherSettings {
+  return {
+    ...settings,
+    targets: settings.targets.map((target, index) => {
+      const given = targets[index];
+      const registryId = given && accountOf(given, stack);
+      if (target.registry.type !== 'ecr' || registryId === undefined) return target;
+      return { ...target, registry: { ...target.registry, registryId } };
+    }),
+  };
+}
+
+function resourcesOf({ runpodApiKey, targets }: RunpodEcrRefresherProps, stack: Stack): NeededResources {
+  const registries = targets.map(({ registry }) => registry);
+  return {
+    apiKeys: targets.map((target) => target.runpodApiKey ?? runpodApiKey),
+    credentials: registries.flatMap(({ _resources: { credential } }) => credential ?? []),
+    repositoryArns: targets.flatMap((target) => repositoryArnsOf(target, stack)),
+    roleArns: registries.flatMap(({ _resources: { role } }) => role?.roleArn ?? []),
+    ecrPublic: registries.some(({ _settings: { type } }) => type === 'ecr-public'),
+  };
+}
+
+function repositoryArnsOf(target: RunpodTarget, stack: Stack): string[] {
+  const { repositories = [], role } = target.registry._resources;
+  const { region } = target.registry._settings;
+  if (role !== undefined) return [];
+  if (region === undefined) return repositories.map(({ repositoryArn }) => repositoryArn);
+  const account = accountOf(target, stack);
+  return repositories.map(({ repositoryName: resourceName }) =>
+    stack.formatArn({ service: 'ecr', region, account, resource: 'repository', resourceName }),
+  );
+}
+
+/** Finds the mistakes that a configuration file cannot have. */
+function ownMistakes(props: RunpodEcrRefresherProps, stack: Stack): Mistake[] {
+  return [
+    ...durationMistakes(props.interval, 'interval'),
+    ...durationMistakes(props.apiKeyMaxAge, 'apiKeyMaxAge'),
+    ...topicMistakes(props.pageTopics, 'pageTopics', stack),
+    ...topicMistakes(props.warningTopics, 'warningTopics', stack),
+    ...(props.targets.length === 0
+      ? [{ path: ['targets'], expected: 'at least one target', found: 'a list of 0' }]
+      : []),
+    ...props.targets.flatMap((target, index) => [
+      ...imageTagMistakes(target, ['targets', index, 'verifyImageTag']),
+      ...placeMistakes(target.registry._resources.repositories ?? [], [
+        'targets',
+        index,
+        'registry',
+        'repositories',
+      ]),
+    ]),
+  ];
+}
+
+function durationMistakes(duration: Duration | undefined, name: string): Mistake[] {
+  if (!duration?.isUnresolved()) return [];
+  return [{ path: [name], expected: 'a duration that is known at synth', found: 'a token' }];
+}
+
+function topicMistakes(topics: readonly ITopic[] | undefined, name: string, stack: Stack): Mistake[] {
+  if (topics === undefined) return [];
+  if (topics.length > MAX_TOPICS) {
+    return [
+      { path: [name], expected: `at most ${MAX_TOPICS} SNS topics`, found: `a list of ${topics.length}` },
+    ];
+  }
+  const region = Token.isUnresolved(stack.region) ? undefined : stack.region;
+  return topics.flatMap(({ topicArn, fifo }, index) => {
+    const path = [name, index];
+    if (fifo) return [{ path, expected: 'a standard SNS topic', found: 'a FIFO topic' }];
+    return Token.isUnresolved(topicArn) ? [] : arnMistakes(path, topicArn, region);
+  });
+}
+
+function imageTagMistakes({ registry, verifyImage, verifyImageTag }: RunpodTarget, path: Path): Mistake[] {
+  if (verifyImageTag === undefined) return [];
+  const found = 'a tag';
+  if (verifyImage !== undefined)
+    return [{ path, expected: 'either verifyImage or verifyImageTag', found: 'both' }];
+  const { repositories } = registry._resources;
+  if (repositories?.length === 1) {
+    return TAG.test(verifyImageTag)
+      ? []
+      : [{ path, expected: 'a tag, such as 1.4.2', found: describeFound(verifyImageTag, path) }];
+  }
+  const expected = `verifyImage, because ${repositories ? 'this target has several repositories' : 'only an ECR registry has repositories'}`;
+  return [{ path, expected, found }];
+}
+
+/** One credential is of one region, and its proof asks one registry. */
+function placeMistakes([first, ...others]: readonly IRepository[], path: Path): Mistake[] {
+  return others.flatMap((repository, index) =>
+    (['account', 'region'] as const).flatMap((key) =>
+      first && differs(first.env[key], repository.env[key])
+        ? [
+            {
+              path: [...path, index + 1],
+              expected: `a repository of ${first.env[key]}, as the first one is: others need a target of their own`,
+              found: `one of ${repository.env[key]}`,
+            },
+          ]
+        : [],
+    ),
+  );
+}
+
+/** Returns the path of a property for the path of a key in the configuration file. */
+function propertyPath(path: Path): Path {
+  const [first, ...rest] = path;
+  const relevant = GROUPS.includes(String(first)) ? rest : path;
+  return relevant.map((step) => PROPERTY_NAMES[String(step)] ?? step);
+}
+
+/** Puts valid texts in the place of tokens, and the tokens back into the checked result. */
+class StandIns {
+  readonly #stackRegion: string;
+  readonly #numbers = new Map<string, number>();
+  readonly #originals: { readonly path: Path; readonly text: string }[] = [];
+
+  constructor(stackRegion: string) {
+    this.#stackRegion = Token.isUnresolved(stackRegion) ? 'us-east-1' : stackRegion;
+  }
+
+  replaceIn(value: unknown, path: Path = []): unknown {
+    if (typeof value === 'string' && Token.isUnresolved(value)) return this.#standIn(value, path);
+    if (Array.isArray(value)) return value.map((item, index) => this.replaceIn(item, [...path, index]));
+    if (!isEntry(value)) return value;
+    return Object.fromEntries(
+      Object.entries(value)
+        .filter(([, item]) => item !== undefined)
+        .map(([key, item]) => [key, this.replaceIn(item, [...path, key])]),
+    );
+  }
+
+  putBack(config: RefresherConfig): RefresherConfig {
+    for (const { path, text } of this.#originals) {
+      const parent = path
+        .slice(0, -1)
+        .reduce<unknown>((value, step) => Reflect.get(Object(value), step), config);
+      Reflect.set(Object(parent), path.at(-1) ?? '', text);
+    }
+    return config;
+  }
+
+  #standIn(text: string, path: Path): string {
+    const replaced = this.#textFor(text, String(path.findLast((step) => typeof step === 'string')));
+    if (replaced !== text) this.#originals.push({ path, text });
+    return replaced;
+  }
+
+  /** The same text gets the same stand-in, so that duplicates are found. */
+  #textFor(text: string, key: string): string {
+    const name = `token-${this.#numberOf(text)}`;
+    switch (key) {
+      case 'runpodApiKeySecretName':
+      case 'credentialSecretName':
+      case 'registryAuthId':
+      case 'registryAuthName':
+      case 'externalId':
+        return name;
+      case 'region':
+        return this.#stackRegion;
+      case 'roleArn':
+        return `arn:${partitionOf(this.#stackRegion)}:iam::123456789012:role/${name}`;
+      case 'repositories':
+      case 'verifyImage':
+        return mapTokens(text, (token) => `token-${this.#numberOf(token.toString())}`);
+      default:
+        return /url$/i.test(key) ? `https://${name}.invalid` : text;
+    }
+  }
+
+  #numberOf(text: string): number {
+    const number = this.#numbers.get(text) ?? this.#numbers.size + 1;
+    this.#numbers.set(text, number);
+    return number;
+  }
+}
