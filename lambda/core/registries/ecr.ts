@@ -49,7 +49,7 @@ export class EcrCredentials {
       );
       return decodeAuthorizationToken(answer.authorizationData?.[0], this.#clock.now());
     });
-    const registryUrl = ofAccount(credential.registryUrl, registry.registryId);
+    const registryUrl = registryOfAccount(credential.registryUrl, registry.registryId);
     return { ...credential, registryUrl, basicAtOnce: true, rejectedBy400: true };
   }
 
@@ -86,8 +86,16 @@ export class EcrCredentials {
   }
 }
 
-/** Returns the address of another account's registry in the same region. A credential is valid for both. */
-function ofAccount(registryUrl: string, registryId: string | undefined): string {
+/**
+ * Returns the address of another account's registry in the same region. A credential is valid for all accounts whose
+ * repository policies allow the principal.
+ *
+ * @param registryId - the account. @default - the address is returned unchanged
+ *
+ * @example
+ * registryOfAccount('https://123456789012.dkr.ecr.us-east-1.amazonaws.com', '210987654321');
+ */
+export function registryOfAccount(registryUrl: string, registryId: string | undefined): string {
   return registryId === undefined ? registryUrl : registryUrl.replace(/\/\/\d{12}\./, `//${registryId}.`);
 }
 

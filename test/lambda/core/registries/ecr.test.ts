@@ -4,6 +4,7 @@ import {
   type AuthorizationData,
   decodeAuthorizationToken,
   ecrCacheKey,
+  registryOfAccount,
 } from '../../../../lambda/core/registries/ecr';
 import { anEcrRegistry } from '../../../support/builders';
 import { NOON } from '../../../support/fake-clock';
@@ -143,3 +144,22 @@ describe('decodeAuthorizationToken', () => {
 function withoutPadding(base64: string): string {
   return base64.replace(/=+$/, '');
 }
+
+describe('registryOfAccount', () => {
+  it.each([
+    [
+      'https://123456789012.dkr.ecr.us-east-1.amazonaws.com',
+      'https://210987654321.dkr.ecr.us-east-1.amazonaws.com',
+    ],
+    ['https://123456789012.dkr-ecr.us-east-1.on.aws', 'https://210987654321.dkr-ecr.us-east-1.on.aws'],
+    ['http://127.0.0.1:5000', 'http://127.0.0.1:5000'],
+  ])('puts the account in the place of the one in %s', (address, expected) => {
+    expect(registryOfAccount(address, '210987654321')).toBe(expected);
+  });
+
+  it('returns the address unchanged without an account', () => {
+    expect(registryOfAccount('https://123456789012.dkr.ecr.us-east-1.amazonaws.com', undefined)).toBe(
+      'https://123456789012.dkr.ecr.us-east-1.amazonaws.com',
+    );
+  });
+});
