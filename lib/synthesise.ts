@@ -6,9 +6,10 @@ import { context } from '../cdk.json';
 import type { RefresherConfig } from './config/schema';
 import { RefresherStack } from './refresher-stack';
 
-/** A synthesised stack: its template, and the directory of the refresher's asset. */
+/** A synthesised stack. */
 export interface Synthesised {
   readonly template: CloudFormationTemplate;
+  /** Directory of the refresher's asset. @throws Error when the configuration has no targets */
   readonly assetDirectory: string;
 }
 
@@ -54,7 +55,12 @@ export function synthesise(config: RefresherConfig, outdir: string, env?: Enviro
   const app = createApp(outdir);
   const { stackName } = addStack(app, config, env);
   const template: CloudFormationTemplate = app.synth().getStackByName(stackName).template;
-  return { template, assetDirectory: join(outdir, `asset.${assetHash(refresherFunction(template))}`) };
+  return {
+    template,
+    get assetDirectory() {
+      return join(outdir, `asset.${assetHash(refresherFunction(template))}`);
+    },
+  };
 }
 
 function createApp(outdir: string): App {

@@ -61,6 +61,11 @@ export async function start(args: string[]): Promise<number> {
 }
 
 async function run(written: RefresherConfig): Promise<boolean> {
+  if (written.targets.length === 0) {
+    throw new ConfigError(
+      'The configuration has delegations only. This command shows a refresh, which needs a target.',
+    );
+  }
   print('\nOne refresh on the embedded cloud: no AWS account, no Runpod account, no Docker.\n');
   const directory = mkdtempSync(join(tmpdir(), 'runpod-ecr-'));
   const cloud = await startEmbeddedCloud();

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { Stage } from 'aws-cdk-lib';
+import { App, Stage } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { OUTPUT_NAMES } from '../../lambda/core/contract';
 import { ConfigError } from '../../lib/config/mistakes';
+import { RefresherStack } from '../../lib/refresher-stack';
+import { thrownBy } from '../support/thrown';
 import { config, type Json, manyTargets, targetJson } from './config/builder';
 import { permissionsOf } from './permissions';
 import { stackOf, templateOf, warningsOf } from './synthesise';
@@ -431,3 +433,49 @@ function policySizes(template: Template): { inline: number; managed: number[] } 
     managed: sizes('AWS::IAM::ManagedPolicy'),
   };
 }
+
+describe('a configuration with delegations and no targets', () => {
+  const template = Template.fromStack(
+    stackOf(config({ targets: [], delegations: [{ repository: 'my-app' }] }), {
+      account: '123456789012',
+      region: 'eu-west-1',
+    }),
+  );
+
+  it('creates the delegation and nothing of a refresher', () => {
+    template.resourceCountIs('Custom::RunpodEcrDelegation', 1);
+    template.resourceCountIs('AWS::CloudWatch::Alarm', 0);
+    template.resourceCountIs('AWS::Events::Rule', 0);
+    template.resourceCountIs('AWS::SNS::Topic', 0);
+    expect(Object.keys(template.findResources('AWS::Lambda::Function'))).toEqual([
+      expect.stringMatching(/^DelegationFunction/),
+    ]);
+  });
+
+  it('has no outputs, because they are about a refresher', () => {
+    expect(template.findOutputs('*')).toEqual({});
+  });
+});
+
+describe('RefresherStack.fromFile', () => {
+  it('creates the stack that the file names', () => {
+    const file = join(__dirname, '../../refresher.config.example.json');
+
+    const stack = RefresherStack.fromFile(new App(), file, { env: { region: 'eu-west-1' } });
+
+    expect([stack.stackName, stack.node.id, stack.region]).toEqual([
+      'EcrCredentialRefresher',
+      'EcrCredentialRefresher',
+      'eu-west-1',
+    ]);
+  });
+
+  it('throws a message without a stack trace when there is no such file', () => {
+    const error = thrownBy(() => RefresherStack.fromFile(new App(), 'nothing.json'));
+
+    expect(error).toMatchObject({
+      message: 'nothing.json does not exist. Check the path that was given.',
+      stack: 'ConfigError: nothing.json does not exist. Check the path that was given.',
+    });
+  });
+});
