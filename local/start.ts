@@ -113,7 +113,7 @@ async function refreshOnce(
   return canAllPull && invocation.error === undefined;
 }
 
-const NEXT = 'Next: "Deploy it" in README.md does the same in your account.';
+const NEXT = 'Next: README.md says how to deploy it into your account.';
 
 /** Pulls each target's image with the credential that Runpod holds. Returns whether every pull worked. */
 async function pullAll(
