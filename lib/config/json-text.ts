@@ -1,4 +1,4 @@
-import { type Message, transformSync } from 'esbuild';
+import { printParseErrorCode, visit } from 'jsonc-parser';
 import { ConfigError } from './mistakes';
 
 /** Maximum nesting of objects and lists. A configuration needs five levels. */
@@ -22,8 +22,7 @@ export function parseJson(text: string, file: string): unknown {
       `${file} is nested too deeply: line ${lines.length}, column ${(lines.at(-1) ?? '').length + 1}: expected at most ${MAX_DEPTH} levels of objects and lists.`,
     );
   }
-  const problem = firstProblem(json);
-  if (problem) throw new ConfigError(`${file} is not valid JSON: ${where(problem)}${what(problem)}.`);
+  refuseProblems(json, file);
   try {
     return JSON.parse(json);
   } catch {
@@ -42,29 +41,67 @@ function indexOfTooDeep(json: string): number | undefined {
   return undefined;
 }
 
-/** Parses with esbuild, which reports line and column. `JSON.parse` of Node 20 does not. */
-function firstProblem(json: string): Message | undefined {
-  try {
-    return transformSync(json, { loader: 'json', logLevel: 'silent' }).warnings[0];
-  } catch (error) {
-    return errorsOf(error)[0];
-  }
+/**
+ * Reads the text up to its first problem. `JSON.parse` of Node 20 reports no line, and accepts duplicate keys.
+ *
+ * It stops at the first problem. After a problem, the scanner may see more levels than `indexOfTooDeep` has counted.
+ *
+ * @throws ConfigError
+ */
+function refuseProblems(json: string, file: string): void {
+  const refuse = (line: number, character: number, what: string): never => {
+    throw new ConfigError(`${file} is not valid JSON: line ${line + 1}, column ${character + 1}: ${what}.`);
+  };
+  const keysOfOpenObjects: Set<string>[] = [];
+  let expectsColon = false;
+  let comma = { offset: -1, line: 0, character: 0 };
+  visit(
+    json,
+    {
+      onObjectBegin() {
+        keysOfOpenObjects.push(new Set());
+      },
+      onObjectProperty(key, _offset, _length, line, character) {
+        const keys = keysOfOpenObjects.at(-1);
+        if (keys?.has(key)) refuse(line, character, 'duplicate key in this object');
+        keys?.add(key);
+        expectsColon = true;
+      },
+      onObjectEnd() {
+        keysOfOpenObjects.pop();
+      },
+      onSeparator(separator, offset, _length, line, character) {
+        expectsColon = false;
+        if (separator === ',') comma = { offset, line, character };
+      },
+      onError(code, offset, _length, line, character) {
+        const isTrailing =
+          /^[}\]]/.test(json.slice(offset)) && json.slice(comma.offset + 1, offset).trim() === '';
+        if (comma.offset >= 0 && isTrailing) {
+          refuse(comma.line, comma.character, 'JSON does not support trailing commas');
+        }
+        if (offset >= json.length) refuse(line, character, 'Unexpected end of file');
+        refuse(line, character, expectsColon ? 'Expected ":"' : describeProblem(printParseErrorCode(code)));
+      },
+    },
+    { disallowComments: true, allowTrailingComma: false },
+  );
 }
 
-function errorsOf(error: unknown): readonly Message[] {
-  const failed = typeof error === 'object' && error !== null && 'errors' in error;
-  return failed && Array.isArray(error.errors) ? error.errors : [];
-}
+const PROBLEMS: Readonly<Record<string, string>> = {
+  PropertyNameExpected: 'Expected a key in double quotes',
+  ValueExpected: 'Expected a value',
+  CommaExpected: 'Expected ","',
+  EndOfFileExpected: 'Expected the end of the file',
+  InvalidCommentToken: 'JSON does not support comments',
+  UnexpectedEndOfString: 'This text has no closing quote on its line',
+  UnexpectedEndOfNumber: 'Unexpected end of number',
+  InvalidUnicode: 'This text has an invalid \\u escape',
+  InvalidEscapeCharacter: 'This text has an invalid escape',
+  InvalidCharacter: 'This text has a control character, such as a tab',
+};
 
-function where({ location }: Message): string {
-  if (!location) return '';
-  const before = Buffer.from(location.lineText).subarray(0, location.column).toString();
-  return `line ${location.line}, column ${before.length + 1}: `;
-}
-
-/** Returns esbuild's message without what it quotes from the text. */
-function what({ text }: Message): string {
-  if (text.startsWith('Duplicate key')) return 'duplicate key in this object';
-  if (text.startsWith('Unexpected "')) return 'Unexpected text';
-  return text.replace(/ but found .*$/s, '').replace(' in JSON', '');
+/** Describes an error of the parser. It quotes nothing of the text. */
+function describeProblem(code: string): string {
+  return PROBLEMS[code] ?? 'Unexpected text';
 }

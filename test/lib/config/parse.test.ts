@@ -506,10 +506,40 @@ describe('parseConfig', () => {
     ['a word without quotes', '{"é": hunter2}', 'line 1, column 7: Unexpected text'],
     ['no colon', '{"targets" hunter2}', 'line 1, column 12: Expected ":"'],
     ['an empty file', '', 'line 1, column 1: Unexpected end of file'],
+    ['an unfinished file', '{\n"targets": [', 'line 2, column 13: Unexpected end of file'],
+    ['a trailing comma in a list', '[1,\n2 ,\n]', 'line 2, column 3: JSON does not support trailing commas'],
+    ['no comma', '{"a": 1\n"b": 2}', 'line 2, column 1: Expected ","'],
+    ['a key in single quotes', "{'a': 1}", 'line 1, column 2: Unexpected text'],
+    ['a number as a key', '{1: 1}', 'line 1, column 2: Expected a key in double quotes'],
+    ['no value', '{"a": }', 'line 1, column 7: Expected a value'],
+    ['a second value', '{} {}', 'line 1, column 4: Expected the end of the file'],
+    ['an open text', '{"a": "hunter2\n}', 'line 1, column 7: This text has no closing quote on its line'],
+    [
+      'a tab in a text',
+      '{"a": "hunter2\t"}',
+      'line 1, column 7: This text has a control character, such as a tab',
+    ],
+    ['a wrong escape', '{"a": "\\x41"}', 'line 1, column 7: This text has an invalid escape'],
+    [
+      'a wrong escape of Unicode',
+      '{"a": "\\u00g0"}',
+      'line 1, column 7: This text has an invalid \\u escape',
+    ],
+    [
+      'brackets after an open text',
+      `{"a": "\n${'['.repeat(100_000)}"}`,
+      'line 1, column 7: This text has no closing quote on its line',
+    ],
+    ['a number that is no JSON', '{"a": 01}', 'line 1, column 8: Expected ","'],
     [
       'a key given twice',
       '{"stackName": "a",\n "stackName": "b"}',
       'line 2, column 2: duplicate key in this object',
+    ],
+    [
+      'a key given twice in a nested object',
+      '{"a": {"x": 1},\n "x": [{"x": 1,\n "x": 2}]}',
+      'line 3, column 2: duplicate key in this object',
     ],
   ])('names the line and column of invalid JSON: %s', (_, text, problem) => {
     expect(messageOf(text)).toBe(`test.json is not valid JSON: ${problem}.`);
