@@ -1,10 +1,9 @@
 #!/usr/bin/env node
-// Starts the command line; tsx lets Node run TypeScript. The AWS SDK's warning about Node 20 is for developers, so it is off.
-import { createRequire } from 'node:module';
-import { register } from 'tsx/cjs/api';
-import { register as registerDynamicImports } from 'tsx/esm/api';
+// Starts the command line: in a clone from its sources, in the installed package from what `npm run build` made.
+import { existsSync } from 'node:fs';
 
+// The AWS SDK's warning about Node 20 is for developers.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
-register();
-registerDynamicImports();
-createRequire(import.meta.url)('./runpod-ecr.ts');
+await (existsSync(new URL('../cli/main.ts', import.meta.url))
+  ? import('./from-sources.mjs')
+  : import('../dist/cli/runpod-ecr.mjs'));

@@ -3,25 +3,29 @@
 import { RefresherError } from '../lambda/core/errors';
 import { isCertificateError } from '../lambda/core/transport';
 import { ConfigError } from '../lib/config/mistakes';
-
-/** Exit codes of every command. */
-export const EXIT = { ok: 0, broken: 1, usageError: 2, interrupted: 130 } as const;
+import { EXIT } from './exit-codes';
 
 /** An error that a person can fix. The command line prints its message only; `--debug` adds the stack trace. */
 export class CliError extends Error {
   override readonly name = 'CliError';
   readonly exitCode: number;
+  /** What went wrong: the message without the fix. */
+  readonly problem: string;
+  /** What to do about it: a sentence at the end of the message. @default - the problem says enough */
+  readonly fix: string | undefined;
 
-  /** @param options - `exitCode` is `EXIT.broken` by default */
-  constructor(message: string, options: { exitCode?: number; cause?: unknown } = {}) {
-    super(message, { cause: options.cause });
+  /** @param options - `exitCode` is `EXIT.broken` by default; `fix` is added to the message */
+  constructor(problem: string, options: { fix?: string; exitCode?: number; cause?: unknown } = {}) {
+    super(options.fix === undefined ? problem : `${problem} ${options.fix}`, { cause: options.cause });
+    this.problem = problem;
+    this.fix = options.fix;
     this.exitCode = options.exitCode ?? EXIT.broken;
   }
 }
 
-/** Makes the error for a command line that is not understood. */
-export function usageError(message: string): CliError {
-  return new CliError(message, { exitCode: EXIT.usageError });
+/** Makes the error for a command line that is not understood. @param fix - a sentence that is added to the message */
+export function usageError(problem: string, fix?: string): CliError {
+  return new CliError(problem, { exitCode: EXIT.usageError, ...(fix !== undefined && { fix }) });
 }
 
 /** Returns the error's name. For an error of an AWS client this is the service's error code. */

@@ -1,6 +1,6 @@
 /** Images in ECR, read with the operator's own AWS credentials. */
 
-import { BatchGetImageCommand, type ECRClient, GetDownloadUrlForLayerCommand } from '@aws-sdk/client-ecr';
+import { BatchGetImageCommand, ECRClient, GetDownloadUrlForLayerCommand } from '@aws-sdk/client-ecr';
 import { isJsonObject, type JsonObject } from '../lambda/core/runpod/api';
 import { CliError, errorName } from './errors';
 import type { Operator } from './operator';
@@ -72,7 +72,7 @@ export interface EcrImage extends EcrPlace {
  */
 export async function inspectImage(operator: Operator, image: EcrImage): Promise<ImageState> {
   const { account, region, repository, reference } = image;
-  const ecr = operator.ecr(region);
+  const ecr = operator.client(ECRClient, region);
   const place = { repositoryName: repository, ...(account !== undefined && { registryId: account }) };
   const id = reference.startsWith('sha256:') ? { imageDigest: reference } : { imageTag: reference };
   try {

@@ -1,18 +1,12 @@
 /** The operator's command line: commands, options and exit codes. `cli/README.md` describes the folders. */
 
 import { Command, CommanderError } from 'commander';
-import { ConfigError } from '../lib/config/mistakes';
 import { version } from '../package.json';
 import { endWithClosedPipe } from './closed-pipe';
-import { CliError, debugLines, describeAwsError, EXIT, isOwnError, usageError } from './errors';
+import { EXIT } from './exit-codes';
 import { addInitOptions, type InitFlags } from './init/options';
-import { adoptAwsOptions, Operator } from './operator';
-import { commandLine, DEFAULT_CONFIG, type GlobalOptions } from './options';
-import { Output } from './output';
-import { visibleLine } from './visible';
-
-/** Runs a command. @returns the exit code */
-type Action = (operator: Operator, output: Output) => Promise<number>;
+import { DEFAULT_CONFIG, type GlobalOptions } from './options';
+import type { Action } from './run';
 
 const EXIT_CODES = `
 Exit codes:
@@ -22,29 +16,20 @@ Exit codes:
   130  interrupted`;
 
 /**
- * Runs a command line and sets the process's exit code. It prints errors and never throws.
+ * Runs a command line and sets the process's exit code. It prints errors.
  *
  * @param args - arguments after `node` and the script
  */
 export async function main(args: readonly string[]): Promise<void> {
   // This variable would switch off the verification of certificates in the AWS SDK.
   delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
-  process.on('SIGINT', interrupted);
   endWithClosedPipe();
   const program = createProgram();
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
-    process.exitCode = report(error, program.opts<GlobalOptions>());
+    process.exitCode = await report(error, args);
   }
-}
-
-/** Ends the process on Ctrl-C. The exit code is the shell's convention: 128 plus the signal's number. */
-function interrupted(): void {
-  process.stderr.write(
-    '\nInterrupted. No file and no secret was left half written. A run that has started in AWS continues.\n',
-  );
-  process.exit(EXIT.interrupted);
 }
 
 function createProgram(): Command {
@@ -58,7 +43,7 @@ function createProgram(): Command {
     .exitOverride()
     .option('--profile <name>', 'profile of the AWS credentials')
     .option('--region <region>', "AWS region of the stack (default: the profile's, or AWS_REGION)")
-    .option('--config <path>', `configuration file (default: ${DEFAULT_CONFIG} in the project)`)
+    .option('--config <path>', `configuration file (default: ${DEFAULT_CONFIG})`)
     .option('--json', 'one JSON document instead of text')
     .option('--debug', 'show where an error came from')
     .addHelpText('after', `${examples(['init', 'doctor', 'refresh --target prod'])}\n${EXIT_CODES}`);
@@ -81,12 +66,14 @@ function createProgram(): Command {
   command(program, 'local', 'show one refresh on the embedded cloud; no account is needed', [
     'local',
     'local --config refresher.config.json',
-  ]).action(async () => {
-    const { config, json } = program.opts<GlobalOptions>();
-    if (json) throw usageError('local has no JSON output: leave --json out.');
-    const { start } = await import('../local/start');
-    process.exitCode = await start(config === undefined ? [] : ['--config', config]);
-  });
+  ]).action(
+    run(program, async ({ options: { config, json } }) => {
+      const { usageError } = await import('./errors');
+      if (json) throw usageError('local has no JSON output: leave --json out.');
+      const { start } = await import('../local/start');
+      return start(config === undefined ? [] : ['--config', config]);
+    }),
+  );
   return program;
 }
 
@@ -137,23 +124,21 @@ function collect(value: string, previous: readonly string[] = []): string[] {
 
 function run(program: Command, action: Action): () => Promise<void> {
   return async () => {
-    const options = program.opts<GlobalOptions>();
-    adoptAwsOptions(options, process.env);
-    const { stdout, stderr, env } = process;
-    const output = new Output({ stdout, stderr, env, json: options.json === true });
-    process.exitCode = await action(new Operator(options), output);
+    // Most of the code is loaded here, so that help and version need little time.
+    const { run: runAction } = await import('./run');
+    process.exitCode = await runAction(program.opts<GlobalOptions>(), action);
   };
 }
 
-/** Prints an error on standard error. @returns the exit code */
-function report(error: unknown, options: GlobalOptions): number {
-  // Commander has already printed it.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usageError;
-  const doctor = `To find the cause: ${commandLine('doctor', options)}`;
-  const message = isOwnError(error) ? error.message : `${describeAwsError(error)}. ${doctor}`;
-  const debug = options.debug ? debugLines(error) : [];
-  // Only the mistakes in a configuration have more than one line.
-  const lines = error instanceof ConfigError ? message.split('\n') : [message];
-  for (const line of [...lines, ...debug]) process.stderr.write(`${visibleLine(line)}\n`);
-  return error instanceof CliError ? error.exitCode : EXIT.broken;
+/** Reports a command line that is not understood. Commander has already printed why. @returns the exit code */
+async function report(error: unknown, args: readonly string[]): Promise<number> {
+  if (!(error instanceof CommanderError)) throw error;
+  if (error.exitCode === 0) return EXIT.ok;
+  if (args.includes('--json')) {
+    const { visibleJson } = await import('./visible');
+    const isHelp = error.code === 'commander.help';
+    const message = isHelp ? 'No command was given.' : error.message.replace(/^error: /, '');
+    process.stdout.write(`${visibleJson({ error: { message, fix: 'See: npx runpod-ecr --help' } })}\n`);
+  }
+  return EXIT.usageError;
 }

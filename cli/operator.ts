@@ -1,29 +1,21 @@
 /** What every command works with: configuration, AWS clients, Runpod's APIs. */
 
 import { join, resolve } from 'node:path';
-import { CloudFormationClient } from '@aws-sdk/client-cloudformation';
-import { CloudWatchClient } from '@aws-sdk/client-cloudwatch';
-import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
-import { ECRClient } from '@aws-sdk/client-ecr';
-import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
-import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { SNSClient } from '@aws-sdk/client-sns';
-import { SQSClient } from '@aws-sdk/client-sqs';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { AWS_CLIENT_DEFAULTS } from '../lambda/core/aws';
 import { systemClock } from '../lambda/core/clock';
 import { createHttp, type RetryPolicy, type SendHttp } from '../lambda/core/http';
 import type { RefresherSettings, Secret } from '../lambda/core/model';
-import { createApiKeyReader, createSecretReader } from '../lambda/core/secrets';
 import { sendOverNetwork } from '../lambda/core/transport';
 import { readConfigFile } from '../lib/config/load';
 import type { RefresherConfig } from '../lib/config/schema';
 import { toSettings } from '../lib/config/settings';
 import { CliError } from './errors';
+import { CLONE_ROOT } from './installation';
 import { DEFAULT_CONFIG, type GlobalOptions } from './options';
 
-/** The project's root. The configuration file is here unless `--config` names another. */
-export const PROJECT_ROOT = join(__dirname, '..');
+/** The default configuration file is here: in a clone its root, for the installed package the working directory. */
+export const DEFAULT_FOLDER = CLONE_ROOT ?? process.cwd();
 
 /** Shorter than the function's retries, because a person is waiting. */
 const POLICY: RetryPolicy = { maxAttempts: 2, baseDelayMs: 300, maxDelayMs: 1_000, attemptTimeoutMs: 8_000 };
@@ -37,18 +29,17 @@ export interface Identity {
   readonly arn: string;
 }
 
+/** The class of an AWS client. */
+export type AwsClientType<Client> = new (
+  options: typeof AWS_CLIENT_DEFAULTS & { readonly region?: string },
+) => Client;
+
 /** Configuration and clients for one run of a command. The configuration, the identity and each key are read once. */
 export class Operator {
   readonly options: GlobalOptions;
   readonly http: SendHttp = createHttp({ transport: sendOverNetwork, clock: systemClock, policy: POLICY });
-  readonly cloudFormation = new CloudFormationClient(AWS_CLIENT_DEFAULTS);
-  readonly cloudWatch = new CloudWatchClient(AWS_CLIENT_DEFAULTS);
-  readonly logs = new CloudWatchLogsClient(AWS_CLIENT_DEFAULTS);
-  readonly events = new EventBridgeClient(AWS_CLIENT_DEFAULTS);
-  readonly queues = new SQSClient(AWS_CLIENT_DEFAULTS);
-  readonly secrets = new SecretsManagerClient(AWS_CLIENT_DEFAULTS);
-  readonly #sts = new STSClient(AWS_CLIENT_DEFAULTS);
-  readonly #ecr = new Map<string, ECRClient>();
+  /** The clients by class and region. */
+  readonly #clients = new Map<string, Map<unknown, unknown>>();
   readonly #keys = new Map<string, Promise<Secret>>();
   #identity: Promise<Identity> | undefined;
   #config: RefresherConfig | undefined;
@@ -60,7 +51,7 @@ export class Operator {
   /** Path of the configuration file. */
   get configPath(): string {
     const { config } = this.options;
-    return config === undefined ? join(PROJECT_ROOT, DEFAULT_CONFIG) : resolve(config);
+    return config === undefined ? join(DEFAULT_FOLDER, DEFAULT_CONFIG) : resolve(config);
   }
 
   /** Name of the configuration file in messages: as it was given, or the default. */
@@ -87,39 +78,53 @@ export class Operator {
 
   /** Asks AWS whose credentials these are. @throws the AWS client's error */
   identity(): Promise<Identity> {
-    this.#identity ??= this.#sts.send(new GetCallerIdentityCommand({})).then(({ Account, Arn }) => ({
-      account: Account ?? '',
-      arn: Arn ?? '',
-    }));
+    this.#identity ??= this.client(STSClient)
+      .send(new GetCallerIdentityCommand({}))
+      .then(({ Account, Arn }) => ({
+        account: Account ?? '',
+        arn: Arn ?? '',
+      }));
     return this.#identity;
   }
 
   /** Returns the region of the stack. @throws CliError when no region is set */
   async region(): Promise<string> {
     try {
-      return await this.#sts.config.region();
+      return await this.client(STSClient).config.region();
     } catch (cause) {
-      throw new CliError('No AWS region is set. Name it with --region, or set AWS_REGION.', { cause });
+      throw new CliError('No AWS region is set.', {
+        fix: 'Name it with --region, or set AWS_REGION.',
+        cause,
+      });
     }
   }
 
-  /** Returns the ECR client of a region. @param region - @default - the stack's region */
-  ecr(region?: string): ECRClient {
-    const key = region ?? '';
-    const client = this.#ecr.get(key) ?? new ECRClient({ ...AWS_CLIENT_DEFAULTS, ...(region && { region }) });
-    this.#ecr.set(key, client);
-    return client;
-  }
-
-  /** Returns an SNS client for the region of a topic. */
-  topics(topicArn: string): SNSClient {
-    return new SNSClient({ ...AWS_CLIENT_DEFAULTS, region: topicArn.split(':')[3] });
+  /**
+   * Returns an AWS client, which is made once for each region.
+   *
+   * The class is an argument, so that a command loads the clients that it uses and no others.
+   *
+   * @param region - @default - the stack's region
+   *
+   * @example
+   * operator.client(CloudFormationClient).send(new DescribeStacksCommand({ StackName }));
+   */
+  client<Client>(type: AwsClientType<Client>, region?: string): Client {
+    const ofRegion = this.#clients.get(region ?? '') ?? new Map<unknown, unknown>();
+    this.#clients.set(region ?? '', ofRegion);
+    const client = ofRegion.get(type) ?? new type({ ...AWS_CLIENT_DEFAULTS, ...(region && { region }) });
+    ofRegion.set(type, client);
+    return client as Client;
   }
 
   /** Reads a Runpod API key. @throws OperatorMustActError or TransientError */
   apiKey(secretName: string): Promise<Secret> {
-    const readKey = createApiKeyReader(createSecretReader(this.secrets, systemClock));
-    const read = async () => (await readKey(secretName, { deadlineMs: this.deadlineMs() })).key;
+    const read = async () => {
+      const { SecretsManagerClient } = await import('@aws-sdk/client-secrets-manager');
+      const { createApiKeyReader, createSecretReader } = await import('../lambda/core/secrets');
+      const readKey = createApiKeyReader(createSecretReader(this.client(SecretsManagerClient), systemClock));
+      return (await readKey(secretName, { deadlineMs: this.deadlineMs() })).key;
+    };
     const key = this.#keys.get(secretName) ?? read();
     this.#keys.set(secretName, key);
     return key;

@@ -47,6 +47,7 @@ export class Output {
   /** Stands for the escape sequences of `colors`. Text from elsewhere cannot contain it, because it is random. */
   readonly #placeholder = randomUUID();
   #spinning = false;
+  #hasData = false;
 
   constructor(options: OutputOptions) {
     this.#options = options;
@@ -65,7 +66,13 @@ export class Output {
 
   /** Writes the JSON document. Without `--json` it writes nothing. */
   data(value: unknown): void {
+    this.#hasData = true;
     if (this.json) this.#options.stdout.write(`${visibleJson(value)}\n`);
+  }
+
+  /** Whether the command has written its JSON document. There is only one. */
+  get hasData(): boolean {
+    return this.#hasData;
   }
 
   /** Writes a line to standard error. */

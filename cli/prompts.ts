@@ -5,7 +5,9 @@
 
 import type { Writable } from 'node:stream';
 import { Secret } from '../lambda/core/model';
-import { CliError, EXIT, usageError } from './errors';
+import { CliError, usageError } from './errors';
+import { EXIT } from './exit-codes';
+import type { GlobalOptions } from './options';
 import { hasColour } from './output';
 import { visibleLine } from './visible';
 
@@ -18,9 +20,9 @@ export interface Choice {
 /** Returns why an answer is not valid; `undefined` for a valid answer. */
 export type Validate = (answer: string) => string | undefined;
 
-/** Whether questions can be asked: standard input and output are a terminal. */
-export function isInteractive(): boolean {
-  return process.stdin.isTTY === true && process.stdout.isTTY === true;
+/** Whether questions may be asked: standard input and output are a terminal, and the output is not a document. */
+export function mayAsk({ json }: GlobalOptions): boolean {
+  return process.stdin.isTTY === true && process.stdout.isTTY === true && !json;
 }
 
 const output = () => terminalFor(process.stdout, hasColour(process.stdout, process.env));

@@ -8,9 +8,11 @@ import { createColors } from 'picocolors';
 import type { RefreshReport, Target } from '../lambda/core/model';
 import { readConfigFile } from '../lib/config/load';
 import { ConfigError } from '../lib/config/mistakes';
+import { checkConfig } from '../lib/config/parse';
 import type { RefresherConfig } from '../lib/config/schema';
 import { toSettings } from '../lib/config/settings';
 import { refresherFunction, synthesise } from '../lib/synthesise';
+import example from '../refresher.config.example.json';
 import { type EmbeddedCloud, startEmbeddedCloud } from './cloud';
 import { type Invocation, LambdaRuntime } from './lambda-runtime';
 import { type Accounts, embed, imageOf, registryOf, seed } from './seed';
@@ -49,8 +51,10 @@ export async function start(args: string[]): Promise<number> {
       print(USAGE);
       return 0;
     }
-    const { config = join(__dirname, '..', EXAMPLE) } = values;
-    return (await run(readConfigFile(resolve(config), values.config ?? EXAMPLE))) ? 0 : 1;
+    const { config } = values;
+    const written =
+      config === undefined ? checkConfig(example, EXAMPLE) : readConfigFile(resolve(config), config);
+    return (await run(written)) ? 0 : 1;
   } catch (error) {
     const isUsage =
       error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');

@@ -27,6 +27,7 @@ const EXCEPTIONS: Readonly<Record<string, RegExp>> = {
   'cli/main.ts': /^local\/start$/,
   'cli/start.ts': /^local\/start$/,
   'lib/synthesise.ts': /^cdk\.json$/,
+  'local/start.ts': /^refresher\.config\.example\.json$/,
 };
 
 const FOLDERS = Object.keys(ARROWS);

@@ -5,7 +5,7 @@ import { type CheckResult, runChecks } from '../doctor/check';
 import { deploymentChecks } from '../doctor/deployment-checks';
 import { pagingCheck } from '../doctor/paging-check';
 import { usageCheck } from '../doctor/usage-check';
-import { EXIT } from '../errors';
+import { EXIT } from '../exit-codes';
 import type { Operator } from '../operator';
 import type { Output } from '../output';
 import { routeAsker } from '../runpod/access';

@@ -4,12 +4,13 @@ import { existsSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import type { RunpodSettings } from '../../lambda/core/model';
 import { parseConfig } from '../../lib/config/parse';
-import { EXIT, usageError } from '../errors';
+import { usageError } from '../errors';
+import { EXIT } from '../exit-codes';
 import { askTarget, checkFlags, RUNPOD_DEFAULTS, type TargetAnswers } from '../init/answers';
 import { chooseDestination, writeTo } from '../init/destination';
 import { storeKey, takeKey } from '../init/key';
 import type { InitFlags } from '../init/options';
-import { type Operator, PROJECT_ROOT } from '../operator';
+import { DEFAULT_FOLDER, type Operator } from '../operator';
 import { cdkCommand, commandLine, deployCommand } from '../options';
 import type { Output } from '../output';
 
@@ -22,7 +23,7 @@ const DEFAULT_SECRET = 'runpod/api-key';
  */
 export async function init(operator: Operator, output: Output, flags: InitFlags): Promise<number> {
   if (flags.storeKey) return storeKeyOnly(operator, output, flags);
-  checkFlags(flags);
+  checkFlags(operator.options, flags);
   if (flags.authId !== undefined && flags.authName !== undefined) {
     throw usageError('Give --auth-id or --auth-name, not both.');
   }
@@ -117,8 +118,9 @@ async function withoutInterruption(action: () => Promise<void>): Promise<void> {
 
 function printNextSteps(operator: Operator, output: Output): void {
   const { options } = operator;
-  const inRoot = dirname(operator.configPath) === PROJECT_ROOT;
-  const where = inRoot || options.config ? '' : ` (in ${relative(process.cwd(), join(PROJECT_ROOT)) || '.'})`;
+  const inRoot = dirname(operator.configPath) === DEFAULT_FOLDER;
+  const where =
+    inRoot || options.config ? '' : ` (in ${relative(process.cwd(), join(DEFAULT_FOLDER)) || '.'})`;
   output.line();
   output.line(`Next${where}:`);
   output.line(`  ${cdkCommand('bootstrap', options)}   once per account and region`);

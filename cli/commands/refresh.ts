@@ -5,7 +5,8 @@ import type { RefreshedTarget } from '../../lambda/core/model';
 import { type LogLine, readHistory } from '../deployment/history';
 import { type InvocationOutcome, invokeFunction } from '../deployment/invoke';
 import { requireStack } from '../deployment/stack';
-import { CliError, describeAwsError, EXIT, usageError } from '../errors';
+import { CliError, describeAwsError, usageError } from '../errors';
+import { EXIT } from '../exit-codes';
 import { formatDuration, formatTime } from '../format';
 import type { Operator } from '../operator';
 import { commandLine } from '../options';
@@ -59,10 +60,10 @@ export async function refresh(operator: Operator, output: Output, options: Refre
   const outcome = await output
     .withSpinner('the function is running', () => pollWhile(invocation, showNewLines))
     .catch((cause: unknown) => {
-      throw new CliError(
-        `The function could not be invoked: ${describeAwsError(cause)}. To find the cause: ${commandLine('doctor', operator.options)}`,
-        { cause },
-      );
+      throw new CliError(`The function could not be invoked: ${describeAwsError(cause)}.`, {
+        cause,
+        fix: `To find the cause: ${commandLine('doctor', operator.options)}`,
+      });
     });
   report.addLines(outcome.lines);
   const requestId = outcome.lines.at(-1)?.requestId ?? '';
@@ -95,13 +96,14 @@ function conclude(
     output.line(output.colors.green(`${answer.refreshed.length} ${done}, none failed, in ${seconds} s`));
     return EXIT.ok;
   }
-  const { refreshed, failed, missing } = report.ofRun(requestId);
-  output.data({ refreshed, failed, error });
   if (error?.type === 'InvalidEventError') {
     throw usageError(
-      `The deployed function does not understand the event: ${error.message}. Deploy the configuration first.`,
+      `The deployed function does not understand the event: ${error.message}.`,
+      'Deploy the configuration first.',
     );
   }
+  const { refreshed, failed, missing } = report.ofRun(requestId);
+  output.data({ refreshed, failed, error });
   if (failed.length === 0) output.line(`${output.mark('broken')} ${error?.type}: ${error?.message}`);
   else if (missing > 0) output.line(`… and ${missing} more; the function's log has them`);
   output.error(

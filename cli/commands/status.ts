@@ -1,12 +1,12 @@
 /** `status`: the targets, the next run, firing alarms and queues. */
 
-import { GetMetricStatisticsCommand } from '@aws-sdk/client-cloudwatch';
-import { DescribeRuleCommand } from '@aws-sdk/client-eventbridge';
+import { CloudWatchClient, GetMetricStatisticsCommand } from '@aws-sdk/client-cloudwatch';
+import { DescribeRuleCommand, EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { ECR_TOKEN_LIFE_HOURS } from '../../lambda/core/model';
 import { listAlarms } from '../deployment/alarms';
 import { type LastSuccess, lastSuccesses, readHistory } from '../deployment/history';
 import { countMessages, type DeployedStack, requireStack } from '../deployment/stack';
-import { EXIT } from '../errors';
+import { EXIT } from '../exit-codes';
 import { formatDuration, formatTime } from '../format';
 import type { Operator } from '../operator';
 import type { Output } from '../output';
@@ -109,11 +109,13 @@ function lifeOf(success: LastSuccess | undefined): Partial<TargetStatus> {
 
 /** Returns when the rule fires next. EventBridge counts a rate from the last time it fired, or from the rule's creation. */
 async function nextRunOf(operator: Operator, stack: DeployedStack): Promise<Date | 'disabled' | undefined> {
-  const { State } = await operator.events.send(new DescribeRuleCommand({ Name: stack.output('RuleName') }));
+  const { State } = await operator
+    .client(EventBridgeClient)
+    .send(new DescribeRuleCommand({ Name: stack.output('RuleName') }));
   if (State === 'DISABLED') return 'disabled';
   const intervalMs = operator.config().refreshIntervalHours * HOUR_MS;
   const now = Date.now();
-  const { Datapoints } = await operator.cloudWatch.send(
+  const { Datapoints } = await operator.client(CloudWatchClient).send(
     new GetMetricStatisticsCommand({
       Namespace: 'AWS/Events',
       MetricName: 'TriggeredRules',

@@ -1,6 +1,6 @@
 /** `usage`: which workloads use each registry auth, with the digests to pin. */
 
-import { EXIT } from '../errors';
+import { EXIT } from '../exit-codes';
 import type { Operator } from '../operator';
 import type { Output } from '../output';
 import { routeAsker } from '../runpod/access';

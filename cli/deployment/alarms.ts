@@ -1,6 +1,6 @@
 /** The alarms of the deployed stack. */
 
-import { type MetricAlarm, paginateDescribeAlarms } from '@aws-sdk/client-cloudwatch';
+import { CloudWatchClient, type MetricAlarm, paginateDescribeAlarms } from '@aws-sdk/client-cloudwatch';
 import { ALARMS, type AlarmName, type Severity } from '../../lambda/core/contract';
 import type { Operator } from '../operator';
 
@@ -20,7 +20,10 @@ export interface DeployedAlarm {
 export async function listAlarms(operator: Operator, stackName: string): Promise<DeployedAlarm[]> {
   const prefix = `${stackName}-`;
   const found: MetricAlarm[] = [];
-  const pages = paginateDescribeAlarms({ client: operator.cloudWatch }, { AlarmNamePrefix: prefix });
+  const pages = paginateDescribeAlarms(
+    { client: operator.client(CloudWatchClient) },
+    { AlarmNamePrefix: prefix },
+  );
   for await (const { MetricAlarms } of pages) found.push(...(MetricAlarms ?? []));
   return found.flatMap(({ AlarmName: fullName, StateValue, ActionsEnabled, AlarmActions }) => {
     const name = (fullName ?? '').slice(prefix.length);

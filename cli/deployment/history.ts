@@ -1,6 +1,6 @@
 /** The function's log: what its last runs did. */
 
-import { FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
+import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { LOG_MESSAGES, type LogMessage } from '../../lambda/core/contract';
 import { isJsonObject, type JsonObject } from '../../lambda/core/runpod/api';
 import type { Operator } from '../operator';
@@ -25,7 +25,7 @@ export async function readHistory(operator: Operator, logGroupName: string, sinc
   const lines: LogLine[] = [];
   let nextToken: string | undefined;
   for (let page = 0; page < MAX_PAGES; page += 1) {
-    const answer = await operator.logs.send(
+    const answer = await operator.client(CloudWatchLogsClient).send(
       new FilterLogEventsCommand({
         logGroupName,
         startTime: since.getTime(),

@@ -1,7 +1,11 @@
 /** The deployed stack: its state, outputs, template and queues. */
 
-import { DescribeStacksCommand, GetTemplateCommand } from '@aws-sdk/client-cloudformation';
-import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
+import {
+  CloudFormationClient,
+  DescribeStacksCommand,
+  GetTemplateCommand,
+} from '@aws-sdk/client-cloudformation';
+import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { OutputName } from '../../lambda/core/contract';
 import { CliError, errorName } from '../errors';
 import type { Operator } from '../operator';
@@ -22,9 +26,9 @@ export interface DeployedStack {
 export async function findStack(operator: Operator): Promise<DeployedStack | undefined> {
   const { stackName } = operator.config();
   try {
-    const { Stacks } = await operator.cloudFormation.send(
-      new DescribeStacksCommand({ StackName: stackName }),
-    );
+    const { Stacks } = await operator
+      .client(CloudFormationClient)
+      .send(new DescribeStacksCommand({ StackName: stackName }));
     const [stack] = Stacks ?? [];
     if (!stack || stack.StackStatus === 'REVIEW_IN_PROGRESS') return undefined;
     const outputs = new Map(stack.Outputs?.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]));
@@ -35,9 +39,9 @@ export async function findStack(operator: Operator): Promise<DeployedStack | und
       output(name) {
         const value = outputs.get(name);
         if (value !== undefined) return value;
-        throw new CliError(
-          `The stack ${stackName} has no output ${name}. Deploy it again: ${deployCommand(operator.options)}`,
-        );
+        throw new CliError(`The stack ${stackName} has no output ${name}.`, {
+          fix: `Deploy it again: ${deployCommand(operator.options)}`,
+        });
       },
     };
   } catch (error) {
@@ -52,16 +56,17 @@ export async function requireStack(operator: Operator): Promise<DeployedStack> {
   const stack = await findStack(operator);
   if (stack) return stack;
   throw new CliError(
-    `The stack ${operator.config().stackName} is not deployed in ${await operator.region()}. Deploy it: ${deployCommand(operator.options)}`,
+    `The stack ${operator.config().stackName} is not deployed in ${await operator.region()}.`,
+    { fix: `Deploy it: ${deployCommand(operator.options)}` },
   );
 }
 
 /** Returns the template as it was deployed. @throws the AWS client's error */
 export async function deployedTemplate(operator: Operator): Promise<unknown> {
   const { stackName } = operator.config();
-  const { TemplateBody } = await operator.cloudFormation.send(
-    new GetTemplateCommand({ StackName: stackName, TemplateStage: 'Original' }),
-  );
+  const { TemplateBody } = await operator
+    .client(CloudFormationClient)
+    .send(new GetTemplateCommand({ StackName: stackName, TemplateStage: 'Original' }));
   return JSON.parse(TemplateBody ?? '{}');
 }
 
@@ -78,8 +83,8 @@ export async function countMessages(operator: Operator, queueUrl: string): Promi
     'ApproximateNumberOfMessagesNotVisible',
     'ApproximateNumberOfMessagesDelayed',
   ] as const;
-  const { Attributes } = await operator.queues.send(
-    new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: [...names] }),
-  );
+  const { Attributes } = await operator
+    .client(SQSClient)
+    .send(new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: [...names] }));
   return names.reduce((sum, name) => sum + Number(Attributes?.[name] ?? 0), 0);
 }

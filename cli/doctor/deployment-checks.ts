@@ -1,8 +1,7 @@
 /** The checks of the deployment: stack, function, registry, schedule, queues and alarms. */
 
-import { DescribeRuleCommand } from '@aws-sdk/client-eventbridge';
+import { DescribeRuleCommand, EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { AWS_CLIENT_DEFAULTS } from '../../lambda/core/aws';
 import { LOG_MESSAGES } from '../../lambda/core/contract';
 import type { OperatorReason } from '../../lambda/core/errors';
 import { ECR_TOKEN_LIFE_HOURS } from '../../lambda/core/model';
@@ -126,8 +125,9 @@ const SILENT_LEVELS: readonly string[] = ['WARN', 'ERROR', 'FATAL'];
 async function checkLogLevel(operator: Operator): Promise<Finding | undefined> {
   const name = (await requireStack(operator)).output('FunctionName');
   try {
-    const client = new LambdaClient(AWS_CLIENT_DEFAULTS);
-    const { LoggingConfig } = await client.send(new GetFunctionConfigurationCommand({ FunctionName: name }));
+    const { LoggingConfig } = await operator
+      .client(LambdaClient)
+      .send(new GetFunctionConfigurationCommand({ FunctionName: name }));
     const level = LoggingConfig?.ApplicationLogLevel ?? '';
     if (LoggingConfig?.LogFormat !== 'JSON' || !SILENT_LEVELS.includes(level)) return undefined;
     const update = `lambda update-function-configuration --function-name ${name} --logging-config LogFormat=JSON,ApplicationLogLevel=INFO`;
@@ -170,7 +170,7 @@ async function checkRegistry(operator: Operator, dryRun: () => Promise<Invocatio
 async function checkLastRun(operator: Operator): Promise<Finding> {
   const stack = await requireStack(operator);
   const rule = stack.output('RuleName');
-  const { State } = await operator.events.send(new DescribeRuleCommand({ Name: rule }));
+  const { State } = await operator.client(EventBridgeClient).send(new DescribeRuleCommand({ Name: rule }));
   if (State === 'DISABLED') {
     return fail(
       [`the schedule is ${String(State).toLowerCase()}: nothing is refreshed automatically`],

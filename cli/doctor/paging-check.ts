@@ -1,6 +1,6 @@
 /** The check of who is paged, and whether a page reaches them. */
 
-import { paginateListSubscriptionsByTopic, type Subscription } from '@aws-sdk/client-sns';
+import { paginateListSubscriptionsByTopic, SNSClient, type Subscription } from '@aws-sdk/client-sns';
 import type { AlarmName } from '../../lambda/core/contract';
 import { type DeployedAlarm, listAlarms } from '../deployment/alarms';
 import { requireStack } from '../deployment/stack';
@@ -8,7 +8,7 @@ import { describeAwsError, errorName } from '../errors';
 import type { Operator } from '../operator';
 import { awsCommand, deployCommand } from '../options';
 import { type Check, type Finding, fail, ok, warn } from './check';
-import { describeFailedAction, failedActions, testPageCommand, topicAccess } from './topic-access';
+import { describeFailedAction, failedActions, regionOf, testPageCommand, topicAccess } from './topic-access';
 
 /** All alarms that page notify the same topics, so one alarm represents all of them. */
 const PAGING_ALARM: AlarmName = 'RefreshSilent';
@@ -153,7 +153,10 @@ interface Topic {
 async function readTopic(operator: Operator, arn: string): Promise<Topic> {
   const all: Subscription[] = [];
   try {
-    const pages = paginateListSubscriptionsByTopic({ client: operator.topics(arn) }, { TopicArn: arn });
+    const pages = paginateListSubscriptionsByTopic(
+      { client: operator.client(SNSClient, regionOf(arn)) },
+      { TopicArn: arn },
+    );
     for await (const { Subscriptions } of pages) all.push(...(Subscriptions ?? []));
   } catch (error) {
     if (errorName(error) === 'NotFoundException') return { arn, exists: false, confirmed: [] };

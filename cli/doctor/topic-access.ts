@@ -4,10 +4,13 @@
  * notification for my CloudWatch alarm trigger?").
  */
 
-import { type AlarmHistoryItem, DescribeAlarmHistoryCommand } from '@aws-sdk/client-cloudwatch';
+import {
+  type AlarmHistoryItem,
+  CloudWatchClient,
+  DescribeAlarmHistoryCommand,
+} from '@aws-sdk/client-cloudwatch';
 import { DescribeKeyCommand, GetKeyPolicyCommand, KMSClient } from '@aws-sdk/client-kms';
-import { GetTopicAttributesCommand } from '@aws-sdk/client-sns';
-import { AWS_CLIENT_DEFAULTS } from '../../lambda/core/aws';
+import { GetTopicAttributesCommand, SNSClient } from '@aws-sdk/client-sns';
 import { isJsonObject } from '../../lambda/core/runpod/api';
 import { describeAwsError } from '../errors';
 import { formatTime } from '../format';
@@ -22,6 +25,11 @@ export type TopicAccess =
   | { readonly can: 'no'; readonly why: string; readonly fix: string }
   | { readonly can: 'unknown'; readonly why: string };
 
+/** Returns the region in an ARN. */
+export function regionOf(arn: string): string | undefined {
+  return arn.split(':')[3];
+}
+
 /** Finds out whether an alarm may publish to a topic: by the topic's policy, its key and the key's policy. */
 export async function topicAccess(
   operator: Operator,
@@ -30,7 +38,7 @@ export async function topicAccess(
 ): Promise<TopicAccess> {
   try {
     const { Attributes } = await operator
-      .topics(topicArn)
+      .client(SNSClient, regionOf(topicArn))
       .send(new GetTopicAttributesCommand({ TopicArn: topicArn }));
     const { Policy: policy = '', KmsMasterKeyId: key } = Attributes ?? {};
     const byPolicy = readTopicPolicy(policy, { ...alarm, resource: topicArn, action: 'sns:Publish' });
@@ -73,7 +81,7 @@ interface TopicKey {
 
 async function keyAccess(operator: Operator, { topicArn, key, alarm }: TopicKey): Promise<TopicAccess> {
   if (/(^|:)alias\/aws\//.test(key)) return managedByAws(operator, topicArn, key);
-  const kms = new KMSClient({ ...AWS_CLIENT_DEFAULTS, region: topicArn.split(':')[3] });
+  const kms = operator.client(KMSClient, regionOf(topicArn));
   const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId: key }));
   if (KeyMetadata?.KeyManager === 'AWS') return managedByAws(operator, topicArn, key);
   const keyArn = KeyMetadata?.Arn ?? key;
@@ -143,7 +151,7 @@ export async function failedActions(
 ): Promise<FailedAction[]> {
   const histories = await Promise.all(
     alarmNames.map(async (AlarmName) => {
-      const { AlarmHistoryItems } = await operator.cloudWatch.send(
+      const { AlarmHistoryItems } = await operator.client(CloudWatchClient).send(
         new DescribeAlarmHistoryCommand({
           AlarmName,
           HistoryItemType: 'Action',

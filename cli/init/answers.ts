@@ -1,12 +1,13 @@
 /** The answers that `init` needs, from flags or from questions at the terminal. */
 
-import { DescribeRepositoriesCommand } from '@aws-sdk/client-ecr';
+import { DescribeRepositoriesCommand, ECRClient } from '@aws-sdk/client-ecr';
 import type { RunpodSettings } from '../../lambda/core/model';
 import type { RegistryAuth } from '../../lambda/core/runpod/api';
 import { usageError } from '../errors';
 import type { Operator } from '../operator';
+import type { GlobalOptions } from '../options';
 import type { Output } from '../output';
-import { askChoice, askChoices, askText, isInteractive } from '../prompts';
+import { askChoice, askChoices, askText, mayAsk } from '../prompts';
 import { visibleName } from '../visible';
 import type { InitFlags } from './options';
 
@@ -33,18 +34,19 @@ export interface TargetAnswers {
 }
 
 /** Checks the flags. @throws CliError (usage error) for a wrong address, or without a terminal for missing flags */
-export function checkFlags(flags: InitFlags): void {
+export function checkFlags(options: GlobalOptions, flags: InitFlags): void {
   const invalid = flags.email?.find((email) => !EMAIL.test(email));
   if (invalid !== undefined) {
     throw usageError(`--email: expected an address such as oncall@example.com, found "${invalid}".`);
   }
-  if (isInteractive()) return;
+  if (mayAsk(options)) return;
   const missing = [
     ...(flags.repository ? [] : ['--repository']),
     ...(flags.authId || flags.authName ? [] : ['--auth-id or --auth-name']),
   ];
   if (missing.length > 0) {
-    throw usageError(`This is not a terminal, so these flags are needed: ${missing.join(', ')}.`);
+    const why = options.json ? 'With --json nothing is asked' : 'This is not a terminal';
+    throw usageError(`${why}, so these flags are needed: ${missing.join(', ')}.`);
   }
 }
 
@@ -62,7 +64,7 @@ export async function askTarget(
 ): Promise<TargetAnswers> {
   const repositories = flags.repository ?? (await askRepositories(operator, output));
   const auth = await askAuth(flags, auths);
-  const emails = flags.email ?? (await askEmails());
+  const emails = flags.email ?? (await askEmails(operator.options));
   return {
     name: flags.targetName ?? 'prod',
     repositories,
@@ -76,7 +78,8 @@ async function askRepositories(operator: Operator, output: Output): Promise<stri
   const names = await output.withSpinner('listing your ECR repositories', () => listRepositories(operator));
   if (names.length === 0) {
     throw usageError(
-      `There is no ECR repository in ${await operator.region()}. Create one, or name another region with --region.`,
+      `There is no ECR repository in ${await operator.region()}.`,
+      'Create one, or name another region with --region.',
     );
   }
   return askChoices(
@@ -90,7 +93,7 @@ async function listRepositories(operator: Operator): Promise<string[]> {
   let nextToken: string | undefined;
   do {
     const answer = await operator
-      .ecr()
+      .client(ECRClient)
       .send(new DescribeRepositoriesCommand({ ...(nextToken && { nextToken }) }));
     names.push(...(answer.repositories ?? []).flatMap(({ repositoryName }) => repositoryName ?? []));
     nextToken = answer.nextToken;
@@ -120,8 +123,8 @@ async function askAuth(flags: InitFlags, auths: readonly RegistryAuth[]): Promis
   return { registryAuthName: name.trim() };
 }
 
-async function askEmails(): Promise<string[]> {
-  if (!isInteractive()) return [];
+async function askEmails(options: GlobalOptions): Promise<string[]> {
+  if (!mayAsk(options)) return [];
   const text = await askText('Who is paged? Enter e-mail addresses, or nothing for now', '', (answer) =>
     splitEmails(answer).every((email) => EMAIL.test(email))
       ? undefined

@@ -17,7 +17,7 @@ import {
 import { dirname } from 'node:path';
 import { CliError, usageError } from '../errors';
 import type { Operator } from '../operator';
-import { askYes, isInteractive } from '../prompts';
+import { askYes, mayAsk } from '../prompts';
 import type { InitFlags } from './options';
 
 /** Where the configuration is written. */
@@ -40,17 +40,21 @@ export async function chooseDestination(operator: Operator, { force }: InitFlags
   const { configPath, configLabel: label } = operator;
   const directory = dirname(configPath);
   if (!existsSync(directory)) {
-    throw usageError(`There is no folder ${directory}. Create it first, or name another path with --config.`);
+    throw usageError(
+      `There is no folder ${directory}.`,
+      'Create it first, or name another path with --config.',
+    );
   }
   const link = linkAt(configPath);
   if (link !== undefined && !existsSync(configPath)) {
     throw usageError(
-      `${label} is a link to ${link}, which does not exist. Remove the link, or name a file with --config.`,
+      `${label} is a link to ${link}, which does not exist.`,
+      'Remove the link, or name a file with --config.',
     );
   }
   const exists = existsSync(configPath);
   if (exists && statSync(configPath).isDirectory()) {
-    throw usageError(`${label} is a folder. Name a file with --config.`);
+    throw usageError(`${label} is a folder.`, 'Name a file with --config.');
   }
   if (!exists) return { path: configPath, label, overwrites: force ? 'anything' : 'nothing' };
   const path = realpathSync(configPath);
@@ -59,10 +63,10 @@ export async function chooseDestination(operator: Operator, { force }: InitFlags
   const there =
     link === undefined ? `${label} already exists.` : `${label} is a link to ${path}, which already exists.`;
   const content = readFileSync(path);
-  if (isInteractive() && (await askYes(`${there} Overwrite ${link === undefined ? 'it' : what}?`))) {
+  if (mayAsk(operator.options) && (await askYes(`${there} Overwrite ${link === undefined ? 'it' : what}?`))) {
     return { path, label, overwrites: { content } };
   }
-  throw usageError(`${there} Add --force to overwrite ${what}, or --config to write another file.`);
+  throw usageError(there, `Add --force to overwrite ${what}, or --config to write another file.`);
 }
 
 /** The target of a symbolic link; undefined when there is none at this path. */
@@ -110,9 +114,9 @@ function refuseChanged({ path, label, overwrites }: Destination, outcome: string
 }
 
 function changed(label: string, outcome: string): CliError {
-  return new CliError(
-    `${label} was changed by somebody else while init was running. ${outcome} Look at the file, then run init again.`,
-  );
+  return new CliError(`${label} was changed by somebody else while init was running. ${outcome}`, {
+    fix: 'Look at the file, then run init again.',
+  });
 }
 
 /** A hard link never replaces a file, unlike a rename. File systems without hard links get a copy. */

@@ -4,6 +4,7 @@ import {
   CreateSecretCommand,
   GetSecretValueCommand,
   PutSecretValueCommand,
+  SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import type { RunpodSettings, Secret } from '../../lambda/core/model';
 import { isJsonObject, type JsonObject, type RegistryAuth } from '../../lambda/core/runpod/api';
@@ -19,7 +20,7 @@ import {
 import type { Operator } from '../operator';
 import { awsCommand, commandLine } from '../options';
 import type { Output } from '../output';
-import { askSecret, askYes, isInteractive, readSecretFromStdin } from '../prompts';
+import { askSecret, askYes, mayAsk, readSecretFromStdin } from '../prompts';
 import { probeRoutes, type RouteAccess, writableRoutes } from '../runpod/access';
 import type { InitFlags } from './options';
 
@@ -52,7 +53,7 @@ export async function takeKey(
   const { secretName, runpod } = place;
   const stored = await output.withSpinner('looking for a stored key', () => readStored(operator, secretName));
   if (stored.binary) await agreeToReplaceBinary(operator, flags, secretName);
-  if (stored.value !== undefined && !(await mayReplace(flags, secretName))) {
+  if (stored.value !== undefined && !(await mayReplace(operator, flags, secretName))) {
     const apiKey = parseApiKey(secretName, stored.value);
     const routes = await output.withSpinner('asking Runpod', () => probeRoutes(operator, runpod, apiKey));
     const command = replaceCommand(operator, secretName);
@@ -61,13 +62,13 @@ export async function takeKey(
   const store = stored.exists ? 'replace' : 'create';
   const object = objectWithKey(stored.value);
   for (let tries = 1; ; tries += 1) {
-    const apiKey = await newKey(flags);
+    const apiKey = await newKey(operator, flags);
     try {
       parseApiKey('the key', apiKey.reveal());
       const routes = await output.withSpinner('asking Runpod', () => probeRoutes(operator, runpod, apiKey));
       return { apiKey, auths: workingAuths(routes), store, ...(object && { object }) };
     } catch (error) {
-      if (flags.keyStdin || !isInteractive() || tries === MAX_TRIES) throw error;
+      if (flags.keyStdin || !mayAsk(operator.options) || tries === MAX_TRIES) throw error;
       output.line(`${output.mark('broken')} ${isOwnError(error) ? error.message : describeAwsError(error)}`);
     }
   }
@@ -82,7 +83,9 @@ export async function storeKey(operator: Operator, secretName: string, key: Chec
   const apiKey = key.apiKey.reveal();
   const SecretString = key.object ? JSON.stringify({ ...key.object, apiKey }) : apiKey;
   const replace = () =>
-    operator.secrets.send(new PutSecretValueCommand({ SecretId: secretName, SecretString }));
+    operator
+      .client(SecretsManagerClient)
+      .send(new PutSecretValueCommand({ SecretId: secretName, SecretString }));
   if (key.store === 'keep') return;
   // A secret with an ARN exists already, though it may have no value yet.
   if (key.store === 'replace' || secretName.startsWith('arn:')) {
@@ -91,7 +94,9 @@ export async function storeKey(operator: Operator, secretName: string, key: Chec
   }
   const Description = 'Runpod API key with which registry auths are kept fresh';
   try {
-    await operator.secrets.send(new CreateSecretCommand({ Name: secretName, SecretString, Description }));
+    await operator
+      .client(SecretsManagerClient)
+      .send(new CreateSecretCommand({ Name: secretName, SecretString, Description }));
   } catch (error) {
     if (errorName(error) !== 'ResourceExistsException') throw error;
     // A secret without a value looked missing, so it gets one. A value that is there now was stored after the check.
@@ -121,16 +126,17 @@ interface StoredValue {
 
 async function readStored(operator: Operator, secretName: string): Promise<StoredValue> {
   try {
-    const { SecretString, SecretBinary } = await operator.secrets.send(
-      new GetSecretValueCommand({ SecretId: secretName }),
-    );
+    const { SecretString, SecretBinary } = await operator
+      .client(SecretsManagerClient)
+      .send(new GetSecretValueCommand({ SecretId: secretName }));
     const value = textOfSecret(SecretString ?? SecretBinary);
     return { exists: true, value, binary: value === undefined && SecretBinary !== undefined };
   } catch (error) {
     if (errorName(error) === 'ResourceNotFoundException') return { exists: false };
     if (isMarkedForDeletion(error)) {
       const restore = awsCommand(`secretsmanager restore-secret --secret-id ${secretName}`, operator.options);
-      throw new CliError(`${secretName} is marked for deletion. Restore it first: ${restore}`, {
+      throw new CliError(`${secretName} is marked for deletion.`, {
+        fix: `Restore it first: ${restore}`,
         cause: error,
       });
     }
@@ -140,33 +146,35 @@ async function readStored(operator: Operator, secretName: string): Promise<Store
 
 /** Asks whether a binary value, which cannot be a key, may be replaced. @throws CliError (usage error) without consent */
 async function agreeToReplaceBinary(operator: Operator, flags: InitFlags, secretName: string): Promise<void> {
-  const ask = flags.storeKey === true && !flags.keyStdin && isInteractive();
+  const ask = flags.storeKey === true && !flags.keyStdin && mayAsk(operator.options);
   if (flags.replaceKey) return;
   if (ask && (await askYes(`${secretName} holds a binary value. Overwrite it?`))) return;
   throw usageError(
-    `${secretName} holds a binary value, which is not a Runpod key. Name another secret with --secret, or overwrite this one: ${replaceCommand(operator, secretName)}`,
+    `${secretName} holds a binary value, which is not a Runpod key.`,
+    `Name another secret with --secret, or overwrite this one: ${replaceCommand(operator, secretName)}`,
   );
 }
 
 /** Whether the person agrees to overwrite the stored key, by a flag or an answer. */
-async function mayReplace(flags: InitFlags, secretName: string): Promise<boolean> {
+async function mayReplace(operator: Operator, flags: InitFlags, secretName: string): Promise<boolean> {
   if (flags.replaceKey) return true;
   if (flags.keyStdin) {
     throw usageError(
-      `${secretName} already holds a key. Add --replace-key to overwrite it, or leave --key-stdin out.`,
+      `${secretName} already holds a key.`,
+      'Add --replace-key to overwrite it, or leave --key-stdin out.',
     );
   }
   if (!flags.storeKey) return false;
-  if (isInteractive()) return askYes(`${secretName} already holds a key. Overwrite it?`);
-  throw usageError(`${secretName} already holds a key. Add --replace-key to overwrite it.`);
+  if (mayAsk(operator.options)) return askYes(`${secretName} already holds a key. Overwrite it?`);
+  throw usageError(`${secretName} already holds a key.`, 'Add --replace-key to overwrite it.');
 }
 
-function newKey(flags: InitFlags): Promise<Secret> {
+function newKey({ options }: Operator, flags: InitFlags): Promise<Secret> {
   if (flags.keyStdin) return readSecretFromStdin();
-  if (isInteractive())
+  if (mayAsk(options))
     return askSecret('Paste a Runpod API key that may write registry auths (it is not shown)');
   throw usageError(
-    'This is not a terminal, so the Runpod key cannot be asked for: give it with --key-stdin.',
+    `${options.json ? 'With --json nothing is asked' : 'This is not a terminal'}, so the Runpod key cannot be asked for: give it with --key-stdin.`,
   );
 }
 
@@ -183,13 +191,14 @@ function workingAuths(
   const [route] = writableRoutes(routes);
   if (route) return route.auths;
   const whichKey = stored === undefined ? 'this key' : `the key in ${stored.secretName}`;
-  const next = stored === undefined ? '' : ` Store another with: ${stored.command}`;
+  const fix = stored && { fix: `Store another with: ${stored.command}` };
   if (routes.some(({ state }) => state === 'refused')) {
-    throw new CliError(`Runpod refuses ${whichKey} (401).${next}`);
+    throw new CliError(`Runpod refuses ${whichKey} (401).`, fix);
   }
   if (routes.some(({ state }) => state === 'forbidden')) {
     throw new CliError(
-      `At Runpod ${whichKey} may not write registry auths (403): give it secrets:write.${next}`,
+      `At Runpod ${whichKey} may not write registry auths (403): give it secrets:write.`,
+      fix,
     );
   }
   throw new CliError(

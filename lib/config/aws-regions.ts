@@ -1,4 +1,3 @@
-import { Fact } from 'aws-cdk-lib/region-info';
 import { nearest } from './nearest';
 
 /**
@@ -57,7 +56,7 @@ const LISTED = Object.values(REGIONS).flat();
 
 /** Returns whether a region is listed here, or is known to the installed CDK, which may be newer. */
 export function isKnownRegion(region: string): boolean {
-  return LISTED.includes(region) || Fact.regions.includes(region);
+  return LISTED.includes(region) || regionsOfCdk().includes(region);
 }
 
 /** Returns the region that a misspelt text probably means; undefined when none is similar. */
@@ -80,4 +79,14 @@ const PARTITION_PREFIXES: Readonly<Record<string, string>> = {
 export function partitionOf(region: string): string {
   const found = Object.entries(PARTITION_PREFIXES).find(([, prefix]) => region.startsWith(prefix));
   return found?.[0] ?? 'aws';
+}
+
+/** The CDK is loaded when it is needed: the command line works without it for most commands. */
+function regionsOfCdk(): readonly string[] {
+  try {
+    const { Fact }: typeof import('aws-cdk-lib/region-info') = require('aws-cdk-lib/region-info');
+    return Fact.regions;
+  } catch {
+    return [];
+  }
 }

@@ -1,0 +1,69 @@
+/** Runs one command: its options, its output, its errors and its exit code. */
+
+import { OperatorMustActError } from '../lambda/core/errors';
+import { ConfigError } from '../lib/config/mistakes';
+import { CliError, debugLines, describeAwsError, isOwnError } from './errors';
+import { EXIT } from './exit-codes';
+import { adoptAwsOptions, Operator } from './operator';
+import { commandLine, type GlobalOptions } from './options';
+import { Output } from './output';
+import { visibleLine } from './visible';
+
+/** Runs a command. @returns the exit code */
+export type Action = (operator: Operator, output: Output) => Promise<number>;
+
+/** An error as `--json` shows it. */
+interface ShownError {
+  readonly message: string;
+  /** What to do about it. @default - the message says enough */
+  readonly fix?: string | undefined;
+}
+
+const INTERRUPTED =
+  'Interrupted. No file and no secret was left half written. A run that has started in AWS continues.';
+
+/**
+ * Runs a command and prints its error, if it throws one.
+ *
+ * @returns the exit code
+ */
+export async function run(options: GlobalOptions, action: Action): Promise<number> {
+  const { stdout, stderr, env } = process;
+  const output = new Output({ stdout, stderr, env, json: options.json === true });
+  // The exit code is the shell's convention: 128 plus the signal's number.
+  process.on('SIGINT', () => {
+    stderr.write(`\n${INTERRUPTED}\n`);
+    showError(output, { message: INTERRUPTED });
+    process.exit(EXIT.interrupted);
+  });
+  try {
+    adoptAwsOptions(options, env);
+    return await action(new Operator(options), output);
+  } catch (error) {
+    return report(error, options, output);
+  }
+}
+
+/** Prints an error on standard error, and with `--json` as a document on standard output. @returns the exit code */
+function report(error: unknown, options: GlobalOptions, output: Output): number {
+  const doctor = `To find the cause: ${commandLine('doctor', options)}`;
+  const message = isOwnError(error) ? error.message : `${describeAwsError(error)}. ${doctor}`;
+  const debug = options.debug ? debugLines(error) : [];
+  // Only the mistakes in a configuration have more than one line.
+  const lines = error instanceof ConfigError ? message.split('\n') : [message];
+  for (const line of [...lines, ...debug]) process.stderr.write(`${visibleLine(line)}\n`);
+  showError(output, isOwnError(error) ? shown(error) : { message: describeAwsError(error), fix: doctor });
+  return error instanceof CliError ? error.exitCode : EXIT.broken;
+}
+
+/** Writes the document of an error, unless the command has already written its own. */
+function showError(output: Output, { message, fix }: ShownError): void {
+  if (!output.hasData) output.data({ error: { message, ...(fix && { fix }) } });
+}
+
+function shown(error: Error): ShownError {
+  if (error instanceof CliError) return { message: error.problem, fix: error.fix };
+  if (!(error instanceof OperatorMustActError)) return { message: error.message };
+  const fix = error.message.slice(error.problem.length).replace(/^[;\s]+/, '');
+  return { message: error.problem, fix };
+}
