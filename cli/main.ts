@@ -1,6 +1,6 @@
 /** The operator's command line: commands, options and exit codes. `cli/README.md` describes the folders. */
 
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { version } from '../package.json';
 import { endWithClosedPipe } from './closed-pipe';
 import { EXIT } from './exit-codes';
@@ -44,6 +44,13 @@ function createProgram(): Command {
     .option('--profile <name>', 'profile of the AWS credentials')
     .option('--region <region>', "AWS region of the stack (default: the profile's, or AWS_REGION)")
     .option('--config <path>', `configuration file (default: ${DEFAULT_CONFIG})`)
+    .addOption(
+      new Option(
+        '--stack <name>',
+        'a deployed stack with a refresher, instead of a configuration file',
+      ).conflicts('config'),
+    )
+    .option('--refresher <service>', 'which refresher of that stack, if it has several')
     .option('--json', 'one JSON document instead of text')
     .option('--debug', 'show where an error came from')
     .addHelpText('after', `${examples(['init', 'doctor', 'refresh --target prod'])}\n${EXIT_CODES}`);
@@ -67,8 +74,9 @@ function createProgram(): Command {
     'local',
     'local --config refresher.config.json',
   ]).action(
-    run(program, async ({ options: { config, json } }) => {
+    run(program, async ({ options: { config, json, stack } }) => {
       const { usageError } = await import('./errors');
+      if (stack) throw usageError('local deploys nothing, so it has no --stack.', 'Leave --stack out.');
       if (json) throw usageError('local has no JSON output: leave --json out.');
       const { start } = await import('../local/start');
       return start(config === undefined ? [] : ['--config', config]);

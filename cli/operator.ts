@@ -1,15 +1,18 @@
 /** What every command works with: configuration, AWS clients, Runpod's APIs. */
 
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
-import { AWS_CLIENT_DEFAULTS } from '../lambda/core/aws';
 import { systemClock } from '../lambda/core/clock';
 import { createHttp, type RetryPolicy, type SendHttp } from '../lambda/core/http';
 import type { RefresherSettings, Secret } from '../lambda/core/model';
 import { sendOverNetwork } from '../lambda/core/transport';
 import { readConfigFile } from '../lib/config/load';
+import { ConfigError } from '../lib/config/mistakes';
 import type { RefresherConfig } from '../lib/config/schema';
 import { toSettings } from '../lib/config/settings';
+import { AwsClients, type AwsClientType } from './aws-clients';
+import type { DeployedRefresher } from './deployment/deployed-refresher';
 import { CliError } from './errors';
 import { CLONE_ROOT } from './installation';
 import { DEFAULT_CONFIG, type GlobalOptions } from './options';
@@ -29,20 +32,15 @@ export interface Identity {
   readonly arn: string;
 }
 
-/** The class of an AWS client. */
-export type AwsClientType<Client> = new (
-  options: typeof AWS_CLIENT_DEFAULTS & { readonly region?: string },
-) => Client;
-
 /** Configuration and clients for one run of a command. The configuration, the identity and each key are read once. */
 export class Operator {
   readonly options: GlobalOptions;
   readonly http: SendHttp = createHttp({ transport: sendOverNetwork, clock: systemClock, policy: POLICY });
-  /** The clients by class and region. */
-  readonly #clients = new Map<string, Map<unknown, unknown>>();
+  readonly #clients = new AwsClients();
   readonly #keys = new Map<string, Promise<Secret>>();
   #identity: Promise<Identity> | undefined;
   #config: RefresherConfig | undefined;
+  #deployed: Promise<DeployedRefresher> | undefined;
 
   constructor(options: GlobalOptions) {
     this.options = options;
@@ -54,26 +52,50 @@ export class Operator {
     return config === undefined ? join(DEFAULT_FOLDER, DEFAULT_CONFIG) : resolve(config);
   }
 
-  /** Name of the configuration file in messages: as it was given, or the default. */
+  /** Where the settings are edited, in messages: the configuration file, as it was given, or the app of `--stack`. */
   get configLabel(): string {
-    const { config } = this.options;
-    return config ?? DEFAULT_CONFIG;
+    const { config, stack } = this.options;
+    return stack === undefined ? (config ?? DEFAULT_CONFIG) : 'your CDK app';
   }
 
-  /** Reads the configuration. @throws ConfigError when the file does not exist or has mistakes */
+  /** Reads the configuration. With `--stack` there is none. @throws ConfigError when the file does not exist or has mistakes */
   config(): RefresherConfig {
+    if (CLONE_ROOT === undefined && this.options.config === undefined && !existsSync(this.configPath)) {
+      throw new ConfigError(
+        `There is no ${DEFAULT_CONFIG} in this folder. Write one with npx runpod-ecr init, name another with --config, or name a deployed stack with --stack.`,
+      );
+    }
     this.#config ??= readConfigFile(this.configPath, this.configLabel);
     return this.#config;
   }
 
-  /** Returns the settings that this configuration gives to the function. @throws ConfigError */
-  settings(): RefresherSettings {
-    return toSettings(this.config());
+  /** Finds the refresher that `--stack` names; undefined when a configuration file is used. @throws CliError */
+  async deployed(): Promise<DeployedRefresher | undefined> {
+    const { stack } = this.options;
+    if (stack === undefined) return undefined;
+    const { findRefresher } = await import('./deployment/deployed-refresher');
+    this.#deployed ??= findRefresher(this.#clients, { ...this.options, stack });
+    return this.#deployed;
   }
 
-  /** Returns the name of each secret with a Runpod key. @throws ConfigError */
-  secretNames(): string[] {
-    return [...new Set(this.settings().targets.map(({ runpodApiKeySecretName: name }) => name))];
+  /** Returns the name of the stack. @throws ConfigError */
+  stackName(): string {
+    return this.options.stack ?? this.config().stackName;
+  }
+
+  /**
+   * Returns the settings of the function: those of the configuration, or with `--stack` those that are deployed.
+   *
+   * @throws ConfigError or CliError
+   */
+  async settings(): Promise<RefresherSettings> {
+    return (await this.deployed())?.settings ?? toSettings(this.config());
+  }
+
+  /** Returns the name of each secret with a Runpod key. @throws ConfigError or CliError */
+  async secretNames(): Promise<string[]> {
+    const { targets } = await this.settings();
+    return [...new Set(targets.map(({ runpodApiKeySecretName: name }) => name))];
   }
 
   /** Asks AWS whose credentials these are. @throws the AWS client's error */
@@ -99,22 +121,9 @@ export class Operator {
     }
   }
 
-  /**
-   * Returns an AWS client, which is made once for each region.
-   *
-   * The class is an argument, so that a command loads the clients that it uses and no others.
-   *
-   * @param region - @default - the stack's region
-   *
-   * @example
-   * operator.client(CloudFormationClient).send(new DescribeStacksCommand({ StackName }));
-   */
+  /** Returns an AWS client. @param region - @default - the stack's region */
   client<Client>(type: AwsClientType<Client>, region?: string): Client {
-    const ofRegion = this.#clients.get(region ?? '') ?? new Map<unknown, unknown>();
-    this.#clients.set(region ?? '', ofRegion);
-    const client = ofRegion.get(type) ?? new type({ ...AWS_CLIENT_DEFAULTS, ...(region && { region }) });
-    ofRegion.set(type, client);
-    return client as Client;
+    return this.#clients.get(type, region);
   }
 
   /** Reads a Runpod API key. @throws OperatorMustActError or TransientError */

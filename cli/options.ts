@@ -6,11 +6,15 @@ export interface GlobalOptions {
   readonly region?: string;
   /** Path of the configuration file. */
   readonly config?: string;
+  /** Name of a deployed stack, instead of a configuration file. */
+  readonly stack?: string;
+  /** Which refresher of the stack: its `service`. @default - the stack has only one */
+  readonly refresher?: string;
   readonly json?: boolean;
   readonly debug?: boolean;
 }
 
-/** Name of the configuration file in the project's root. `--config` names another. */
+/** Name of the configuration file. `--config` names another. */
 export const DEFAULT_CONFIG = 'refresher.config.json';
 
 /** Returns a `npx runpod-ecr` command line for a person to type next. It repeats the options that they gave this time. */
@@ -19,6 +23,8 @@ export function commandLine(command: string, options: GlobalOptions): string {
     ...(options.profile ? ['--profile', options.profile] : []),
     ...(options.region ? ['--region', options.region] : []),
     ...(options.config ? ['--config', options.config] : []),
+    ...(options.stack ? ['--stack', options.stack] : []),
+    ...(options.refresher ? ['--refresher', options.refresher] : []),
   ];
   return ['npx runpod-ecr', command, ...given.map(quoted)].join(' ');
 }
@@ -33,6 +39,7 @@ export function cdkCommand(command: 'bootstrap' | 'deploy', options: GlobalOptio
   const region = options.region ? `AWS_REGION=${options.region} ` : '';
   return [
     `${region}npx cdk ${command}`,
+    ...(options.stack && command === 'deploy' ? [options.stack] : []),
     ...(options.profile ? [`--profile ${quoted(options.profile)}`] : []),
     ...(options.config ? [`-c ${quoted(`config=${options.config}`)}`] : []),
   ].join(' ');

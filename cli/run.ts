@@ -2,7 +2,7 @@
 
 import { OperatorMustActError } from '../lambda/core/errors';
 import { ConfigError } from '../lib/config/mistakes';
-import { CliError, debugLines, describeAwsError, isOwnError } from './errors';
+import { CliError, debugLines, describeAwsError, isOwnError, usageError } from './errors';
 import { EXIT } from './exit-codes';
 import { adoptAwsOptions, Operator } from './operator';
 import { commandLine, type GlobalOptions } from './options';
@@ -37,6 +37,12 @@ export async function run(options: GlobalOptions, action: Action): Promise<numbe
     process.exit(EXIT.interrupted);
   });
   try {
+    if (options.refresher !== undefined && options.stack === undefined) {
+      throw usageError(
+        '--refresher chooses among the refreshers of a stack.',
+        'Name the stack with --stack.',
+      );
+    }
     adoptAwsOptions(options, env);
     return await action(new Operator(options), output);
   } catch (error) {

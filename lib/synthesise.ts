@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { App, type Environment } from 'aws-cdk-lib';
-import { context } from '../cdk.json';
+import { context as ownContext } from '../cdk.json';
 import type { RefresherConfig } from './config/schema';
 import { RefresherStack } from './refresher-stack';
 
@@ -49,10 +49,16 @@ export function stackInApp(config: RefresherConfig, outdir: string, env?: Enviro
  * Synthesises the stack of a configuration into a directory.
  *
  * @param env - account and region; by default the stack can be deployed anywhere
+ * @param context - context with the feature flags; by default that of this project's `cdk.json`
  * @throws ConfigError when the stack cannot hold the configuration
  */
-export function synthesise(config: RefresherConfig, outdir: string, env?: Environment): Synthesised {
-  const app = createApp(outdir);
+export function synthesise(
+  config: RefresherConfig,
+  outdir: string,
+  env?: Environment,
+  context?: Readonly<Record<string, unknown>>,
+): Synthesised {
+  const app = createApp(outdir, context);
   const { stackName } = addStack(app, config, env);
   const template: CloudFormationTemplate = app.synth().getStackByName(stackName).template;
   return {
@@ -63,7 +69,7 @@ export function synthesise(config: RefresherConfig, outdir: string, env?: Enviro
   };
 }
 
-function createApp(outdir: string): App {
+function createApp(outdir: string, context: Readonly<Record<string, unknown>> = ownContext): App {
   return new App({
     context: { ...context, ...QUIET },
     builtinCloudFormationValidation: false,

@@ -23,6 +23,9 @@ const DEFAULT_SECRET = 'runpod/api-key';
  */
 export async function init(operator: Operator, output: Output, flags: InitFlags): Promise<number> {
   if (flags.storeKey) return storeKeyOnly(operator, output, flags);
+  if (operator.options.stack !== undefined) {
+    throw usageError('init writes a configuration, and --stack needs none.', 'Leave --stack out.');
+  }
   checkFlags(operator.options, flags);
   if (flags.authId !== undefined && flags.authName !== undefined) {
     throw usageError('Give --auth-id or --auth-name, not both.');
@@ -49,9 +52,9 @@ export async function init(operator: Operator, output: Output, flags: InitFlags)
 }
 
 async function storeKeyOnly(operator: Operator, output: Output, flags: InitFlags): Promise<number> {
-  const configured = existsSync(operator.configPath) ? operator.config() : undefined;
-  const secretName = flags.secret ?? configured?.runpodApiKeySecretName ?? DEFAULT_SECRET;
-  const runpod = { ...(configured?.runpod ?? RUNPOD_DEFAULTS), ...urlsOf(flags) };
+  const present = await presentKey(operator);
+  const secretName = flags.secret ?? present?.secretName ?? DEFAULT_SECRET;
+  const runpod = { ...(present?.runpod ?? RUNPOD_DEFAULTS), ...urlsOf(flags) };
   const key = await takeKey(operator, output, flags, { secretName, runpod });
   await withoutInterruption(() => storeKey(operator, secretName, key));
   output.data({ secret: secretName, key: key.store });
@@ -61,6 +64,20 @@ async function storeKeyOnly(operator: Operator, output: Output, flags: InitFlags
       : `${output.mark('ok')} stored the key in ${secretName}, and Runpod accepts it`,
   );
   return EXIT.ok;
+}
+
+/** Returns where the key is used now; undefined when nothing is configured yet. */
+async function presentKey(
+  operator: Operator,
+): Promise<{ readonly secretName: string | undefined; readonly runpod: RunpodSettings } | undefined> {
+  const deployed = await operator.deployed();
+  if (deployed) {
+    const { targets, runpod } = deployed.settings;
+    return { secretName: targets[0]?.runpodApiKeySecretName, runpod };
+  }
+  if (!existsSync(operator.configPath)) return undefined;
+  const { runpodApiKeySecretName: secretName, runpod } = operator.config();
+  return { secretName, runpod };
 }
 
 function runpodOf(flags: InitFlags): RunpodSettings {

@@ -5,7 +5,7 @@ import { DescribeRuleCommand, EventBridgeClient } from '@aws-sdk/client-eventbri
 import { ECR_TOKEN_LIFE_HOURS } from '../../lambda/core/model';
 import { listAlarms } from '../deployment/alarms';
 import { type LastSuccess, lastSuccesses, readHistory } from '../deployment/history';
-import { countMessages, type DeployedStack, requireStack } from '../deployment/stack';
+import { countMessages, type DeployedStack, intervalMs, requireStack } from '../deployment/stack';
 import { EXIT } from '../exit-codes';
 import { formatDuration, formatTime } from '../format';
 import type { Operator } from '../operator';
@@ -62,19 +62,19 @@ function nextRunText(
 
 async function readStatus(operator: Operator) {
   const stack = await requireStack(operator);
+  const settings = await operator.settings();
   const since = new Date(Date.now() - LOOK_BACK_MS);
   const [history, alarms, waiting, givenUp, undelivered, nextRun] = await Promise.all([
     readHistory(operator, stack.output('LogGroupName'), since),
-    listAlarms(operator, stack.name),
+    listAlarms(operator, settings.service),
     countMessages(operator, stack.output('RetryQueueUrl')),
     countMessages(operator, stack.output('DeadLetterQueueUrl')),
     countMessages(operator, stack.output('UndeliveredQueueUrl')),
-    nextRunOf(operator, stack),
+    nextRunOf(operator, stack, intervalMs(settings.minCredentialMinutes)),
   ]);
   const successes = lastSuccesses(history);
-  const targets = operator
-    .settings()
-    .targets.map(({ name, registryAuthId, registryAuthName, registry }): TargetStatus => {
+  const targets = settings.targets.map(
+    ({ name, registryAuthId, registryAuthName, registry }): TargetStatus => {
       const id = registryAuthId ?? successes.get(name)?.registryAuthId;
       return {
         target: name,
@@ -82,7 +82,8 @@ async function readStatus(operator: Operator) {
         registry: registry.type === 'ecr' ? `ecr ${registry.region ?? ''}`.trim() : registry.type,
         ...lifeOf(successes.get(name)),
       };
-    });
+    },
+  );
   const allFresh = targets.every(
     ({ lastSuccess, minutesLeft = 1 }) => lastSuccess !== undefined && minutesLeft > 0,
   );
@@ -108,19 +109,22 @@ function lifeOf(success: LastSuccess | undefined): Partial<TargetStatus> {
 }
 
 /** Returns when the rule fires next. EventBridge counts a rate from the last time it fired, or from the rule's creation. */
-async function nextRunOf(operator: Operator, stack: DeployedStack): Promise<Date | 'disabled' | undefined> {
+async function nextRunOf(
+  operator: Operator,
+  stack: DeployedStack,
+  interval: number,
+): Promise<Date | 'disabled' | undefined> {
   const { State } = await operator
     .client(EventBridgeClient)
     .send(new DescribeRuleCommand({ Name: stack.output('RuleName') }));
   if (State === 'DISABLED') return 'disabled';
-  const intervalMs = operator.config().refreshIntervalHours * HOUR_MS;
   const now = Date.now();
   const { Datapoints } = await operator.client(CloudWatchClient).send(
     new GetMetricStatisticsCommand({
       Namespace: 'AWS/Events',
       MetricName: 'TriggeredRules',
       Dimensions: [{ Name: 'RuleName', Value: stack.output('RuleName') }],
-      StartTime: new Date(now - intervalMs - HOUR_MS),
+      StartTime: new Date(now - interval - HOUR_MS),
       EndTime: new Date(now),
       Period: 60,
       Statistics: ['Sum'],
@@ -129,7 +133,7 @@ async function nextRunOf(operator: Operator, stack: DeployedStack): Promise<Date
   const fired = (Datapoints ?? []).flatMap(({ Timestamp, Sum }) =>
     Timestamp && Sum ? [Timestamp.getTime()] : [],
   );
-  const nextMs = (fired.length > 0 ? Math.max(...fired) : stack.changedAt.getTime()) + intervalMs;
+  const nextMs = (fired.length > 0 ? Math.max(...fired) : stack.changedAt.getTime()) + interval;
   return nextMs > now ? new Date(nextMs) : undefined;
 }
 

@@ -6,7 +6,7 @@ import type { Operator } from '../operator';
 
 /** An alarm of the deployed stack. */
 export interface DeployedAlarm {
-  /** The alarm's name without the stack's name in front. */
+  /** The alarm's name without the service in front. */
   readonly name: string;
   readonly firing: boolean;
   readonly severity: Severity;
@@ -16,9 +16,9 @@ export interface DeployedAlarm {
   readonly topicArns: readonly string[];
 }
 
-/** Lists the alarms of the stack. @throws the AWS client's error */
-export async function listAlarms(operator: Operator, stackName: string): Promise<DeployedAlarm[]> {
-  const prefix = `${stackName}-`;
+/** Lists the alarms of a refresher. @param service - the beginning of their names @throws the AWS client's error */
+export async function listAlarms(operator: Operator, service: string): Promise<DeployedAlarm[]> {
+  const prefix = `${service}-`;
   const found: MetricAlarm[] = [];
   const pages = paginateDescribeAlarms(
     { client: operator.client(CloudWatchClient) },
@@ -27,7 +27,7 @@ export async function listAlarms(operator: Operator, stackName: string): Promise
   for await (const { MetricAlarms } of pages) found.push(...(MetricAlarms ?? []));
   return found.flatMap(({ AlarmName: fullName, StateValue, ActionsEnabled, AlarmActions }) => {
     const name = (fullName ?? '').slice(prefix.length);
-    // A name with a hyphen belongs to another stack whose name starts with this prefix.
+    // A name with a hyphen belongs to another service whose name starts with this prefix.
     if (name.includes('-')) return [];
     return {
       name,

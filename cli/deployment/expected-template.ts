@@ -1,12 +1,12 @@
 /** The template that this configuration and this code would deploy, to compare it with the deployed one. */
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { isJsonObject, type JsonObject } from '../../lambda/core/runpod/api';
-import type { RefresherConfig } from '../../lib/config/schema';
 import { synthesise } from '../../lib/synthesise';
+import type { Operator } from '../operator';
 
 /** Where the stack would be deployed. */
 export interface StackPlace {
@@ -14,13 +14,34 @@ export interface StackPlace {
   readonly region: string;
 }
 
-/** Returns the template that `npx cdk deploy` would deploy. @throws ConfigError when the stack cannot hold the configuration */
-export function expectedTemplate(config: RefresherConfig, place: StackPlace): unknown {
+/**
+ * Returns the template that `npx cdk deploy` would deploy, with the feature flags of the user's own CDK app.
+ *
+ * @throws ConfigError when the stack cannot hold the configuration
+ */
+export function expectedTemplate(operator: Operator, place: StackPlace): unknown {
   const outdir = mkdtempSync(join(tmpdir(), 'runpod-ecr-'));
   try {
-    return synthesise(config, outdir, { ...place }).template;
+    const context = contextBeside(operator.configPath);
+    return synthesise(operator.config(), outdir, { ...place }, context).template;
   } finally {
     rmSync(outdir, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Returns the context in the `cdk.json` beside a configuration file: a stack depends on the feature flags with which it
+ * was synthesised.
+ *
+ * @returns undefined when there is no such file, or it has no context
+ */
+function contextBeside(configPath: string): JsonObject | undefined {
+  try {
+    const settings: unknown = JSON.parse(readFileSync(join(dirname(configPath), 'cdk.json'), 'utf8'));
+    return isJsonObject(settings) && isJsonObject(settings.context) ? settings.context : undefined;
+  } catch {
+    // The CDK itself reports a file that cannot be read.
+    return undefined;
   }
 }
 

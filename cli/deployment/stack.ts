@@ -7,6 +7,7 @@ import {
 } from '@aws-sdk/client-cloudformation';
 import { GetQueueAttributesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { OutputName } from '../../lambda/core/contract';
+import { PAGE_BUDGET_MINUTES } from '../../lambda/core/model';
 import { CliError, errorName } from '../errors';
 import type { Operator } from '../operator';
 import { deployCommand } from '../options';
@@ -18,20 +19,26 @@ export interface DeployedStack {
   readonly status: string;
   /** When the stack was last updated, or created. */
   readonly changedAt: Date;
-  /** Returns the value of an output. @throws CliError when the stack has no such output */
+  /** Returns the name or URL of a resource. @throws CliError when the stack has no such output or resource */
   output(name: OutputName): string;
 }
 
-/** Returns the stack of the configuration; undefined if it is not deployed. @throws the AWS client's error */
+/** Returns the stack; undefined if it is not deployed. @throws the AWS client's error */
 export async function findStack(operator: Operator): Promise<DeployedStack | undefined> {
-  const { stackName } = operator.config();
+  const stackName = operator.stackName();
+  const deployed = await operator.deployed();
   try {
     const { Stacks } = await operator
       .client(CloudFormationClient)
       .send(new DescribeStacksCommand({ StackName: stackName }));
     const [stack] = Stacks ?? [];
     if (!stack || stack.StackStatus === 'REVIEW_IN_PROGRESS') return undefined;
-    const outputs = new Map(stack.Outputs?.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]));
+    // A stack of somebody's own has no outputs of ours.
+    const outputs = new Map<string | undefined, string | undefined>(
+      deployed === undefined
+        ? stack.Outputs?.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue])
+        : Object.entries(deployed.resources),
+    );
     return {
       name: stackName,
       status: stack.StackStatus ?? '',
@@ -39,9 +46,12 @@ export async function findStack(operator: Operator): Promise<DeployedStack | und
       output(name) {
         const value = outputs.get(name);
         if (value !== undefined) return value;
-        throw new CliError(`The stack ${stackName} has no output ${name}.`, {
-          fix: `Deploy it again: ${deployCommand(operator.options)}`,
-        });
+        throw new CliError(
+          `The stack ${stackName} has no ${deployed ? 'resource for the' : 'output'} ${name}.`,
+          {
+            fix: `Deploy it again: ${deployCommand(operator.options)}`,
+          },
+        );
       },
     };
   } catch (error) {
@@ -51,19 +61,18 @@ export async function findStack(operator: Operator): Promise<DeployedStack | und
   }
 }
 
-/** Returns the stack of the configuration. @throws CliError when it is not deployed */
+/** Returns the stack. @throws CliError when it is not deployed */
 export async function requireStack(operator: Operator): Promise<DeployedStack> {
   const stack = await findStack(operator);
   if (stack) return stack;
-  throw new CliError(
-    `The stack ${operator.config().stackName} is not deployed in ${await operator.region()}.`,
-    { fix: `Deploy it: ${deployCommand(operator.options)}` },
-  );
+  throw new CliError(`The stack ${operator.stackName()} is not deployed in ${await operator.region()}.`, {
+    fix: `Deploy it: ${deployCommand(operator.options)}`,
+  });
 }
 
 /** Returns the template as it was deployed. @throws the AWS client's error */
 export async function deployedTemplate(operator: Operator): Promise<unknown> {
-  const { stackName } = operator.config();
+  const stackName = operator.stackName();
   const { TemplateBody } = await operator
     .client(CloudFormationClient)
     .send(new GetTemplateCommand({ StackName: stackName, TemplateStage: 'Original' }));
@@ -87,4 +96,9 @@ export async function countMessages(operator: Operator, queueUrl: string): Promi
     .client(SQSClient)
     .send(new GetQueueAttributesCommand({ QueueUrl: queueUrl, AttributeNames: [...names] }));
   return names.reduce((sum, name) => sum + Number(Attributes?.[name] ?? 0), 0);
+}
+
+/** Returns the time between two scheduled runs, in milliseconds. @param minCredentialMinutes - of the settings */
+export function intervalMs(minCredentialMinutes: number): number {
+  return (minCredentialMinutes - PAGE_BUDGET_MINUTES) * 60_000;
 }

@@ -6,7 +6,7 @@ import { OperatorMustActError } from '../../lambda/core/errors';
 import type { Target } from '../../lambda/core/model';
 import { ConfigError } from '../../lib/config/mistakes';
 import { runbookSection } from '../deployment/alarms';
-import { describeAwsError, isAccessDenied, isMarkedForDeletion } from '../errors';
+import { CliError, describeAwsError, isAccessDenied, isMarkedForDeletion } from '../errors';
 import { formatCount } from '../format';
 import { inspectImage, parseImageName, WORKER_PLATFORM } from '../images';
 import type { Operator } from '../operator';
@@ -14,7 +14,7 @@ import { awsCommand, commandLine } from '../options';
 import { type AskRoutes, listAuths, type RouteAccess, writableRoutes } from '../runpod/access';
 import { isAuthOf } from '../runpod/usage';
 import { visibleName } from '../visible';
-import { type Check, type Finding, fail, ok, warn } from './check';
+import { type Check, FIX_AND_REPEAT, type Finding, fail, ok, warn } from './check';
 import { storeKeyCommand } from './failure-fixes';
 
 /** The runbook section of this alarm says what to do when the first route does not work. */
@@ -46,9 +46,13 @@ async function checkIdentity(operator: Operator): Promise<Finding> {
 
 async function checkConfiguration(operator: Operator): Promise<Finding> {
   try {
-    const { targets, stackName } = operator.config();
-    return ok(`${operator.configLabel}: ${formatCount(targets.length, 'target')}, stack ${stackName}`);
+    const { targets, service } = await operator.settings();
+    const count = formatCount(targets.length, 'target');
+    return operator.options.stack === undefined
+      ? ok(`${operator.configLabel}: ${count}, stack ${operator.stackName()}`)
+      : ok(`read from the stack ${operator.stackName()}: ${count}, service ${service}`);
   } catch (error) {
+    if (error instanceof CliError) return fail([error.problem], error.fix ?? FIX_AND_REPEAT);
     if (!(error instanceof ConfigError)) throw error;
     const fix = existsSync(operator.configPath)
       ? `edit ${operator.configLabel}`
@@ -58,7 +62,7 @@ async function checkConfiguration(operator: Operator): Promise<Finding> {
 }
 
 async function checkSecrets(operator: Operator): Promise<Finding> {
-  const names = operator.secretNames();
+  const names = await operator.secretNames();
   for (const name of names) {
     try {
       await operator.apiKey(name);
@@ -81,7 +85,7 @@ async function checkSecrets(operator: Operator): Promise<Finding> {
 async function checkKeys(operator: Operator, askRoutes: AskRoutes): Promise<Finding> {
   const notWorking: string[] = [];
   const accepted: string[] = [];
-  for (const name of operator.secretNames()) {
+  for (const name of await operator.secretNames()) {
     const routes = await askRoutes(name);
     if (writableRoutes(routes).length === 0) return explainBadKey(operator, name, routes);
     if (routes[0]?.state !== 'works') notWorking.push(`${routes[0]?.route}: ${routes[0]?.why}`);
@@ -115,7 +119,7 @@ function explainBadKey(operator: Operator, secretName: string, routes: readonly 
 }
 
 async function checkAuths(operator: Operator, askRoutes: AskRoutes): Promise<Finding> {
-  const { targets } = operator.settings();
+  const { targets } = await operator.settings();
   const missing: string[] = [];
   const toCreate: string[] = [];
   const known = new Set<string>();
@@ -143,7 +147,7 @@ async function checkAuths(operator: Operator, askRoutes: AskRoutes): Promise<Fin
 }
 
 async function checkImages(operator: Operator): Promise<Finding> {
-  const { targets } = operator.settings();
+  const { targets } = await operator.settings();
   const [own, others] = [targets.filter(isOwnEcr), targets.filter((target) => !isOwnEcr(target))];
   for (const target of own) {
     const problem = await checkTargetImages(operator, target);
@@ -165,7 +169,8 @@ function isOwnEcr({ registry }: Target): boolean {
 }
 
 function repositoriesOf({ registry }: Target): readonly string[] {
-  return registry.type === 'ecr' ? registry.repositories : [];
+  // A deployed function need not know the repositories: only its role does.
+  return registry.type === 'ecr' ? (registry.repositories ?? []) : [];
 }
 
 async function checkTargetImages(operator: Operator, target: Target): Promise<Finding | undefined> {

@@ -68,7 +68,8 @@ export async function runChecks(
   return results;
 }
 
-const FIX_AND_REPEAT = 'fix this, then run doctor again';
+/** The fix of a check whose error says itself what to do. */
+export const FIX_AND_REPEAT = 'fix this, then run doctor again';
 
 async function runSafely(check: Check): Promise<Finding> {
   try {

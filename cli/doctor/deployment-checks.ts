@@ -6,6 +6,7 @@ import { LOG_MESSAGES } from '../../lambda/core/contract';
 import type { OperatorReason } from '../../lambda/core/errors';
 import { ECR_TOKEN_LIFE_HOURS } from '../../lambda/core/model';
 import { listAlarms, runbookSection } from '../deployment/alarms';
+import { recreateFunction } from '../deployment/deployed-refresher';
 import { lastSuccesses, readHistory } from '../deployment/history';
 import { type InvocationOutcome, invokeFunction } from '../deployment/invoke';
 import {
@@ -13,6 +14,7 @@ import {
   type DeployedStack,
   deployedTemplate,
   findStack,
+  intervalMs,
   requireStack,
 } from '../deployment/stack';
 import { describeAwsError, errorName, isAccessDenied } from '../errors';
@@ -46,8 +48,7 @@ export function deploymentChecks(operator: Operator): Check[] {
 async function checkStack(operator: Operator): Promise<Finding> {
   const stack = await findStack(operator);
   const deploy = deployCommand(operator.options);
-  if (!stack)
-    return fail([`${operator.config().stackName} is not deployed in ${await operator.region()}`], deploy);
+  if (!stack) return fail([`${operator.stackName()} is not deployed in ${await operator.region()}`], deploy);
   if (/_IN_PROGRESS$/.test(stack.status)) {
     return fail([`${stack.name} is being deployed (${stack.status})`], 'wait for the deployment to end');
   }
@@ -58,12 +59,15 @@ async function checkStack(operator: Operator): Promise<Finding> {
     );
     return fail([`${stack.name} is in the state ${stack.status}`], `${deploy}; ${events} says why`);
   }
+  if (operator.options.stack !== undefined) {
+    return ok(
+      `${stack.name} is ${stack.status}`,
+      'not checked: whether it is the same as your CDK app (npx cdk diff shows that)',
+    );
+  }
   const { differingResources, expectedTemplate } = await import('../deployment/expected-template');
   const place = { account: (await operator.identity()).account, region: await operator.region() };
-  const differing = differingResources(
-    expectedTemplate(operator.config(), place),
-    await deployedTemplate(operator),
-  );
+  const differing = differingResources(expectedTemplate(operator, place), await deployedTemplate(operator));
   if (differing.length === 0) return ok(`${stack.name} is ${stack.status} and the same as the configuration`);
   const some = `${differing.slice(0, 3).join(', ')}${differing.length > 3 ? ', …' : ''}`;
   return fail(
@@ -109,7 +113,7 @@ async function checkFunction(operator: Operator, dryRun: () => Promise<Invocatio
   if ('status' in outcome) return outcome;
   const failures = failuresOf(outcome);
   const own = failures.filter((failure) => !isByRegistry(failure));
-  if (own.length > 0) return fail(linesOf(own), fixFor(operator, own));
+  if (own.length > 0) return fail(linesOf(own), await fixFor(operator, own));
   if (outcome.error && failures.length === 0) {
     const { type, message } = outcome.error;
     return fail([`${type}: ${message}`], fixForCrash(operator, outcome.error));
@@ -150,16 +154,21 @@ function explainInvokeError(error: unknown, operator: Operator): Finding {
     );
   }
   if (errorName(error) !== 'ResourceNotFoundException') throw error;
+  const { options } = operator;
+  const deleteStack = awsCommand(`cloudformation delete-stack --stack-name ${operator.stackName()}`, options);
   return fail(
     ['the stack exists, but its function was deleted'],
-    `${awsCommand(`cloudformation delete-stack --stack-name ${operator.config().stackName}`, operator.options)}, then ${deployCommand(operator.options)}`,
+    // A stack of somebody's own has other resources too.
+    options.stack === undefined
+      ? `${deleteStack}, then ${deployCommand(options)}`
+      : recreateFunction(options),
   );
 }
 
 async function checkRegistry(operator: Operator, dryRun: () => Promise<InvocationOutcome>): Promise<Finding> {
   const outcome = await dryRun();
   const failures = failuresOf(outcome);
-  if (failures.length > 0) return fail(linesOf(failures), fixFor(operator, failures));
+  if (failures.length > 0) return fail(linesOf(failures), await fixFor(operator, failures));
   const unproved = (outcome.report?.refreshed ?? []).filter(({ verified }) => !verified);
   const names = unproved.map(({ target }) => target).join(', ');
   return unproved.length > 0
@@ -183,7 +192,7 @@ async function checkLastRun(operator: Operator): Promise<Finding> {
 async function checkSuccesses(operator: Operator, stack: DeployedStack): Promise<Finding> {
   const now = Date.now();
   const history = await readHistory(operator, stack.output('LogGroupName'), new Date(now - LOOK_BACK_MS));
-  const { targets } = operator.settings();
+  const { targets, minCredentialMinutes } = await operator.settings();
   const all = lastSuccesses(history);
   // The log may still have a target that was renamed or removed.
   const successes = new Map([...all].filter(([target]) => targets.some(({ name }) => name === target)));
@@ -198,7 +207,7 @@ async function checkSuccesses(operator: Operator, stack: DeployedStack): Promise
   const least = Math.min(...lives);
   if (least <= 0) return fail(['the credential at Runpod has expired'], refresh);
   const oldest = Math.max(...[...successes.values()].map(({ at }) => now - at.getTime()));
-  const late = oldest > (operator.config().refreshIntervalHours + 1) * HOUR_MS;
+  const late = oldest > intervalMs(minCredentialMinutes) + HOUR_MS;
   const summary = `refreshed ${formatDuration(oldest)} ago${lives.length > 0 ? `, good for another ${formatDuration(least)}` : ''}`;
   return late ? fail([`a run was missed: ${summary}`], refresh) : ok(summary);
 }
@@ -206,7 +215,7 @@ async function checkSuccesses(operator: Operator, stack: DeployedStack): Promise
 async function checkAlarms(operator: Operator): Promise<Finding> {
   const stack = await requireStack(operator);
   const [alarms, retrying, dead, undelivered] = await Promise.all([
-    listAlarms(operator, stack.name),
+    listAlarms(operator, (await operator.settings()).service),
     countMessages(operator, stack.output('RetryQueueUrl')),
     countMessages(operator, stack.output('DeadLetterQueueUrl')),
     countMessages(operator, stack.output('UndeliveredQueueUrl')),

@@ -52,11 +52,11 @@ const FIXES: Readonly<Record<OperatorReason, (failing: Failing) => string>> = {
 };
 
 /** Returns what to do about these failures: each fix once, and first the fixes that a person must make. */
-export function fixFor(operator: Operator, failures: readonly TargetFailure[]): string {
-  const { targets } = operator.settings();
+export async function fixFor(operator: Operator, failures: readonly TargetFailure[]): Promise<string> {
+  const { targets } = await operator.settings();
   const fixes = failures.map((failure) => {
     const target = targets.find(({ name }) => name === failure.target);
-    const keySecret = target?.runpodApiKeySecretName ?? operator.config().runpodApiKeySecretName ?? '';
+    const keySecret = (target ?? targets[0])?.runpodApiKeySecretName ?? '';
     return isKnown(failure.reason)
       ? FIXES[failure.reason]({ ...failure, operator, registry: target?.registry, keySecret })
       : undefined;
@@ -80,7 +80,8 @@ export function fixForCrash(
 
 /** Returns the command that asks for another Runpod key and stores it. */
 export function storeKeyCommand(operator: Operator, secretName: string): string {
-  const isDefault = secretName === operator.config().runpodApiKeySecretName;
+  const { stack } = operator.options;
+  const isDefault = stack === undefined && secretName === operator.config().runpodApiKeySecretName;
   const secret = isDefault ? '' : ` --secret ${secretName}`;
   return commandLine(`init --store-key --replace-key${secret}`, operator.options);
 }

@@ -2,6 +2,7 @@
 
 import { paginateListSubscriptionsByTopic, SNSClient, type Subscription } from '@aws-sdk/client-sns';
 import type { AlarmName } from '../../lambda/core/contract';
+import type { AlarmsConfig } from '../../lib/config/schema';
 import { type DeployedAlarm, listAlarms } from '../deployment/alarms';
 import { requireStack } from '../deployment/stack';
 import { describeAwsError, errorName } from '../errors';
@@ -20,23 +21,25 @@ export function pagingCheck(operator: Operator): Check {
 
 async function checkPaging(operator: Operator): Promise<Finding> {
   const { options, configLabel } = operator;
-  const stack = await requireStack(operator);
-  const alarms = await listAlarms(operator, stack.name);
+  await requireStack(operator);
+  const { service } = await operator.settings();
+  const alarms = await listAlarms(operator, service);
   const pages = alarms.filter(({ severity }) => severity === 'page');
   const muted = pages.filter(({ actionsEnabled }) => !actionsEnabled).map(({ name }) => name);
   if (muted.length > 0) {
-    const names = muted.map((name) => `${stack.name}-${name}`).join(' ');
+    const names = muted.map((name) => `${service}-${name}`).join(' ');
     return fail(
       [`muted by hand, so nobody is paged: ${muted.join(', ')}`],
       awsCommand(`cloudwatch enable-alarm-actions --alarm-names ${names}`, options),
     );
   }
-  const { emails, httpsEndpoints, topicArns: configuredArns } = operator.config().alarms;
   const topicArns = pages.find(({ name }) => name === PAGING_ALARM)?.topicArns ?? [];
   if (topicArns.length === 0) {
     return warn(
       ['nobody: the configuration names no recipient'],
-      `put alarms.emails into ${configLabel}, then ${deployCommand(options)}`,
+      options.stack === undefined
+        ? `put alarms.emails into ${configLabel}, then ${deployCommand(options)}`
+        : `give the refresher a topic in pageTopics in ${configLabel}, then ${deployCommand(options)}`,
     );
   }
   const topics = await Promise.all(topicArns.map((arn) => readTopic(operator, arn)));
@@ -44,28 +47,38 @@ async function checkPaging(operator: Operator): Promise<Finding> {
   if (missing.length > 0) {
     return fail(
       [`there is no topic ${missing.join(', ')}`],
-      `put topics that exist into alarms.topicArns in ${configLabel}, then ${deployCommand(options)}`,
+      `put topics that exist into ${options.stack === undefined ? 'alarms.topicArns' : 'pageTopics'} in ${configLabel}, then ${deployCommand(options)}`,
     );
   }
-  const delivery = await checkDelivery(operator, { stackName: stack.name, alarms, pageTopics: topicArns });
+  const delivery = await checkDelivery(operator, { service, alarms, pageTopics: topicArns });
   if (delivery.broken) return delivery.broken;
-  const ownTopic = topics.find(({ arn }) => !configuredArns.includes(arn));
+  const unsubscribed =
+    options.stack === undefined
+      ? missingSubscriptions(operator.config().alarms, topics)
+      : topics.flatMap(({ pending }) => pending);
+  return findingOf(operator, topics, unsubscribed, delivery.warnings);
+}
+
+/** Returns the recipients of the configuration that are not subscribed to the stack's own topic. */
+function missingSubscriptions(
+  { emails, httpsEndpoints, topicArns }: AlarmsConfig,
+  topics: readonly Topic[],
+): MissingSubscription[] {
+  const ownTopic = topics.find(({ arn }) => !topicArns.includes(arn));
+  if (ownTopic === undefined) return [];
   const recipients = [
     ...emails.map((endpoint) => ({ protocol: 'email', endpoint }) as const),
     ...httpsEndpoints.map((endpoint) => ({ protocol: 'https', endpoint }) as const),
   ];
-  const unsubscribed = ownTopic ? recipients.filter((recipient) => !isSubscribed(ownTopic, recipient)) : [];
-  return findingOf(
-    operator,
-    topics,
-    unsubscribed.map((recipient) => ({ ...recipient, topicArn: ownTopic?.arn ?? '' })),
-    delivery.warnings,
-  );
+  return recipients
+    .filter((recipient) => !isSubscribed(ownTopic, recipient))
+    .map((recipient) => ({ ...recipient, topicArn: ownTopic.arn }));
 }
 
-/** The alarms of a stack, and the topics that the pages go to. */
+/** The alarms of a refresher, and the topics that the pages go to. */
 interface Deliveries {
-  readonly stackName: string;
+  /** The beginning of the alarms' names. */
+  readonly service: string;
   readonly alarms: readonly DeployedAlarm[];
   readonly pageTopics: readonly string[];
 }
@@ -73,13 +86,13 @@ interface Deliveries {
 /** Checks that CloudWatch may publish to the topics, and that its last attempt worked. Topics of warnings only warn. */
 async function checkDelivery(
   operator: Operator,
-  { stackName, alarms, pageTopics }: Deliveries,
+  { service, alarms, pageTopics }: Deliveries,
 ): Promise<{ readonly broken?: Finding; readonly warnings: readonly string[] }> {
   const topicArns = [...new Set([...pageTopics, ...alarms.flatMap((alarm) => alarm.topicArns)])];
   const { account } = await operator.identity();
   const region = await operator.region();
   const alarmArn = (topicArn: string) =>
-    `arn:${topicArn.split(':')[1]}:cloudwatch:${region}:${account}:alarm:${stackName}-${PAGING_ALARM}`;
+    `arn:${topicArn.split(':')[1]}:cloudwatch:${region}:${account}:alarm:${service}-${PAGING_ALARM}`;
   const known = await Promise.all(
     topicArns.map(async (topicArn) => ({
       topicArn,
@@ -98,7 +111,7 @@ async function checkDelivery(
       ),
       warnings: [],
     };
-  const history = await lastAttempts(operator, stackName, alarms);
+  const history = await lastAttempts(operator, service, alarms);
   const failed = history.failed.filter(({ topicArn }) => pageTopics.includes(topicArn));
   if (failed[0]) {
     const test = testPageCommand(operator, failed[0]);
@@ -121,9 +134,9 @@ async function checkDelivery(
   };
 }
 
-async function lastAttempts(operator: Operator, stackName: string, alarms: readonly DeployedAlarm[]) {
+async function lastAttempts(operator: Operator, service: string, alarms: readonly DeployedAlarm[]) {
   try {
-    const names = alarms.map(({ name }) => `${stackName}-${name}`);
+    const names = alarms.map(({ name }) => `${service}-${name}`);
     return { failed: await failedActions(operator, names), warnings: [] };
   } catch (error) {
     return { failed: [], warnings: [`the history of the alarms cannot be read: ${describeAwsError(error)}`] };
@@ -146,6 +159,8 @@ interface Topic {
   readonly arn: string;
   readonly exists: boolean;
   readonly confirmed: readonly Subscription[];
+  /** The subscriptions by e-mail and to HTTPS endpoints that nobody has confirmed yet. */
+  readonly pending: readonly MissingSubscription[];
   /** Why the subscriptions cannot be listed. @default - they were listed */
   readonly unreadable?: string;
 }
@@ -159,15 +174,24 @@ async function readTopic(operator: Operator, arn: string): Promise<Topic> {
     );
     for await (const { Subscriptions } of pages) all.push(...(Subscriptions ?? []));
   } catch (error) {
-    if (errorName(error) === 'NotFoundException') return { arn, exists: false, confirmed: [] };
+    if (errorName(error) === 'NotFoundException') return { arn, exists: false, confirmed: [], pending: [] };
     // The topic may belong to another team, which may not allow the operator to list its subscriptions.
-    return { arn, exists: true, confirmed: [], unreadable: describeAwsError(error) };
+    return { arn, exists: true, confirmed: [], pending: [], unreadable: describeAwsError(error) };
   }
   return {
     arn,
     exists: true,
-    confirmed: all.filter(({ SubscriptionArn }) => SubscriptionArn?.startsWith('arn:')),
+    confirmed: all.filter(isConfirmed),
+    pending: all
+      .filter((subscription) => !isConfirmed(subscription))
+      .flatMap(({ Protocol: protocol, Endpoint: endpoint = '' }) =>
+        protocol === 'email' || protocol === 'https' ? [{ protocol, endpoint, topicArn: arn }] : [],
+      ),
   };
+}
+
+function isConfirmed({ SubscriptionArn }: Subscription): boolean {
+  return SubscriptionArn?.startsWith('arn:') === true;
 }
 
 /** A topic that cannot be read counts as subscribed: nothing is known about it. */

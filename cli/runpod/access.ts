@@ -110,7 +110,7 @@ export function routeAsker(operator: Operator): AskRoutes {
   const answers = new Map<string, Promise<RouteAccess[]>>();
   return (secretName) => {
     const ask = async () =>
-      probeRoutes(operator, operator.settings().runpod, await operator.apiKey(secretName));
+      probeRoutes(operator, (await operator.settings()).runpod, await operator.apiKey(secretName));
     const answer = answers.get(secretName) ?? ask();
     answers.set(secretName, answer);
     return answer;

@@ -48,11 +48,11 @@ export async function listUses(operator: Operator, askRoutes: AskRoutes): Promis
   const auths = await listTargetAuths(operator, askRoutes);
   const own = { account: (await operator.identity()).account, region: await operator.region() };
   const uses: Use[] = [];
-  for (const secretName of operator.secretNames()) {
+  for (const secretName of await operator.secretNames()) {
     const ownAuths = auths.filter(({ target }) => target.runpodApiKeySecretName === secretName);
     const workloads = await listWorkloads(
       operator,
-      operator.settings().runpod,
+      (await operator.settings()).runpod,
       await operator.apiKey(secretName),
     );
     for (const workload of workloads) {
@@ -66,7 +66,7 @@ export async function listUses(operator: Operator, askRoutes: AskRoutes): Promis
 /** The registry auth of each target, where it exists at Runpod. */
 async function listTargetAuths(operator: Operator, askRoutes: AskRoutes): Promise<TargetAuth[]> {
   const targetAuths: TargetAuth[] = [];
-  for (const target of operator.settings().targets) {
+  for (const target of (await operator.settings()).targets) {
     const auths = await listAuths(askRoutes, target.runpodApiKeySecretName);
     const auth = auths.find((candidate) => isAuthOf(target, candidate));
     if (auth) targetAuths.push({ target, registryAuthId: auth.id });
@@ -102,11 +102,9 @@ function mayPull(
 ): boolean {
   if (registry.type !== 'ecr') return true;
   const roleAccount = registry.roleArn?.split(':')[4];
-  return (
-    registry.repositories.includes(repository) &&
-    account === (roleAccount ?? own.account) &&
-    region === (registry.region ?? own.region)
-  );
+  // A deployed function need not know the repositories: only its role does.
+  const isListed = (registry.repositories ?? [repository]).includes(repository);
+  return isListed && account === (roleAccount ?? own.account) && region === (registry.region ?? own.region);
 }
 
 const LISTS = [
