@@ -23,6 +23,7 @@ export interface CloudFormationTemplate {
 export interface CloudFormationResource {
   readonly Type: string;
   readonly Properties: Readonly<Record<string, unknown>>;
+  readonly Metadata?: Readonly<Record<string, unknown>>;
 }
 
 /** Switches off the report on standard error, and the stack trace of each construct, which takes time. */

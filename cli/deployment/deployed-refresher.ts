@@ -132,7 +132,7 @@ async function resolve(
   { functionId, metadata }: Declared,
   physicalIds: ReadonlyMap<string, string>,
 ): Promise<DeployedRefresher> {
-  const resources = Object.entries({ FunctionName: functionId, ...metadata.resources }).flatMap(
+  const resources = Object.entries({ ...metadata.resources, FunctionName: functionId }).flatMap(
     ([name, id]) => {
       const physicalId = physicalIds.get(String(id));
       return physicalId === undefined ? [] : [[name, physicalId] as const];

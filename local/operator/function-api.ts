@@ -10,6 +10,8 @@ export interface InvocableFunction {
   readonly runtime: LambdaRuntime;
   /** Called after every invocation. */
   readonly onInvoked: (invocation: Invocation<unknown>) => void;
+  /** The environment variables of the template. @default - none */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Lambda's `LoggingConfig`. @default - the log is text */
   readonly logging?: { LogFormat: 'JSON' | 'Text'; ApplicationLogLevel?: string };
 }
@@ -36,7 +38,8 @@ export class FunctionApi extends StandInServer {
     if (!invocable) return refusal(404, 'ResourceNotFoundException', `Function not found: ${name}`);
     if (what === 'configuration') {
       const LoggingConfig = invocable.logging ?? { LogFormat: 'Text' };
-      return { status: 200, body: { FunctionName: name, LoggingConfig } };
+      const Environment = { Variables: invocable.environment ?? {} };
+      return { status: 200, body: { FunctionName: name, LoggingConfig, Environment } };
     }
     const event: unknown = JSON.parse(body || '{}');
     this.received.push(event);

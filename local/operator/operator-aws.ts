@@ -45,6 +45,8 @@ export class OperatorAws extends AwsServer {
         return this.stacks.describe(parameters.get('StackName'));
       case 'GetTemplate':
         return this.stacks.template(parameters.get('StackName'));
+      case 'ListStackResources':
+        return this.stacks.resources(parameters.get('StackName'), parameters.get('NextToken'));
       case 'GetTopicAttributes':
         return this.topics.getAttributes(parameters.get('TopicArn') ?? '');
       case 'ListSubscriptionsByTopic':

@@ -1,3 +1,4 @@
+import { METADATA_KEY, type RefresherMetadata } from '../../lambda/core/contract';
 import type { CloudFormationTemplate, Synthesised } from '../../lib/synthesise';
 import { LOCAL_ACCOUNT } from '../aws/protocol';
 import { type EmbeddedCloud, LOCAL_REGION, startEmbeddedCloud } from '../cloud';
@@ -70,13 +71,16 @@ async function deploy(
   const idsOf = (type: string) =>
     Object.keys(template.Resources).filter((id) => template.Resources[id]?.Type === type);
   const queueUrl = (id: string) => `${operatorAws.url}/${LOCAL_ACCOUNT}/${nameOf(id)}`;
-  const outputs = outputsOf(template, (id) =>
-    template.Resources[id]?.Type === 'AWS::SQS::Queue' ? queueUrl(id) : nameOf(id),
-  );
-  for (const id of idsOf('AWS::SQS::Queue')) observations.queues.set(queueUrl(id), 0);
-  for (const id of idsOf('AWS::Events::Rule')) observations.rules.set(nameOf(id), 'ENABLED');
   const topicArn = (topic: unknown) =>
     isReference(topic) ? `arn:aws:sns:${LOCAL_REGION}:${LOCAL_ACCOUNT}:${nameOf(topic.Ref)}` : String(topic);
+  const physicalId = (id: string) => {
+    const type = template.Resources[id]?.Type;
+    if (type === 'AWS::SNS::Topic') return topicArn({ Ref: id });
+    return type === 'AWS::SQS::Queue' ? queueUrl(id) : nameOf(id);
+  };
+  const outputs = outputsOf(template, physicalId);
+  for (const id of idsOf('AWS::SQS::Queue')) observations.queues.set(queueUrl(id), 0);
+  for (const id of idsOf('AWS::Events::Rule')) observations.rules.set(nameOf(id), 'ENABLED');
   for (const id of idsOf('AWS::CloudWatch::Alarm')) {
     const { AlarmName, AlarmActions } = propertiesOf(id);
     const topicArns = Array.isArray(AlarmActions) ? AlarmActions.map(topicArn) : [];
@@ -93,21 +97,31 @@ async function deploy(
     const { TopicArn, Protocol, Endpoint } = propertiesOf(id);
     topics.subscribe(topicArn(TopicArn), String(Protocol), String(Endpoint));
   }
-  const { FunctionName = '', LogGroupName = '' } = outputs;
-  observations.log(LogGroupName, cloud.clock.now(), '{"message":"INIT_START"}');
-  await functionApi.functions.get(FunctionName)?.runtime.stop();
-  functionApi.functions.set(FunctionName, {
-    runtime: new LambdaRuntime({ assetDirectory, environment: cloud.environment() }),
-    logging: loggingOf(propertiesOf(FunctionName.slice(nameOf('').length)).LoggingConfig),
-    onInvoked: ({ output, metrics }) => {
-      if (metrics.RunSucceeded === 1) observations.resolveAlarms();
-      for (const line of output.split('\n')) observations.log(LogGroupName, cloud.clock.now(), line);
-    },
-  });
+  for (const { functionId, logGroupId } of refreshersIn(template)) {
+    const LogGroupName = nameOf(logGroupId);
+    const FunctionName = nameOf(functionId);
+    const { Environment, LoggingConfig } = propertiesOf(functionId);
+    const environment = variablesOf(resolved(Environment, ({ Ref }) => nameOf(Ref)));
+    observations.log(LogGroupName, cloud.clock.now(), '{"message":"INIT_START"}');
+    await functionApi.functions.get(FunctionName)?.runtime.stop();
+    functionApi.functions.set(FunctionName, {
+      runtime: new LambdaRuntime({
+        assetDirectory,
+        environment: { ...environment, ...cloud.environment() },
+      }),
+      environment,
+      logging: loggingOf(LoggingConfig),
+      onInvoked: ({ output, metrics }) => {
+        if (metrics.RunSucceeded === 1) observations.resolveAlarms();
+        for (const line of output.split('\n')) observations.log(LogGroupName, cloud.clock.now(), line);
+      },
+    });
+  }
   stacks.stacks.set(name, {
     name,
     template,
     outputs,
+    physicalIds: new Map(Object.keys(template.Resources).map((id) => [id, physicalId(id)])),
     deployedAt: cloud.clock.now(),
     status: 'CREATE_COMPLETE',
   });
@@ -121,7 +135,7 @@ const PSEUDO_PARAMETERS: Readonly<Record<string, string>> = {
 };
 
 /** Returns a part of a template with its `Ref` and `Fn::Join` replaced. */
-function resolved(value: unknown, arnOf: (reference: unknown) => string): unknown {
+function resolved(value: unknown, arnOf: (reference: { readonly Ref: string }) => string): unknown {
   if (Array.isArray(value)) return value.map((item) => resolved(item, arnOf));
   if (typeof value !== 'object' || value === null) return value;
   if (isReference(value)) return PSEUDO_PARAMETERS[value.Ref] ?? arnOf(value);
@@ -130,6 +144,27 @@ function resolved(value: unknown, arnOf: (reference: unknown) => string): unknow
     return (resolved(parts, arnOf) as unknown[]).join(String(separator));
   }
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, resolved(item, arnOf)]));
+}
+
+/** Returns the texts among a function's environment variables. */
+function variablesOf(environment: unknown): Record<string, string> {
+  const { Variables = {} } = (environment ?? {}) as { Variables?: Record<string, unknown> };
+  return Object.fromEntries(
+    Object.entries(Variables).flatMap(([key, value]) => (typeof value === 'string' ? [[key, value]] : [])),
+  );
+}
+
+/** Returns the refreshers of a template: by the metadata of their functions, or the only one by the outputs. */
+function refreshersIn({ Resources, Outputs = {} }: CloudFormationTemplate) {
+  const byMetadata = Object.entries(Resources).flatMap(([functionId, { Metadata }]) => {
+    const metadata = Metadata?.[METADATA_KEY] as RefresherMetadata | undefined;
+    return metadata ? [{ functionId, logGroupId: metadata.resources.LogGroupName ?? '' }] : [];
+  });
+  if (byMetadata.length > 0) return byMetadata;
+  const { FunctionName, LogGroupName } = Outputs;
+  return isReference(FunctionName?.Value) && isReference(LogGroupName?.Value)
+    ? [{ functionId: FunctionName.Value.Ref, logGroupId: LogGroupName.Value.Ref }]
+    : [];
 }
 
 /** Returns a function's `LoggingConfig` with Lambda's defaults. */

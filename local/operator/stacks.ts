@@ -3,12 +3,16 @@ import { AwsError, escapeXml, queryAnswer } from '../aws/protocol';
 
 const NAMESPACE = 'http://cloudformation.amazonaws.com/doc/2010-05-15/';
 
+const PAGE_SIZE = 20;
+
 /** A deployed stack. */
 export interface DeployedStack {
   readonly name: string;
   /** The template as it was uploaded. */
   readonly template: CloudFormationTemplate;
   readonly outputs: Readonly<Record<string, string>>;
+  /** Names, ARNs or URLs of the resources, by logical id. */
+  readonly physicalIds: ReadonlyMap<string, string>;
   readonly deployedAt: Date;
   status: string;
 }
@@ -37,6 +41,21 @@ export class StacksStandIn {
   template(name: string | null): string {
     const text = JSON.stringify(this.#find(name).template, null, 1);
     return queryAnswer(NAMESPACE, 'GetTemplate', `<TemplateBody>${escapeXml(text)}</TemplateBody>`);
+  }
+
+  /** Answers `ListStackResources` with at most 20 resources a page. CloudFormation's pages have 100. */
+  resources(name: string | null, nextToken: string | null): string {
+    const all = [...this.#find(name).physicalIds];
+    const from = Number(nextToken ?? 0);
+    const members = all
+      .slice(from, from + PAGE_SIZE)
+      .map(
+        ([id, physicalId]) =>
+          `<member><LogicalResourceId>${id}</LogicalResourceId><PhysicalResourceId>${escapeXml(physicalId)}</PhysicalResourceId></member>`,
+      );
+    const next = from + PAGE_SIZE < all.length ? `<NextToken>${from + PAGE_SIZE}</NextToken>` : '';
+    const list = `<StackResourceSummaries>${members.join('')}</StackResourceSummaries>`;
+    return queryAnswer(NAMESPACE, 'ListStackResources', `${list}${next}`);
   }
 
   #find(name: string | null): DeployedStack {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { AlarmName, OutputName } from '../../lambda/core/contract';
 import { readConfigFile } from '../../lib/config/load';
 import type { RefresherConfig } from '../../lib/config/schema';
-import type { Synthesised } from '../../lib/synthesise';
+import type { CloudFormationTemplate, Synthesised } from '../../lib/synthesise';
 import type { ObservedAlarm } from '../../local/operator/observations';
 import { OPERATOR_PLACE, type OperatorCloud, startOperatorCloud } from '../../local/operator/operator-cloud';
 import type { RunpodUser } from '../../local/runpod/accounts';
@@ -35,6 +35,8 @@ export interface CommandOptions {
   readonly stdin?: string;
   /** Variables to add to the environment. `undefined` removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Names the configuration file with `--config`. @default true */
+  readonly config?: boolean;
   /** Starts `bin/runpod-ecr.mjs`, as a person does. By default the same sources in one file are started. */
   readonly launcher?: boolean;
   /** Called with the process when it has started. */
@@ -122,6 +124,16 @@ export class CommandWorld {
     return this.cloud.deploy(config.stackName, await this.#synthesised(config));
   }
 
+  /** Deploys the refresher of the configuration as a part of another stack. @param change - makes that stack's template */
+  async deployWithin(
+    stackName: string,
+    change: (template: CloudFormationTemplate, config: RefresherConfig) => CloudFormationTemplate,
+  ): Promise<void> {
+    const config = readConfigFile(this.configPath);
+    const { template, assetDirectory } = await this.#synthesised(config);
+    await this.cloud.deploy(stackName, { template: change(template, config), assetDirectory });
+  }
+
   /** Returns an alarm of the deployed stack, to change its state. */
   alarm(name: AlarmName): ObservedAlarm {
     const alarm = this.cloud.operatorAws.observations.alarms.get(`EcrCredentialRefresher-${name}`);
@@ -156,8 +168,12 @@ export class CommandWorld {
   }
 
   /** Runs the command line as a separate process. */
-  run(args: readonly string[], { launcher, ...options }: CommandOptions = {}): Promise<CommandRun> {
-    const [node = '', ...rest] = this.commandLine(args, launcher);
+  run(
+    args: readonly string[],
+    { launcher, config = true, ...options }: CommandOptions = {},
+  ): Promise<CommandRun> {
+    const words = this.commandLine(args, launcher);
+    const [node = '', ...rest] = config ? words : words.slice(0, -2);
     return this.start(node, rest, { stdin: '', ...options });
   }
 
