@@ -28,6 +28,21 @@ export function usageError(problem: string, fix?: string): CliError {
   return new CliError(problem, { exitCode: EXIT.usageError, ...(fix !== undefined && { fix }) });
 }
 
+/** The error of what synthesises a stack, where the CDK is not installed beside the package. */
+export const MISSING_CDK = new CliError('This needs aws-cdk-lib, which is not installed.', {
+  fix: 'Install it: npm install aws-cdk-lib constructs',
+});
+
+/** Whether Node did not find the CDK, which is not part of the package. */
+export function isMissingCdk(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    error.code === 'ERR_MODULE_NOT_FOUND' &&
+    /'(aws-cdk-lib|constructs)/.test(error.message)
+  );
+}
+
 /** Returns the error's name. For an error of an AWS client this is the service's error code. */
 export function errorName(error: unknown): string {
   return error instanceof Error ? error.name : typeof error;
@@ -98,6 +113,7 @@ function stackFrames({ stack = '', message }: Error): string[] {
  */
 export function describeAwsError(error: unknown): string {
   if (error instanceof CliError) return error.message;
+  if (isMissingCdk(error)) return MISSING_CDK.message;
   const name = errorName(error);
   const message = error instanceof Error ? error.message : '';
   if (/^(CredentialsProviderError|TokenProviderError)$/.test(name)) {

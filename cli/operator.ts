@@ -18,7 +18,7 @@ import { CLONE_ROOT } from './installation';
 import { DEFAULT_CONFIG, type GlobalOptions } from './options';
 
 /** The default configuration file is here: in a clone its root, for the installed package the working directory. */
-export const DEFAULT_FOLDER = CLONE_ROOT ?? process.cwd();
+const DEFAULT_FOLDER = CLONE_ROOT ?? process.cwd();
 
 /** Shorter than the function's retries, because a person is waiting. */
 const POLICY: RetryPolicy = { maxAttempts: 2, baseDelayMs: 300, maxDelayMs: 1_000, attemptTimeoutMs: 8_000 };

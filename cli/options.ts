@@ -1,5 +1,7 @@
 /** The options that every command has, and the commands that messages suggest. */
 
+import { CLONE_ROOT } from './installation';
+
 /** Options that every command has. */
 export interface GlobalOptions {
   readonly profile?: string;
@@ -41,7 +43,8 @@ export function cdkCommand(command: 'bootstrap' | 'deploy', options: GlobalOptio
     `${region}npx cdk ${command}`,
     ...(options.stack && command === 'deploy' ? [options.stack] : []),
     ...(options.profile ? [`--profile ${quoted(options.profile)}`] : []),
-    ...(options.config ? [`-c ${quoted(`config=${options.config}`)}`] : []),
+    // An app of the user's own names its configuration file itself.
+    ...(options.config && CLONE_ROOT !== undefined ? [`-c ${quoted(`config=${options.config}`)}`] : []),
   ].join(' ');
 }
 

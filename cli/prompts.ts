@@ -76,10 +76,10 @@ function visible(choices: readonly Choice[]): Choice[] {
   return choices.map(({ value, label }) => ({ value, label: visibleLine(label) }));
 }
 
-/** Asks a question with yes or no. The default is no. */
-export async function askYes(message: string): Promise<boolean> {
+/** Asks a question with yes or no. @param initial - the answer that is chosen at first */
+export async function askYes(message: string, initial = false): Promise<boolean> {
   const { confirm } = await import('@clack/prompts');
-  return answered(confirm({ message: visibleLine(message), initialValue: false, output: output() }));
+  return answered(confirm({ message: visibleLine(message), initialValue: initial, output: output() }));
 }
 
 /** Reads a secret from standard input. @throws CliError (usage error) when that is a terminal, or empty */

@@ -2,7 +2,15 @@
 
 import { OperatorMustActError } from '../lambda/core/errors';
 import { ConfigError } from '../lib/config/mistakes';
-import { CliError, debugLines, describeAwsError, isOwnError, usageError } from './errors';
+import {
+  CliError,
+  debugLines,
+  describeAwsError,
+  isMissingCdk,
+  isOwnError,
+  MISSING_CDK,
+  usageError,
+} from './errors';
 import { EXIT } from './exit-codes';
 import { adoptAwsOptions, Operator } from './operator';
 import { commandLine, type GlobalOptions } from './options';
@@ -46,7 +54,7 @@ export async function run(options: GlobalOptions, action: Action): Promise<numbe
     adoptAwsOptions(options, env);
     return await action(new Operator(options), output);
   } catch (error) {
-    return report(error, options, output);
+    return report(isMissingCdk(error) ? MISSING_CDK : error, options, output);
   }
 }
 

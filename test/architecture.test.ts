@@ -25,6 +25,7 @@ const ARROWS: Readonly<Record<string, RegExp>> = {
 /** Single files that may import more than their folder. */
 const EXCEPTIONS: Readonly<Record<string, RegExp>> = {
   'cli/main.ts': /^local\/start$/,
+  'cli/init/app.ts': /^cdk\.json$/,
   'cli/start.ts': /^local\/start$/,
   'lib/synthesise.ts': /^cdk\.json$/,
   'local/start.ts': /^refresher\.config\.example\.json$/,

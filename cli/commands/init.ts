@@ -1,17 +1,20 @@
 /** `init`: stores the Runpod key and writes a configuration that can be deployed. */
 
 import { existsSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import type { RunpodSettings } from '../../lambda/core/model';
 import { parseConfig } from '../../lib/config/parse';
+import { name as PACKAGE_NAME } from '../../package.json';
 import { usageError } from '../errors';
 import { EXIT } from '../exit-codes';
 import { askTarget, checkFlags, RUNPOD_DEFAULTS, type TargetAnswers } from '../init/answers';
+import { type AppPlan, installPackages, planApp, writeApp } from '../init/app';
 import { chooseDestination, writeTo } from '../init/destination';
 import { storeKey, takeKey } from '../init/key';
 import type { InitFlags } from '../init/options';
-import { DEFAULT_FOLDER, type Operator } from '../operator';
-import { cdkCommand, commandLine, deployCommand } from '../options';
+import { CLONE_ROOT } from '../installation';
+import type { Operator } from '../operator';
+import { cdkCommand, commandLine, deployCommand, type GlobalOptions } from '../options';
 import type { Output } from '../output';
 
 const DEFAULT_SECRET = 'runpod/api-key';
@@ -41,13 +44,21 @@ export async function init(operator: Operator, output: Output, flags: InitFlags)
     `${output.mark('ok')} Runpod accepts the key${key.store === 'keep' ? ` in ${secretName}` : ''}`,
   );
   const answers = await askTarget(operator, output, flags, key.auths);
-  const text = configText({ answers, secretName, region, runpod });
+  const app = await planApp(operator, flags);
+  const text = configText({ answers, secretName, region, runpod, schema: schemaFor(operator.configPath) });
   parseConfig(text, operator.configLabel);
   await withoutInterruption(() => writeTo(destination, text, () => storeKey(operator, secretName, key)));
   if (key.store !== 'keep') output.line(`${output.mark('ok')} stored the key in ${secretName}`);
   output.line(`${output.mark('ok')} wrote ${operator.configLabel}`);
-  output.data({ config: operator.configPath, secret: secretName, key: key.store });
-  printNextSteps(operator, output);
+  if (app) await makeApp(output, app);
+  const files = app?.files.map(({ path }) => path);
+  output.data({
+    config: operator.configPath,
+    secret: secretName,
+    key: key.store,
+    ...(files && { app: files }),
+  });
+  printNextSteps(operator, output, app);
   return EXIT.ok;
 }
 
@@ -92,19 +103,50 @@ function urlsOf({ restV2Url, restV1Url, graphqlUrl }: InitFlags): Partial<Runpod
   };
 }
 
+async function makeApp(output: Output, app: AppPlan): Promise<void> {
+  writeApp(app);
+  for (const { label, replaces } of app.files) {
+    output.line(`${output.mark('ok')} ${replaces ? 'changed' : 'wrote'} ${label}`);
+  }
+  if (!app.install) return;
+  output.line(`${output.colors.dim('running')} npm install`);
+  await installPackages(app);
+}
+
+/** The schema in a clone, from its root. */
+const SCHEMA = './refresher.schema.json';
+
+/** Returns where an editor finds the schema, from the folder of the configuration file. */
+function schemaFor(configPath: string): string {
+  if (CLONE_ROOT !== undefined) return SCHEMA;
+  const inPackage = join('node_modules', PACKAGE_NAME, SCHEMA);
+  const folder = dirname(configPath);
+  // A workspace installs packages in a folder above.
+  for (let above = folder; above !== dirname(above); above = dirname(above)) {
+    if (existsSync(join(above, inPackage))) return asUrl(relative(folder, join(above, inPackage)));
+  }
+  return asUrl(inPackage);
+}
+
+function asUrl(path: string): string {
+  const text = path.replaceAll('\\', '/');
+  return text.startsWith('.') ? text : `./${text}`;
+}
+
 interface ConfigParts {
+  readonly schema: string;
   readonly answers: TargetAnswers;
   readonly secretName: string;
   readonly region: string;
   readonly runpod: RunpodSettings;
 }
 
-function configText({ answers, secretName, region, runpod }: ConfigParts): string {
+function configText({ answers, secretName, region, runpod, schema }: ConfigParts): string {
   const { name, repositories, auth, verifyImage, emails } = answers;
   const defaults = new Map<string, string>(Object.entries(RUNPOD_DEFAULTS));
   const changed = Object.entries(runpod).filter(([key, value]) => defaults.get(key) !== value);
   const config = {
-    $schema: './refresher.schema.json',
+    $schema: schema,
     runpodApiKeySecretName: secretName,
     targets: [
       {
@@ -133,14 +175,26 @@ async function withoutInterruption(action: () => Promise<void>): Promise<void> {
   }
 }
 
-function printNextSteps(operator: Operator, output: Output): void {
-  const { options } = operator;
-  const inRoot = dirname(operator.configPath) === DEFAULT_FOLDER;
-  const where =
-    inRoot || options.config ? '' : ` (in ${relative(process.cwd(), join(DEFAULT_FOLDER)) || '.'})`;
+function printNextSteps(operator: Operator, output: Output, app: AppPlan | undefined): void {
+  const { options, configPath } = operator;
+  const folder = dirname(configPath);
   output.line();
-  output.line(`Next${where}:`);
+  if (CLONE_ROOT === undefined && app === undefined && !existsSync(join(folder, 'cdk.json'))) {
+    output.line(
+      `Next: in a CDK app, RefresherStack.fromFile(app, '${basename(configPath)}') of ${PACKAGE_NAME}.`,
+    );
+    output.line(`To write such an app here: ${commandLine('init --app', options)}`);
+    return;
+  }
+  output.line(`Next${whereToGo(options, CLONE_ROOT ?? folder)}:`);
+  if (app && !app.install) output.line('  npm install');
   output.line(`  ${cdkCommand('bootstrap', options)}   once per account and region`);
   output.line(`  ${deployCommand(options)}`);
   output.line(`  ${commandLine('doctor', options)}`);
+}
+
+/** Names the folder of the app, unless the person is there. In a clone, `-c config=PATH` works from any folder. */
+function whereToGo({ config }: GlobalOptions, folder: string): string {
+  if (folder === process.cwd() || (CLONE_ROOT !== undefined && config)) return '';
+  return ` (in ${relative(process.cwd(), folder)})`;
 }

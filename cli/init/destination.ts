@@ -129,7 +129,8 @@ function placeNew(temporary: string, { path, label }: Destination, outcome: stri
   }
 }
 
-function explainWriteError(label: string, write: () => void): void {
+/** Runs a write. @param label - name of the file in the message @throws CliError when it fails */
+export function explainWriteError(label: string, write: () => void): void {
   try {
     write();
   } catch (cause) {

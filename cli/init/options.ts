@@ -14,6 +14,10 @@ export interface InitFlags {
   readonly authId?: string;
   readonly authName?: string;
   readonly email?: readonly string[];
+  /** Write a CDK app too. @default - the person is asked */
+  readonly app?: boolean;
+  /** Run `npm install` for the app. @default - the person is asked */
+  readonly install?: boolean;
   readonly force?: boolean;
   readonly restV2Url?: string;
   readonly restV1Url?: string;
@@ -34,7 +38,11 @@ export function addInitOptions(command: Command): Command {
     .option('--auth-id <id>', 'id of the Runpod registry auth to keep fresh')
     .option('--auth-name <name>', 'or its name; it is created if it does not exist')
     .option('--email <address>', 'address that is paged (repeat it for more)', collect)
-    .option('--force', 'overwrite the configuration file')
+    .option('--app', 'write a minimal CDK app around the configuration too')
+    .option('--no-app', 'write no CDK app, and do not ask')
+    .option('--install', 'run npm install for the app')
+    .option('--no-install', 'do not run npm install, and do not ask')
+    .option('--force', 'overwrite the configuration file, and files of the app')
     .option('--rest-v2-url <url>', "address of Runpod's REST API v2, if not Runpod's own")
     .option('--rest-v1-url <url>', "address of Runpod's REST API v1, if not Runpod's own")
     .option('--graphql-url <url>', "address of Runpod's GraphQL API, if not Runpod's own");

@@ -52,6 +52,8 @@ export class CommandWorld {
   /** Every Runpod key that was made in this world. */
   readonly keys: string[] = [];
   authId = '';
+  /** The program that `run` starts, unless it starts the launcher. */
+  program: string = BUNDLED_LAUNCHER;
   #output = '';
   readonly #assemblies = new Map<string, Synthesised>();
 
@@ -163,7 +165,7 @@ export class CommandWorld {
 
   /** Returns the words of a command line that uses this world's configuration. */
   commandLine(args: readonly string[], launcher = false): string[] {
-    const program = launcher ? LAUNCHER : BUNDLED_LAUNCHER;
+    const program = launcher ? LAUNCHER : this.program;
     return [process.execPath, program, ...args, '--config', this.configPath];
   }
 

@@ -1,5 +1,8 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { context } from '../../cdk.json';
 import { doctor } from '../../cli/commands/doctor';
 import type { CheckResult, Finding } from '../../cli/doctor/check';
 import { deploymentChecks } from '../../cli/doctor/deployment-checks';
@@ -830,6 +833,20 @@ All 13 checks passed.
     expect(unknown).toContain('(theirs ✓ Who is paged everybody)');
     expect(json).not.toMatch(CONTROLS);
     expect(JSON.parse(json).links).toHaveLength(CHECK_IDS.length);
+  });
+
+  it('compares the stack with the feature flags of the cdk.json beside the configuration', async () => {
+    const file = join(world.directory, 'cdk.json');
+    const stack = async () => (await diagnose()).links.find(({ id }) => id === 'stack');
+
+    writeFileSync(file, JSON.stringify({ app: 'mine', context: {} }));
+    const without = await stack();
+    writeFileSync(file, JSON.stringify({ app: 'mine', context }));
+    const same = await stack();
+    rmSync(file);
+
+    expect(without).toMatchObject({ status: 'broken', found: [expect.stringMatching(/differs from/)] });
+    expect(same).toMatchObject({ status: 'ok' });
   });
 
   it('names a topic of another team that does not exist', async () => {

@@ -1,7 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import {
+  copyFileSync,
   existsSync,
   lstatSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -11,6 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { buildCli } from '../../scripts/build-cli';
 import { screenAfter } from '../support/screen';
 import { type CommandRun, CommandWorld } from './command-world';
 
@@ -359,6 +362,58 @@ describe('init at a terminal', () => {
 
     expect(code).toBe(0);
     expect(raw).not.toMatch(new RegExp(`${ESC}\\[[0-9;]*m`));
+  });
+});
+
+describe('init of the installed package at a terminal', () => {
+  const packageRoot = mkdtempSync(join(tmpdir(), 'package-'));
+
+  beforeAll(async () => {
+    await buildCli(join(packageRoot, 'dist/cli'));
+    mkdirSync(join(packageRoot, 'bin'));
+    copyFileSync(join(__dirname, '../../bin/runpod-ecr.mjs'), join(packageRoot, 'bin/runpod-ecr.mjs'));
+  }, 60_000);
+
+  beforeEach(() => {
+    world.program = join(packageRoot, 'bin/runpod-ecr.mjs');
+  });
+
+  afterAll(() => rmSync(packageRoot, { recursive: true }));
+
+  it('asks whether to write an app, and whether to run npm install', async () => {
+    const { code, stdout } = await atTerminal(
+      ['init', '--repository', 'my-worker', '--auth-name', 'ecr-prod', '--email', 'a@example.com'],
+      [
+        ['Paste a Runpod API key', `${world.key}${ENTER}`],
+        ['Write a minimal CDK app too', ENTER],
+        ['Run npm install at the end?', `n`],
+        ['npx cdk deploy', ''],
+      ],
+    );
+
+    expect(code).toBe(0);
+    expect(stdout).toContain('wrote bin/app.ts');
+    expect(readFileSync(join(world.directory, 'bin/app.ts'), 'utf8')).toContain(
+      "fromFile(app, 'refresher.json'",
+    );
+  });
+
+  it('stores and writes nothing when a file of the app may not be overwritten', async () => {
+    const file = join(world.directory, 'cdk.json');
+    writeFileSync(file, '{}');
+
+    const { code, stdout } = await atTerminal(
+      ['init', '--repository', 'my-worker', '--auth-name', 'ecr-prod', '--email', 'a@example.com', '--app'],
+      [
+        ['Paste a Runpod API key', `${world.key}${ENTER}`],
+        ['cdk.json already exists. Overwrite it?', ENTER],
+      ],
+    );
+
+    expect(code).toBe(2);
+    expect(stdout).toContain('cdk.json already exists. Add --force to overwrite it');
+    expect(readFileSync(file, 'utf8')).toBe('{}');
+    expect(storedKey).toThrow();
   });
 });
 
