@@ -58,7 +58,7 @@ function createProgram(): Command {
   addInit(program);
   command(program, 'doctor', 'check everything from AWS to your workers, and say how to fix what is broken', [
     'doctor',
-    'doctor --json',
+    'doctor --stack MyStack --json',
     'doctor --profile production --region eu-west-1',
   ]).action(run(program, async (...context) => (await import('./commands/doctor')).doctor(...context)));
   addRefresh(program);
@@ -92,6 +92,7 @@ function addInit(program: Command): void {
     'ask a few questions, store the Runpod key, write the configuration',
     [
       'init',
+      'init --app --install',
       'init --store-key --replace-key',
       'init --key-stdin --repository my-worker --auth-name ecr-prod --email oncall@example.com < key.txt',
     ],
