@@ -13,9 +13,9 @@ import type { RefresherConfig } from '../lib/config/schema';
 import { toSettings } from '../lib/config/settings';
 import { AwsClients, type AwsClientType } from './aws-clients';
 import type { DeployedRefresher } from './deployment/deployed-refresher';
-import { CliError } from './errors';
+import { CliError, usageError } from './errors';
 import { CLONE_ROOT } from './installation';
-import { DEFAULT_CONFIG, type GlobalOptions } from './options';
+import { commandLine, DEFAULT_CONFIG, type GlobalOptions } from './options';
 
 /** The default configuration file is here: in a clone its root, for the installed package the working directory. */
 const DEFAULT_FOLDER = CLONE_ROOT ?? process.cwd();
@@ -92,10 +92,31 @@ export class Operator {
     return (await this.deployed())?.settings ?? toSettings(this.config());
   }
 
+  /**
+   * Returns the settings of a function that refreshes something.
+   *
+   * @throws CliError (usage error) when repositories are delegated and nothing is refreshed
+   * @throws ConfigError or CliError
+   */
+  async refresherSettings(): Promise<RefresherSettings> {
+    const settings = await this.settings();
+    if (settings.targets.length > 0) return settings;
+    throw usageError(
+      `${this.configLabel} has no targets, so nothing is refreshed: Runpod pulls from the delegated repositories without a password.`,
+      `To check the delegations: ${commandLine('doctor', this.options)}`,
+    );
+  }
+
   /** Returns the name of each secret with a Runpod key. @throws ConfigError or CliError */
   async secretNames(): Promise<string[]> {
     const { targets } = await this.settings();
-    return [...new Set(targets.map(({ runpodApiKeySecretName: name }) => name))];
+    const users = targets.length > 0 ? targets : this.#delegations();
+    return [...new Set(users.map(({ runpodApiKeySecretName: name }) => name))];
+  }
+
+  #delegations(): { readonly runpodApiKeySecretName: string }[] {
+    const { runpodApiKeySecretName, delegations } = this.config();
+    return delegations.map((delegation) => ({ runpodApiKeySecretName, ...delegation }));
   }
 
   /** Asks AWS whose credentials these are. @throws the AWS client's error */

@@ -21,8 +21,9 @@ export async function doctor(operator: Operator, output: Output): Promise<number
     usageCheck(operator, askRoutes),
     pagingCheck(operator),
   ];
+  const refreshes = hasTargets(operator);
   const results = await runChecks(
-    checks,
+    checks.filter(({ withoutTargets }) => refreshes || withoutTargets),
     (title, run) => output.withSpinner(title, run),
     (result) => show(output, result),
   );
@@ -36,6 +37,15 @@ export async function doctor(operator: Operator, output: Output): Promise<number
       : output.colors.green(`All ${results.length} checks passed.`),
   );
   return cause ? EXIT.broken : EXIT.ok;
+}
+
+/** A configuration that cannot be read counts as one with targets: a check reports it. */
+function hasTargets(operator: Operator): boolean {
+  try {
+    return operator.options.stack !== undefined || operator.config().targets.length > 0;
+  } catch {
+    return true;
+  }
 }
 
 function show(output: Output, { title, status, found, fix }: CheckResult): void {

@@ -37,7 +37,7 @@ const LOG_TIMEOUT_MS = 15_000;
  */
 export async function refresh(operator: Operator, output: Output, options: RefreshOptions): Promise<number> {
   const names = options.target;
-  const known = (await operator.settings()).targets.map(({ name }) => name);
+  const known = (await operator.refresherSettings()).targets.map(({ name }) => name);
   const unknown = names?.find((name) => !known.includes(name));
   if (unknown !== undefined) {
     throw usageError(`No target is named ${unknown}. There are ${known.slice(0, 20).join(', ')}.`);

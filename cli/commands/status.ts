@@ -61,8 +61,8 @@ function nextRunText(
 }
 
 async function readStatus(operator: Operator) {
+  const settings = await operator.refresherSettings();
   const stack = await requireStack(operator);
-  const settings = await operator.settings();
   const since = new Date(Date.now() - LOOK_BACK_MS);
   const [history, alarms, waiting, givenUp, undelivered, nextRun] = await Promise.all([
     readHistory(operator, stack.output('LogGroupName'), since),

@@ -33,14 +33,13 @@ export function expectedTemplate(operator: Operator, place: StackPlace): unknown
  * Returns the context in the `cdk.json` beside a configuration file: a stack depends on the feature flags with which it
  * was synthesised.
  *
- * @returns undefined when there is no such file, or it has no context
+ * @returns undefined when there is no such file; then the flags of this project count
  */
 function contextBeside(configPath: string): JsonObject | undefined {
   try {
     const settings: unknown = JSON.parse(readFileSync(join(dirname(configPath), 'cdk.json'), 'utf8'));
-    return isJsonObject(settings) && isJsonObject(settings.context) ? settings.context : undefined;
+    return isJsonObject(settings) && isJsonObject(settings.context) ? settings.context : {};
   } catch {
-    // The CDK itself reports a file that cannot be read.
     return undefined;
   }
 }

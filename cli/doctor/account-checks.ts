@@ -23,9 +23,14 @@ const FALLBACK_ALARM: AlarmName = 'FallbackRoute';
 /** Makes the checks, in the order in which they run. */
 export function accountChecks(operator: Operator, askRoutes: AskRoutes): Check[] {
   return [
-    { id: 'identity', title: 'AWS identity', run: () => checkIdentity(operator) },
-    { id: 'configuration', title: 'Configuration', run: () => checkConfiguration(operator) },
-    { id: 'secret', title: 'Secret', run: () => checkSecrets(operator) },
+    { id: 'identity', withoutTargets: true, title: 'AWS identity', run: () => checkIdentity(operator) },
+    {
+      id: 'configuration',
+      withoutTargets: true,
+      title: 'Configuration',
+      run: () => checkConfiguration(operator),
+    },
+    { id: 'secret', withoutTargets: true, title: 'Secret', run: () => checkSecrets(operator) },
     { id: 'runpod-key', title: 'Runpod API key', run: () => checkKeys(operator, askRoutes) },
     { id: 'registry-auth', title: 'Registry auths', run: () => checkAuths(operator, askRoutes) },
     { id: 'images', title: 'Repositories, images', run: () => checkImages(operator) },
@@ -48,9 +53,12 @@ async function checkConfiguration(operator: Operator): Promise<Finding> {
   try {
     const { targets, service } = await operator.settings();
     const count = formatCount(targets.length, 'target');
-    return operator.options.stack === undefined
-      ? ok(`${operator.configLabel}: ${count}, stack ${operator.stackName()}`)
-      : ok(`read from the stack ${operator.stackName()}: ${count}, service ${service}`);
+    if (operator.options.stack !== undefined) {
+      return ok(`read from the stack ${operator.stackName()}: ${count}, service ${service}`);
+    }
+    const { delegations, stackName } = operator.config();
+    const delegated = delegations.length > 0 ? `, ${formatCount(delegations.length, 'delegation')}` : '';
+    return ok(`${operator.configLabel}: ${count}${delegated}, stack ${stackName}`);
   } catch (error) {
     if (error instanceof CliError) return fail([error.problem], error.fix ?? FIX_AND_REPEAT);
     if (!(error instanceof ConfigError)) throw error;

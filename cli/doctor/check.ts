@@ -17,6 +17,8 @@ export interface Check {
   /** Identifies the check in `--json`. */
   readonly id: string;
   readonly title: string;
+  /** Whether it also makes sense where repositories are delegated and nothing is refreshed. @default false */
+  readonly withoutTargets?: boolean;
   /** Runs the check. An error that it throws counts as a broken check. */
   run(): Promise<Finding>;
 }

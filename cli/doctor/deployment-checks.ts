@@ -37,7 +37,7 @@ export function deploymentChecks(operator: Operator): Check[] {
     return outcome;
   };
   return [
-    { id: 'stack', title: 'Stack', run: () => checkStack(operator) },
+    { id: 'stack', withoutTargets: true, title: 'Stack', run: () => checkStack(operator) },
     { id: 'function', title: 'Function and its role', run: () => checkFunction(operator, dryRun) },
     { id: 'registry', title: 'Registry accepts', run: () => checkRegistry(operator, dryRun) },
     { id: 'last-run', title: 'Schedule, last run', run: () => checkLastRun(operator) },

@@ -66,7 +66,7 @@ export async function listUses(operator: Operator, askRoutes: AskRoutes): Promis
 /** The registry auth of each target, where it exists at Runpod. */
 async function listTargetAuths(operator: Operator, askRoutes: AskRoutes): Promise<TargetAuth[]> {
   const targetAuths: TargetAuth[] = [];
-  for (const target of (await operator.settings()).targets) {
+  for (const target of (await operator.refresherSettings()).targets) {
     const auths = await listAuths(askRoutes, target.runpodApiKeySecretName);
     const auth = auths.find((candidate) => isAuthOf(target, candidate));
     if (auth) targetAuths.push({ target, registryAuthId: auth.id });

@@ -839,7 +839,7 @@ All 13 checks passed.
     const file = join(world.directory, 'cdk.json');
     const stack = async () => (await diagnose()).links.find(({ id }) => id === 'stack');
 
-    writeFileSync(file, JSON.stringify({ app: 'mine', context: {} }));
+    writeFileSync(file, JSON.stringify({ app: 'mine' }));
     const without = await stack();
     writeFileSync(file, JSON.stringify({ app: 'mine', context }));
     const same = await stack();
