@@ -31,7 +31,7 @@ export async function buildCli(outdir: string): Promise<void> {
     format: 'esm',
     target: 'node20',
     mainFields: ['module', 'main'],
-    external: [...PEERS.flatMap((name) => [name, `${name}/*`]), 'esbuild'],
+    external: PEERS.flatMap((name) => [name, `${name}/*`]),
     outExtension: { '.js': '.mjs' },
     banner: { js: COMMONJS_GLOBALS },
     minify: true,

@@ -177,15 +177,16 @@ function isOwnEcr({ registry }: Target): boolean {
 }
 
 function repositoriesOf({ registry }: Target): readonly string[] {
-  // A deployed function need not know the repositories: only its role does.
-  return registry.type === 'ecr' ? (registry.repositories ?? []) : [];
+  return registry.type === 'ecr' ? registry.repositories : [];
 }
 
 async function checkTargetImages(operator: Operator, target: Target): Promise<Finding | undefined> {
   const { registry, verifyImage } = target;
   const region = registry.type === 'ecr' ? registry.region : undefined;
   const image = verifyImage === undefined ? undefined : parseImageName(verifyImage);
-  for (const repository of repositoriesOf(target)) {
+  // A deployed function names no repository whose name only CloudFormation knows, but it names the image.
+  const repositories = new Set([...repositoriesOf(target), ...(image ? [image.repository] : [])]);
+  for (const repository of repositories) {
     const reference = image?.repository === repository ? image.reference : undefined;
     try {
       const problem = await checkImage(operator, { region, repository, reference });

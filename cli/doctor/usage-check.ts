@@ -25,13 +25,15 @@ async function checkUsage(operator: Operator, askRoutes: AskRoutes): Promise<Fin
 }
 
 function findingOf(operator: Operator, uses: readonly Use[]): Finding {
-  const unlisted = uses.filter((use) => use.unlisted);
-  if (unlisted.length > 0) {
+  const unlisted = uses
+    .filter((use) => use.unlisted)
+    .map(
+      ({ kind, name, image, target }) =>
+        `${kind} ${visibleName(name)} pulls ${visibleName(image, MAX_IMAGE_CHARACTERS)}, which is not in a repository of target ${target}`,
+    );
+  if (unlisted.length > 0 && operator.options.stack === undefined) {
     return fail(
-      unlisted.map(
-        ({ kind, name, image, target }) =>
-          `${kind} ${visibleName(name)} pulls ${visibleName(image, MAX_IMAGE_CHARACTERS)}, which is not in a repository of target ${target}`,
-      ),
+      unlisted,
       `add the repository to ${operator.configLabel} (of another account or region: as a target with its roleArn or region), then ${deployCommand(operator.options)}`,
     );
   }
@@ -43,6 +45,13 @@ function findingOf(operator: Operator, uses: readonly Use[]): Finding {
     return number > 0 ? formatCount(number, kind) : [];
   });
   const summary = kinds.join(', ');
+  if (unlisted.length > 0) {
+    // The template does not have the names that only CloudFormation knows.
+    return warn(
+      [summary, ...unlisted],
+      'check that the target has these repositories: the deployed stack does not name those that your app creates',
+    );
+  }
   const latest = uses.filter((use) => use.latest);
   if (latest.length === 0) return ok(summary);
   const warnings = latest.map(

@@ -102,9 +102,11 @@ function mayPull(
 ): boolean {
   if (registry.type !== 'ecr') return true;
   const roleAccount = registry.roleArn?.split(':')[4];
-  // A deployed function need not know the repositories: only its role does.
-  const isListed = (registry.repositories ?? [repository]).includes(repository);
-  return isListed && account === (roleAccount ?? own.account) && region === (registry.region ?? own.region);
+  return (
+    registry.repositories.includes(repository) &&
+    account === (roleAccount ?? own.account) &&
+    region === (registry.region ?? own.region)
+  );
 }
 
 const LISTS = [

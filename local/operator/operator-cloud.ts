@@ -63,9 +63,10 @@ interface Parts {
 async function deploy(
   { cloud, operatorAws, functionApi }: Parts,
   name: string,
-  { template, assetDirectory }: Synthesised,
+  synthesised: Synthesised,
 ): Promise<Readonly<Record<string, string>>> {
   const { observations, stacks, topics } = operatorAws;
+  const { template } = synthesised;
   const propertiesOf = (id: string) => template.Resources[id]?.Properties ?? {};
   const nameOf = (id: string) => `${name}-${id}`;
   const idsOf = (type: string) =>
@@ -106,7 +107,7 @@ async function deploy(
     await functionApi.functions.get(FunctionName)?.runtime.stop();
     functionApi.functions.set(FunctionName, {
       runtime: new LambdaRuntime({
-        assetDirectory,
+        assetDirectory: synthesised.assetDirectory,
         environment: { ...environment, ...cloud.environment() },
       }),
       environment,

@@ -2,7 +2,7 @@ import { METADATA_KEY, type RefresherMetadata } from '../../lambda/core/contract
 import type { RefresherConfig } from '../../lib/config/schema';
 import { toSettings } from '../../lib/config/settings';
 import type { CloudFormationTemplate } from '../../lib/synthesise';
-import { CommandWorld } from './command-world';
+import { CommandWorld, ECR_HOST } from './command-world';
 
 let world: CommandWorld;
 
@@ -54,6 +54,12 @@ function withFunction(
   const properties = { ...own.Properties, Environment };
   const Metadata = { ...own.Metadata, [METADATA_KEY]: metadata };
   return { Resources: { ...Resources, [functionId]: { ...own, Properties: properties, Metadata } } };
+}
+
+/** Makes the template of a version that did not describe the refresher. */
+function withoutMetadata({ Resources, Outputs }: CloudFormationTemplate): CloudFormationTemplate {
+  const resources = Object.entries(Resources).map(([id, { Metadata: _, ...rest }]) => [id, rest]);
+  return { Resources: Object.fromEntries(resources), ...(Outputs && { Outputs }) };
 }
 
 /** Adds a second refresher, with a service of its own, to the template of `ownStack`. */
@@ -128,6 +134,21 @@ describe('--stack', () => {
     expect(code).toBe(0);
   });
 
+  it('lets doctor warn about an image of a repository that the stack does not name', async () => {
+    const { pods } = world.user.workloads;
+    const image = `${ECR_HOST}/made-by-the-app:1`;
+    pods.push({ id: 'p1', name: 'lab', image, registry: world.authId });
+    const { code, stdout } = await inStack(['doctor', '--json']);
+    pods.pop();
+
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout).links.find(({ id }: { id: string }) => id === 'usage')).toMatchObject({
+      status: 'warning',
+      found: [expect.any(String), expect.stringContaining('pod lab pulls')],
+      fix: expect.stringMatching(/^check that the target has these repositories/),
+    });
+  });
+
   it('lets doctor name a recipient that has not confirmed its subscription', async () => {
     const { topics } = world.cloud.operatorAws;
     for (const subscriber of [...topics.topics.values()].flat()) subscriber.confirmed = false;
@@ -171,7 +192,7 @@ describe('--stack', () => {
   });
 
   it('says how to reach a refresher that an older version deployed', async () => {
-    await world.deployWithin('Old', (template) => template);
+    await world.deployWithin('Old', withoutMetadata);
 
     expect(await inStack(['status'], 'Old')).toEqual({
       code: 1,
@@ -232,6 +253,36 @@ describe('--stack', () => {
 
     expect(code).toBe(2);
     expect(stderr).toMatch(message);
+  });
+});
+
+describe('a configuration that only delegates repositories', () => {
+  beforeAll(async () => {
+    world.writeConfig(
+      {},
+      { stackName: 'Delegates', targets: [], delegations: [{ repository: 'my-worker' }] },
+    );
+    await world.deploy();
+  });
+
+  afterAll(() => world.writeConfig());
+
+  it('lets doctor check what it has', async () => {
+    const { code, stdout } = await world.run(['doctor']);
+
+    expect(stdout).toContain(`${world.configPath}: 0 targets, 1 delegation, stack Delegates\n`);
+    expect(stdout).toContain(
+      '✓ Stack                  Delegates is CREATE_COMPLETE and the same as the configuration\n',
+    );
+    expect(stdout).toContain('All 4 checks passed.\n');
+    expect(code).toBe(0);
+  });
+
+  it.each(['refresh', 'status', 'usage'])('says that there is nothing to refresh: %s', async (command) => {
+    const { code, stderr } = await world.run([command]);
+
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/ has no targets, so nothing is refreshed: .*npx runpod-ecr doctor --config/);
   });
 });
 
@@ -312,6 +363,24 @@ describe('the document of an error with --json', () => {
         fix: 'To find the cause: npx runpod-ecr doctor --stack Platform',
       },
     });
+  });
+
+  it('has the interruption by Ctrl-C', async () => {
+    const { operatorAws } = world.cloud;
+    const hanging = operatorAws.faults.add({ operation: 'GetTemplate' }, { hang: true });
+    const requests = operatorAws.requests.length;
+    const { code, stdout } = await world.run(['status', '--json', '--stack', 'Platform'], {
+      config: false,
+      onStart: (child) => {
+        const interrupt = () => (operatorAws.requests.length > requests ? child.kill('SIGINT') : undefined);
+        const timer = setInterval(interrupt, 20);
+        child.once('close', () => clearInterval(timer));
+      },
+    });
+    hanging.remove();
+
+    expect(code).toBe(130);
+    expect(JSON.parse(stdout)).toEqual({ error: { message: expect.stringMatching(/^Interrupted\./) } });
   });
 
   it('is not added to the document that a command has written', async () => {
