@@ -58,6 +58,15 @@ function init(...flags: string[]) {
   return run(['init', ...answers, ...urls, ...flags], world.key);
 }
 
+/** Returns a file of the bundle and every file that it loads at its start. */
+function staticImports(file: string, found = new Set<string>()): string[] {
+  if (found.has(file)) return [];
+  found.add(file);
+  const code = readFileSync(join(packageRoot, 'dist/cli', file), 'utf8');
+  for (const [, next = ''] of code.matchAll(/(?:from|import)"\.\/([^"]+)"/g)) staticImports(next, found);
+  return [...found];
+}
+
 const pathOf = (file: string) => join(world.directory, file);
 const textOf = (file: string) => readFileSync(pathOf(file), 'utf8');
 
@@ -99,6 +108,14 @@ describe('the installed command line', () => {
       ),
     });
     expect(present.stderr).toMatch(/^refresher\.config\.json has \d+ mistake/);
+  });
+
+  it('loads little for its help: no client of AWS, no checks of the configuration', () => {
+    const loaded = staticImports('runpod-ecr.mjs');
+    const code = loaded.map((file) => readFileSync(join(packageRoot, 'dist/cli', file), 'utf8')).join('\n');
+
+    expect(code.length).toBeLessThan(80_000);
+    expect(code).not.toContain('GetCallerIdentity');
   });
 
   it('names the licences of what it contains', () => {
