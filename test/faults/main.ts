@@ -1,7 +1,7 @@
 /** `npm run faults`: runs every fault over real sockets and prints a table. The exit code is 1 when a row fails. */
 
 import colors from 'picocolors';
-import { mapConcurrently } from '../../lambda/refresh-credentials/refresh';
+import { mapConcurrently } from '../../lambda/core/concurrency';
 import globalSetup from '../global-setup';
 import { type RowResult, runRow } from './run-row';
 import { FAULTS } from './table';
