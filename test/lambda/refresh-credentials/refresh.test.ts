@@ -13,7 +13,7 @@ import {
   type TargetOutcome,
 } from '../../../lambda/refresh-credentials/refresh';
 import { aCredential, anEcrRegistry, aTarget } from '../../support/builders';
-import { FakeClock, NOON } from '../../support/fake-clock';
+import { NOON } from '../../support/fake-clock';
 import { aWorld, type FakeWorld } from '../../support/fake-world';
 import { unhandledRejectionsDuring } from '../../support/thrown';
 
