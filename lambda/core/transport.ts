@@ -82,7 +82,10 @@ function senderOf({ protocol }: URL): Sender | Promise<Sender> {
  * @throws UntrustedCertificateError when the certificate of the other side is not trusted
  * @throws OperatorMustActError when the address is neither https nor loopback
  */
-export const sendOverNetwork: Transport = async (request, { timeoutMs, maxBytes, ignoreBody = false, stream }) => {
+export const sendOverNetwork: Transport = async (
+  request,
+  { timeoutMs, maxBytes, ignoreBody = false, stream },
+) => {
   const url = assertConfidential(request.url);
   const sender = await senderOf(url);
   closeIdleConnections(sender.agent, MAX_IDLE_MS);
