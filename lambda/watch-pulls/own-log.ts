@@ -40,16 +40,14 @@ export function createReadMemory(
         name: `logs:FilterLogEvents ${logGroupName}`,
         deadlineMs,
         reason: 'configuration-wrong',
-      };
+      } as const;
       const query = {
         logGroupName,
         startTime: fromMs,
         filterPattern: `{ $.message = "${LOG_MESSAGES.watchFinished}" }`,
         nextToken,
       };
-      const answer = await callAws({ ...call, reason: 'configuration-wrong' }, clock, () =>
-        client.send(new FilterLogEventsCommand(query)),
-      );
+      const answer = await callAws(call, clock, () => client.send(new FilterLogEventsCommand(query)));
       for (const { message } of answer.events ?? []) memories.push(...memoryIn(message));
       nextToken = answer.nextToken;
       if (nextToken === undefined) break;
