@@ -11,6 +11,7 @@ import { BUILT } from './support/built-once';
 import { bundlePrograms } from './support/bundled-programs';
 
 const ROOT = join(__dirname, '..');
+const WATCH_ENTRY = join(ROOT, 'lambda/watch-pulls/index.ts');
 
 /** Builds once what many test files run, exactly as it would be deployed. */
 export default async function globalSetup(): Promise<() => void> {
@@ -29,6 +30,7 @@ export default async function globalSetup(): Promise<() => void> {
   );
   const allRegistries = readConfigFile(join(ROOT, 'refresher.config.all-registries.example.json'));
   bundleFunction(put('bundle', join(directory, 'all-registries')), toSettings(allRegistries));
+  bundleFunction(put('watch', join(directory, 'watch')), toSettings(allRegistries), WATCH_ENTRY);
   put('delegationAsset', synthesiseDelegation(join(directory, 'delegation')));
   await programs;
   return () => rmSync(directory, { recursive: true, force: true });
