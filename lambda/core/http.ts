@@ -46,6 +46,8 @@ export interface SendOptions {
   readonly ignoreBody?: boolean;
   /** Maximum size of the answer. @default - 1 MiB */
   readonly maxBytes?: number;
+  /** Counts the first attempt. @default - as the policy says */
+  readonly maxAttempts?: number;
   /** Timeout of one attempt, if it is shorter than the policy's, in milliseconds. */
   readonly attemptTimeoutMs?: number;
   /** The answer stays open and is read as a stream. @default - the answer ends */
@@ -73,14 +75,14 @@ export interface HttpDependencies {
 /** Makes the function that sends every request: with timeout, retries, `Retry-After`, rate limit and size limit. */
 export function createHttp({ transport, clock, policy }: HttpDependencies): SendHttp {
   return async (request, options) => {
-    const maxAttempts = options.repeatable === false ? 1 : policy.maxAttempts;
+    const allowedAttempts = options.repeatable === false ? 1 : (options.maxAttempts ?? policy.maxAttempts);
     for (let attempt = 1; ; attempt += 1) {
       await waitForQuota(options, clock);
       const outcome = await tryOnce(request, options);
       if ('answer' in outcome) return outcome.answer;
       const delayMs = Math.max(outcome.retryAfterMs, jitteredDelayMs(attempt, policy, clock.random));
       const noRoom = clock.steady() + delayMs >= options.deadlineMs;
-      if (attempt >= maxAttempts || noRoom) throw outcome.failure;
+      if (attempt >= allowedAttempts || noRoom) throw outcome.failure;
       await clock.sleep(delayMs);
     }
   };

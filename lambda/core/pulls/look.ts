@@ -8,7 +8,14 @@ import type { BlindTarget, Credential, PullFinding, PullProblem, Registry, Targe
 import { type ImageState, type InspectImage, WORKER_PLATFORM } from '../registries/manifests';
 import { credentialCacheKey, type IssueCredential } from '../registries/registries';
 import type { RegistryAuth, RunpodCall } from '../runpod/api';
-import type { DelegatedRepository, LogOwner, RunpodWorkloads, Worker, Workload } from '../runpod/workloads';
+import type {
+  DelegatedRepository,
+  LogOwner,
+  LogWindow,
+  RunpodWorkloads,
+  Worker,
+  Workload,
+} from '../runpod/workloads';
 import { ApiKey, createApiKeyReader, type ReadSecret } from '../secrets';
 import { createShow, type Show } from '../shown-text';
 import { type FailedPullKind, recogniseFailedPull } from './failed-pull';
@@ -95,6 +102,9 @@ const CONCURRENT_WORKLOADS = 16;
 
 /** So many workers of one endpoint have their logs read, those first that are the least healthy. */
 const MAX_WORKERS = 5;
+
+/** After so many logs in a row that could not be read, no further log of the account is asked for in this look. */
+const MAX_LOG_FAILURES = 16;
 
 /** Time limit for the questions about one image, in milliseconds. */
 const IMAGE_LIMIT_MS = 20_000;
@@ -235,6 +245,7 @@ class AccountLook {
   #delegations: Promise<readonly DelegatedRepository[] | undefined> | undefined;
   /** Set once the key turns out to have no right to read logs. No further log is asked for. */
   #mayNotReadLogs = false;
+  #logFailuresInARow = 0;
 
   constructor(run: LookRun, secretName: string) {
     this.#run = run;
@@ -396,19 +407,31 @@ class AccountLook {
 
   async #lookAtLog(workload: Workload, target: Target): Promise<void> {
     if (this.#mayNotReadLogs) return;
+    if (this.#logFailuresInARow >= MAX_LOG_FAILURES) {
+      const because = `the ${MAX_LOG_FAILURES} logs before it could not be read`;
+      return this.#skip(workload, target, { aspect: 'log', because });
+    }
     const sinceMs = this.logSinceMs(workload);
     const window = { sinceMs, endMs: this.#run.request.logEndMs };
+    const failures = await this.#failedPulls(workload, target, window);
+    const last = newestOf(failures);
+    if (!last) return;
+    const line = this.#run.show(last.text, MAX_SHOWN_LINE);
+    const detail = failedPullDetail({ kind: last.kind, count: failures.length, sinceMs, line });
+    this.#find(target, workload, 'pull-failed', detail);
+  }
+
+  /** Reads the logs of a workload until one cannot be read. */
+  async #failedPulls(workload: Workload, target: Target, window: LogWindow): Promise<FailedPull[]> {
     const failures: FailedPull[] = [];
+    const gaps: { readonly because: string; readonly partly: boolean }[] = [];
     try {
       for (const owner of await this.#logOwners(workload)) {
         const { lines, cut } = await this.#key.use((apiKey) =>
           this.#client.systemLog(this.#call(apiKey), owner, window),
         );
-        if (cut) {
-          const partly = lines.length > 0 && ({ partly: true } as const);
-          const because = 'the log broke off, or is longer than the watch reads';
-          this.#skip(workload, target, { aspect: 'log', ...partly, because });
-        }
+        this.#logFailuresInARow = 0;
+        if (cut) gaps.push({ because: LOG_WAS_CUT, partly: lines.length > 0 });
         for (const { text, atMs } of lines) {
           const kind = recogniseFailedPull(text);
           if (kind) failures.push({ kind, text, atMs });
@@ -418,13 +441,17 @@ class AccountLook {
       if (isBlindness(error)) {
         this.#mayNotReadLogs = true;
         this.#addBlind(`read logs: ${reasonOfBlindness(error)}`);
-      } else this.#skip(workload, target, { aspect: 'log', because: messageOf(error) });
+      } else {
+        this.#logFailuresInARow += 1;
+        gaps.push({ because: messageOf(error), partly: false });
+      }
     }
-    const last = newestOf(failures);
-    if (!last) return;
-    const line = this.#run.show(last.text, MAX_SHOWN_LINE);
-    const detail = failedPullDetail({ kind: last.kind, count: failures.length, sinceMs, line });
-    this.#find(target, workload, 'pull-failed', detail);
+    for (const { because, partly } of gaps) {
+      // A log whose failures count now is not read again, because its lines would count twice.
+      const isPartly = (partly || failures.length > 0) && ({ partly: true } as const);
+      this.#skip(workload, target, { aspect: 'log', ...isPartly, because });
+    }
+    return failures;
   }
 
   async #logOwners({ kind, id }: Workload): Promise<LogOwner[]> {
@@ -491,6 +518,8 @@ class AccountLook {
     this.#run.addNotLooked({ target: target?.name ?? '', workload: keyOf(workload), ...what });
   }
 }
+
+const LOG_WAS_CUT = 'the log broke off, or is longer than the watch reads';
 
 interface FailedPull {
   readonly kind: FailedPullKind;

@@ -63,7 +63,7 @@ export class RunpodRest {
   send(
     { apiKey, ...options }: RunpodCall,
     { method, path, body }: RestRequest,
-    limits: Pick<SendOptions, 'maxBytes' | 'stream' | 'attemptTimeoutMs'> = {},
+    limits: Pick<SendOptions, 'maxBytes' | 'stream' | 'attemptTimeoutMs' | 'maxAttempts'> = {},
   ): Promise<HttpAnswer> {
     const headers = {
       accept: `${limits.stream ? 'text/event-stream, ' : ''}application/json, application/problem+json`,

@@ -77,6 +77,7 @@ const LIST_LIMITS = { maxPages: 50, maxBytes: 8 * 1024 * 1024 } as const;
 const LOG_LIMITS = {
   stream: { firstByteMs: 5_000, quietMs: 1_000 },
   attemptTimeoutMs: 10_000,
+  maxAttempts: 2,
   maxBytes: 256 * 1024,
 } as const;
 
@@ -213,7 +214,7 @@ export function parseLog(body: string): LogLine[] {
   let id = '';
   // Each `data` field is one JSON document, because JSON has no line breaks of its own. One that was cut is not JSON.
   for (const field of body.split(/\r\n|\n|\r/)) {
-    const [, name, value = ''] = /^(id|data): ?(.*)$/.exec(field) ?? [];
+    const [, name, value = ''] = /^(id|data): ?(.*)$/s.exec(field) ?? [];
     if (name === 'id') id = value;
     if (name === 'data') lines.push(...readLine(value, id));
   }
