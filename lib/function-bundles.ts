@@ -29,6 +29,9 @@ export function refresherFolder(clients: readonly ClientName[]): string {
   return join('refresh-credentials', clients.join('+') || 'none');
 }
 
+/** Folder of the watch's bundle, within the folder of all bundles. It has every client: nobody waits for its cold start. */
+export const WATCH_FOLDER = 'watch-pulls';
+
 /** Folder of the delegation function's bundle, within the folder of all bundles. */
 export const DELEGATION_FOLDER = 'delegate-repository';
 

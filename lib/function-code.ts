@@ -5,7 +5,7 @@ import { Code } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import { SETTINGS_FILE } from '../lambda/core/contract';
 import type { Target } from '../lambda/core/model';
-import { DELEGATION_FOLDER, folderFor } from './function-bundles';
+import { DELEGATION_FOLDER, folderFor, WATCH_FOLDER } from './function-bundles';
 
 /** The functions as `npm run build:functions` makes them: in the package beside this file, in a clone in `dist`. */
 const PREBUILT = [join(__dirname, '../functions'), join(__dirname, '../dist/functions')];
@@ -32,6 +32,11 @@ export function refresherCode(
   return codeIn(scope, (directory) => writeRefresher(directory, targets, settingsFile));
 }
 
+/** Returns the watch's code with its settings. @throws Error when the functions have not been built */
+export function watchCode(scope: Construct, settingsFile: unknown): FunctionCode {
+  return codeIn(scope, (directory) => writeWatch(directory, settingsFile));
+}
+
 /** Returns the delegation function's code. It has no settings: each request carries its own. */
 export function delegationCode(scope: Construct): FunctionCode {
   return codeIn(scope, (directory) => copyBundle(DELEGATION_FOLDER, directory));
@@ -52,6 +57,21 @@ function codeIn(scope: Construct, write: (directory: string) => void): FunctionC
  */
 export function writeRefresher(directory: string, targets: readonly Target[], settingsFile: unknown): void {
   copyBundle(folderFor(targets), directory);
+  writeSettings(directory, settingsFile);
+}
+
+/**
+ * Writes the watch's function into a directory, as `writeRefresher` does.
+ *
+ * @param directory - created when it does not exist
+ * @throws Error when the functions have not been built
+ */
+export function writeWatch(directory: string, settingsFile: unknown): void {
+  copyBundle(WATCH_FOLDER, directory);
+  writeSettings(directory, settingsFile);
+}
+
+function writeSettings(directory: string, settingsFile: unknown): void {
   writeFileSync(join(directory, SETTINGS_FILE), `${JSON.stringify(settingsFile, null, 1)}\n`);
 }
 

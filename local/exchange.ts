@@ -19,6 +19,8 @@ export interface StandInAnswer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
+  /** Sent after the body: parts of a stream that stays open. The stream ends when the iteration ends. */
+  readonly stream?: () => AsyncIterable<string>;
 }
 
 /** Returns a body as it is sent: text stays, anything else becomes JSON. */

@@ -14,6 +14,8 @@ export type Fault =
       | { readonly drip: { readonly bytes: number; readonly everyMs: number } }
       /** Announces a longer body than it sends. */
       | { readonly truncate: true }
+      /** Answers as the function says, for behaviour that no other fault has. */
+      | { readonly serve: (response: ServerResponse) => void }
       /** Does what the request asks for, then answers with a fault: the effect is there, its confirmation is lost. */
       | { readonly applyThen: Fault }
     ));
@@ -129,6 +131,7 @@ export async function misbehave(fault: Fault, context: FaultContext): Promise<vo
   if (fault.delayMs !== undefined && !(await pause(fault.delayMs))) return;
   if ('hang' in fault) return;
   if ('applyThen' in fault) await misbehave(fault.applyThen, context);
+  else if ('serve' in fault) fault.serve(response);
   else if ('reset' in fault) response.socket?.destroy();
   else if ('truncate' in fault) await truncate(context);
   else if ('drip' in fault) await drip(fault.drip, context);

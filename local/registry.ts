@@ -23,6 +23,7 @@ export interface StoredManifest {
 }
 
 const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json';
+const INDEX_TYPE = 'application/vnd.oci.image.index.v1+json';
 const MANIFEST_PATH = /^\/v2\/(.+)\/manifests\/([^/]+)$/;
 const BLOB_PATH = /^\/v2\/(.+)\/blobs\/([^/]+)$/;
 
@@ -30,6 +31,12 @@ const BLOB_PATH = /^\/v2\/(.+)\/blobs\/([^/]+)$/;
 export class RegistryStandIn extends StandInServer {
   /** Repositories whose pulls are answered with 403, although the client is authenticated. */
   readonly denied = new Set<string>();
+  /** Repositories that anybody may pull without a login. */
+  readonly public = new Set<string>();
+  /** Names a repository without images as the reason of a 404, as ECR does. */
+  namesUnknownRepositories = false;
+  /** Answers requests for blobs with a redirect to a signed address, as ECR does. */
+  redirectBlobs = false;
   readonly #authentication: RegistryAuthentication;
   readonly #manifests = new Map<string, string>();
   readonly #blobs = new Map<string, string>();
@@ -72,20 +79,53 @@ export class RegistryStandIn extends StandInServer {
       this.#blobs.set(`${repository}@${digest}`, content);
       return { digest, size: content.length };
     };
-    const manifest = JSON.stringify({
+    return this.#putManifest(repository, tag, {
       schemaVersion: 2,
       mediaType: MANIFEST_TYPE,
       config: blob(JSON.stringify({ architecture, os: 'linux', repository, tag })),
       layers: [blob(`layer of ${repository}:${tag}\n`.repeat(1_000))],
     });
-    this.#manifests.set(`${repository}:${tag}`, manifest);
-    this.#manifests.set(`${repository}:${digestOf(manifest)}`, manifest);
-    return digestOf(manifest);
+  }
+
+  /**
+   * Adds an image index with one image for each platform, and an attestation, as `docker buildx` pushes it.
+   *
+   * @param platforms - such as `linux/amd64`
+   * @returns the digest of the index
+   */
+  addIndex(repository: string, tag: string, platforms: readonly string[]): string {
+    const entries = platforms.map((platform) => {
+      const [os = '', architecture = ''] = platform.split('/');
+      const digest = this.addImage(repository, `${tag}-${os}-${architecture}`, architecture);
+      this.removeImage(repository, `${tag}-${os}-${architecture}`);
+      return { mediaType: MANIFEST_TYPE, digest, platform: { os, architecture } };
+    });
+    const attestation = {
+      mediaType: MANIFEST_TYPE,
+      digest: digestOf(`attestation of ${tag}`),
+      platform: { os: 'unknown', architecture: 'unknown' },
+    };
+    const manifests = entries.length > 0 ? [...entries, attestation] : [];
+    return this.#putManifest(repository, tag, { schemaVersion: 2, mediaType: INDEX_TYPE, manifests });
+  }
+
+  /** Adds a manifest with any content. @returns its digest */
+  addManifest(repository: string, tag: string, manifest: object): string {
+    return this.#putManifest(repository, tag, manifest);
+  }
+
+  #putManifest(repository: string, tag: string, manifest: object): string {
+    const text = JSON.stringify(manifest);
+    this.#manifests.set(`${repository}:${tag}`, text);
+    this.#manifests.set(`${repository}:${digestOf(text)}`, text);
+    return digestOf(text);
   }
 
   protected answer(request: ReceivedRequest): StandInAnswer {
     const signed = BLOB_PATH.test(request.path) && request.query.get('X-Amz-Signature') === this.#signature;
-    const refusal = signed ? undefined : this.#authentication.refusalOf(request, this.url);
+    const asked = MANIFEST_PATH.exec(request.path) ?? BLOB_PATH.exec(request.path);
+    const isPublic = this.public.has(asked?.[1] ?? '');
+    const refusal = signed || isPublic ? undefined : this.#authentication.refusalOf(request, this.url);
     if (refusal) return refusal;
     if (!['GET', 'HEAD'].includes(request.method)) {
       return { status: 405, body: ociError('UNSUPPORTED', 'The operation is unsupported') };
@@ -98,6 +138,9 @@ export class RegistryStandIn extends StandInServer {
       return { status: 403, body: ociError('DENIED', 'pull access denied') };
     if (manifest) return this.#answerManifest(`${repository}:${reference}`, request);
     const content = this.#blobs.get(`${repository}@${reference}`);
+    if (content !== undefined && this.redirectBlobs && !signed) {
+      return { status: 307, headers: { location: this.signedBlobUrl(repository, reference) }, body: '' };
+    }
     return content === undefined
       ? { status: 404, body: ociError('BLOB_UNKNOWN', 'blob unknown to registry') }
       : { status: 200, headers: { 'content-type': 'application/octet-stream' }, body: content };
@@ -107,10 +150,20 @@ export class RegistryStandIn extends StandInServer {
     const manifest = this.#manifests.get(key);
     const accepted = method === 'GET' || (headers.accept ?? '').includes(MANIFEST_TYPE);
     if (manifest === undefined || !accepted) {
-      return { status: 404, body: ociError('MANIFEST_UNKNOWN', 'Requested image not found') };
+      return { status: 404, body: this.#unknown(key) };
     }
+    const type = manifest.includes(INDEX_TYPE) ? INDEX_TYPE : MANIFEST_TYPE;
     const digest = { 'docker-content-digest': digestOf(manifest) };
-    return { status: 200, headers: { 'content-type': MANIFEST_TYPE, ...digest }, body: manifest };
+    return { status: 200, headers: { 'content-type': type, ...digest }, body: manifest };
+  }
+
+  /** A repository without any image does not exist. */
+  #unknown(key: string): object {
+    const repository = key.slice(0, key.indexOf(':'));
+    const exists = [...this.#manifests.keys()].some((other) => other.startsWith(`${repository}:`));
+    return exists || !this.namesUnknownRepositories
+      ? ociError('MANIFEST_UNKNOWN', 'Requested image not found')
+      : ociError('NAME_UNKNOWN', 'The repository does not exist in the registry');
   }
 }
 

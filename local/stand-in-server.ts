@@ -68,10 +68,21 @@ export abstract class StandInServer {
     if (this.requests.length > MAX_REQUESTS_KEPT) this.requests.shift();
     if (this.latencyMs > 0 && !(await this.#pause(this.latencyMs))) return;
     const fault = this.faults.take(request);
-    if (!fault) return send(await this.answer(request), response);
+    if (!fault) return this.#deliver(await this.answer(request), response);
     const trueAnswer = once(async () => this.answer(request));
     const pause = (ms: number) => this.#pause(ms);
     await misbehave(fault, { response, trueAnswer, send: (answer) => send(answer, response), pause });
+  }
+
+  async #deliver(answer: StandInAnswer, response: ServerResponse): Promise<void> {
+    if (!answer.stream) return send(answer, response);
+    response.writeHead(answer.status, { ...answer.headers });
+    response.flushHeaders();
+    for await (const part of answer.stream()) {
+      if (response.destroyed || !this.#server.listening) break;
+      response.write(part);
+    }
+    response.end();
   }
 
   #received(incoming: IncomingMessage, body: string): ReceivedRequest {

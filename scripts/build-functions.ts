@@ -3,11 +3,18 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type BuildOptions, buildSync, type Metafile } from 'esbuild';
-import { CLIENT_SETS, type ClientName, DELEGATION_FOLDER, refresherFolder } from '../lib/function-bundles';
+import {
+  CLIENT_SETS,
+  type ClientName,
+  DELEGATION_FOLDER,
+  refresherFolder,
+  WATCH_FOLDER,
+} from '../lib/function-bundles';
 import { cutSourceMap } from './source-map';
 
 const PROJECT_ROOT = join(__dirname, '..');
 const ENTRY = join(PROJECT_ROOT, 'lambda/refresh-credentials/index.ts');
+const WATCH_ENTRY = join(PROJECT_ROOT, 'lambda/watch-pulls/index.ts');
 const DELEGATION_ENTRY = join(PROJECT_ROOT, 'lambda/delegate-repository/index.ts');
 const REPLACEMENTS = join(PROJECT_ROOT, 'lambda/core/bundle');
 const LEFT_OUT = join(REPLACEMENTS, 'left-out.ts');
@@ -55,6 +62,7 @@ export interface Bundle {
  */
 export function buildFunctions(outdir = OUTPUT): void {
   for (const clients of CLIENT_SETS) write(join(outdir, refresherFolder(clients)), bundleRefresher(clients));
+  write(join(outdir, WATCH_FOLDER), bundle(WATCH_ENTRY));
   write(join(outdir, DELEGATION_FOLDER), bundle(DELEGATION_ENTRY));
 }
 

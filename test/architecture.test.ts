@@ -16,6 +16,7 @@ const ARROWS: Readonly<Record<string, RegExp>> = {
   lib: /^lambda\/(core\/(model|contract|settings)|delegate-repository\/model)$/,
   'lambda/core': /^package\.json$/,
   'lambda/refresh-credentials': /^lambda\/core\//,
+  'lambda/watch-pulls': /^lambda\/core\//,
   'lambda/delegate-repository': /^lambda\/core\//,
   local: /^(lib\/|lambda\/core\/|package\.json$)/,
   scripts: /^(lib|lambda\/core)\//,
@@ -67,7 +68,8 @@ describe('the tree', () => {
   it('keeps the SDK out of the model, the contract and the use cases', () => {
     const strays = importsOf(filesIn('lambda')).filter(
       ({ from, what }) =>
-        /\/(model|contract|refresh|delegation)\.ts$/.test(from) && /^(@aws-sdk|node:http)/.test(what),
+        /\/(model|contract|refresh|delegation|look|memory)\.ts$/.test(from) &&
+        /^(@aws-sdk|node:http)/.test(what),
     );
 
     expect(strays).toEqual([]);
@@ -87,14 +89,14 @@ describe('the tree', () => {
     expect(readers).toEqual([]);
   });
 
-  it('uses import.meta only in the entry that is bundled', () => {
+  it('uses import.meta only in the entries that are bundled', () => {
     const users = ['bin', 'cli', 'lib', 'lambda', 'scripts'].flatMap(filesIn).filter((file) =>
       textOf(file)
         .replace(/"[^"\n]*"/g, '')
         .includes('import.meta'),
     );
 
-    expect(users).toEqual(['lambda/refresh-credentials/index.ts']);
+    expect(users).toEqual(['lambda/refresh-credentials/index.ts', 'lambda/watch-pulls/index.ts']);
   });
 });
 

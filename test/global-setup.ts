@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { readConfigFile } from '../lib/config/load';
 import { parseConfig } from '../lib/config/parse';
 import { toSettings } from '../lib/config/settings';
-import { writeRefresher } from '../lib/function-code';
+import { writeRefresher, writeWatch } from '../lib/function-code';
 import { delegationAsset, synthesise } from '../lib/synthesise';
 import { buildFunctions } from '../scripts/build-functions';
 import { configJson } from './lib/config/builder';
@@ -32,6 +32,7 @@ export default async function globalSetup(): Promise<() => void> {
   const allRegistries = readConfigFile(join(ROOT, 'refresher.config.all-registries.example.json'));
   const settings = toSettings(allRegistries);
   writeRefresher(put('bundle', join(directory, 'all-registries')), settings.targets, settings);
+  writeWatch(put('watch', join(directory, 'watch')), settings);
   put('delegationAsset', synthesiseDelegation(join(directory, 'delegation')));
   await programs;
   return () => rmSync(directory, { recursive: true, force: true });

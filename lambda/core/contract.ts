@@ -9,6 +9,10 @@ export const LOG_MESSAGES = {
   targetWouldBeRefreshed: 'target would be refreshed',
   targetFailed: 'target failed',
   runFinished: 'run finished',
+  pullProblem: 'pull problem',
+  watchBlind: 'watch may not look',
+  watchNotLooked: 'not looked at',
+  watchFinished: 'watch finished',
 } as const;
 
 /** One of the log messages of `LOG_MESSAGES`. */
@@ -17,7 +21,7 @@ export type LogMessage = (typeof LOG_MESSAGES)[keyof typeof LOG_MESSAGES];
 /** CloudWatch namespace of the function's metrics. */
 export const METRIC_NAMESPACE = 'RunpodEcrRefresher';
 
-/** Every metric that the function sends, with its CloudWatch unit. */
+/** Every metric that the functions send, with its CloudWatch unit. */
 export const METRICS = {
   RunSucceeded: 'Count',
   TargetsRefreshed: 'Count',
@@ -26,6 +30,8 @@ export const METRICS = {
   FallbackRoute: 'Count',
   CredentialMinutesLeft: 'None',
   ApiKeyAgeDays: 'None',
+  PullsFailing: 'Count',
+  ImagesUnpullable: 'Count',
 } as const;
 
 /** Name of one metric. */

@@ -2,7 +2,7 @@ import { version } from '../../package.json';
 import type { Clock } from './clock';
 import { OutOfTimeError, TransientError } from './errors';
 import type { RateLimiter } from './rate-limit';
-import type { HttpAnswer, HttpRequest, Transport } from './transport';
+import type { HttpAnswer, HttpRequest, StreamLimits, Transport } from './transport';
 
 /** Runpod's edge refuses some default user agents with 403, so requests name themselves. */
 export const USER_AGENT = `runpod-ecr-credential-refresher/${version}`;
@@ -44,6 +44,14 @@ export interface SendOptions {
   readonly repeatable?: boolean;
   /** The caller needs only status and headers, so the body is not read. @default false */
   readonly ignoreBody?: boolean;
+  /** Maximum size of the answer. @default - 1 MiB */
+  readonly maxBytes?: number;
+  /** Counts the first attempt. @default - as the policy says */
+  readonly maxAttempts?: number;
+  /** Timeout of one attempt, if it is shorter than the policy's, in milliseconds. */
+  readonly attemptTimeoutMs?: number;
+  /** The answer stays open and is read as a stream. @default - the answer ends */
+  readonly stream?: StreamLimits;
   /** The quota that the request counts against. @default - none */
   readonly rateLimiter?: RateLimiter;
 }
@@ -67,25 +75,27 @@ export interface HttpDependencies {
 /** Makes the function that sends every request: with timeout, retries, `Retry-After`, rate limit and size limit. */
 export function createHttp({ transport, clock, policy }: HttpDependencies): SendHttp {
   return async (request, options) => {
-    const maxAttempts = options.repeatable === false ? 1 : policy.maxAttempts;
+    const allowedAttempts = options.repeatable === false ? 1 : (options.maxAttempts ?? policy.maxAttempts);
     for (let attempt = 1; ; attempt += 1) {
       await waitForQuota(options, clock);
       const outcome = await tryOnce(request, options);
       if ('answer' in outcome) return outcome.answer;
       const delayMs = Math.max(outcome.retryAfterMs, jitteredDelayMs(attempt, policy, clock.random));
       const noRoom = clock.steady() + delayMs >= options.deadlineMs;
-      if (attempt >= maxAttempts || noRoom) throw outcome.failure;
+      if (attempt >= allowedAttempts || noRoom) throw outcome.failure;
       await clock.sleep(delayMs);
     }
   };
 
   async function tryOnce(
     request: HttpRequest,
-    { deadlineMs, rateLimiter, ignoreBody = false }: SendOptions,
+    { deadlineMs, rateLimiter, ignoreBody = false, maxBytes = MAX_ANSWER_BYTES, ...options }: SendOptions,
   ): Promise<Attempt> {
-    const timeoutMs = Math.min(policy.attemptTimeoutMs, deadlineMs - clock.steady());
+    const attemptMs = Math.min(policy.attemptTimeoutMs, options.attemptTimeoutMs ?? policy.attemptTimeoutMs);
+    const timeoutMs = Math.min(attemptMs, deadlineMs - clock.steady());
     try {
-      const limits = { timeoutMs, maxBytes: MAX_ANSWER_BYTES, ignoreBody };
+      const { stream } = options;
+      const limits = { timeoutMs, maxBytes, ignoreBody, ...(stream && { stream }) };
       const answer = await transport(withUserAgent(request), limits);
       rateLimiter?.end(clock.steady(), answer.headers);
       return isRetryableStatus(answer.status) ? notNow(request, answer, rateLimiter) : { answer };

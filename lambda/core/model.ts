@@ -158,6 +158,16 @@ export interface RefresherSettings {
   readonly runpod: RunpodSettings;
   /** Minimum life of a credential when it is written: one refresh interval plus `PAGE_BUDGET_MINUTES`. */
   readonly minCredentialMinutes: number;
+  /** Settings of the function that watches pulls. @default - there is no watch */
+  readonly pullWatch?: PullWatchSettings;
+}
+
+/** Settings of the function that watches pulls. */
+export interface PullWatchSettings {
+  /** Ids of endpoints and pods that are not looked at. */
+  readonly ignore: readonly string[];
+  /** Minutes between two looks; the rate of the function's schedule. */
+  readonly intervalMinutes: number;
 }
 
 /**
@@ -186,4 +196,49 @@ export interface RefreshReport {
   readonly failed: readonly [];
   /** Present and true when nothing was written. */
   readonly dryRun?: boolean;
+}
+
+/**
+ * What is wrong with the pulls of a workload.
+ *
+ * - `image-missing`: no such repository, tag or digest.
+ * - `pull-denied`: the registry refuses the credential for this image.
+ * - `wrong-platform`: the image is not for linux/amd64.
+ * - `not-attached`: the image is in a target's registry, the workload names no registry auth, and no delegation covers it.
+ * - `wrong-auth`: the workload names a registry auth that is not of the image's target.
+ * - `pull-failed`: the workload's own log says that a pull failed.
+ */
+export type PullProblem =
+  | 'image-missing'
+  | 'pull-denied'
+  | 'wrong-platform'
+  | 'not-attached'
+  | 'wrong-auth'
+  | 'pull-failed';
+
+/** One problem of one workload. */
+export interface PullFinding {
+  readonly target: string;
+  /** Such as `endpoint ep_abc123`. */
+  readonly workload: string;
+  readonly image: string;
+  readonly problem: PullProblem;
+  /** One sentence: what is wrong and what to do. */
+  readonly detail: string;
+}
+
+/** A target whose API key may not list workloads or read logs. */
+export interface BlindTarget {
+  readonly target: string;
+  readonly reason: string;
+}
+
+/** What the watch returns. */
+export interface WatchReport {
+  /** Number of endpoints and pods that were looked at. */
+  readonly workloads: number;
+  /** Number of different images whose registry was asked. */
+  readonly images: number;
+  readonly blind: readonly BlindTarget[];
+  readonly findings: readonly PullFinding[];
 }

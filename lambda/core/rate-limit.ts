@@ -80,8 +80,21 @@ interface KnownWindow {
 export class RateLimiter {
   readonly #windows = new Map<string, KnownWindow>();
   readonly #policies = new Map<string, QuotaPolicy>();
+  readonly #allowance: ((policy: QuotaPolicy) => number) | undefined;
+  /** Requests of this process in each window. Only counted with an allowance. */
+  readonly #own = new Map<string, number>();
+  /** Requests that were sent before any answer named a window. */
+  #unassigned = 0;
   #inFlight = 0;
   #heldUntilMs = 0;
+
+  /**
+   * @param allowance - returns how many requests per window this process may send, however many the server has left.
+   *   @default - as many as the server has left
+   */
+  constructor(allowance?: (policy: QuotaPolicy) => number) {
+    this.#allowance = allowance;
+  }
 
   /**
    * Asks for permission to send one request.
@@ -91,10 +104,26 @@ export class RateLimiter {
    */
   tryBegin(nowMs: number): number {
     this.#renewWindows(nowMs);
-    const waitsMs = [...this.#windows.values()].map((window) => this.#waitMs(window, nowMs));
+    const waitsMs = [...this.#windows].map(([name, window]) =>
+      Math.max(this.#waitMs(window, nowMs), this.#allowanceWaitMs(name, window, nowMs)),
+    );
     const waitMs = Math.max(0, this.#heldUntilMs - nowMs, ...waitsMs);
-    if (waitMs === 0) this.#inFlight += 1;
+    if (waitMs === 0) this.#countBegin();
     return waitMs;
+  }
+
+  #countBegin(): void {
+    this.#inFlight += 1;
+    if (!this.#allowance) return;
+    this.#unassigned += 1;
+    for (const [name, count] of this.#own) this.#own.set(name, count + 1);
+  }
+
+  /** How long to wait until this process has a part of the window's quota left. */
+  #allowanceWaitMs(name: string, { resetAtMs }: KnownWindow, nowMs: number): number {
+    const policy = this.#policies.get(name);
+    if (!this.#allowance || !policy) return 0;
+    return (this.#own.get(name) ?? 0) < this.#allowance(policy) ? 0 : Math.max(1, resetAtMs - nowMs);
   }
 
   /** Counts the end of a request, and learns the quota from its answer. @param headers - absent when the answer was lost */
@@ -138,6 +167,8 @@ export class RateLimiter {
     if (windowMs > 0 && apartMs < -marginMs) return;
     const sameWindow = known !== undefined && apartMs <= marginMs;
     const remaining = sameWindow ? Math.min(known.remaining, seen.remaining) : seen.remaining;
+    if (this.#allowance && !this.#own.has(name)) this.#own.set(name, this.#unassigned);
+    else if (this.#allowance && !sameWindow) this.#own.set(name, this.#inFlight);
     this.#windows.set(name, { ...seen, remaining });
   }
 
@@ -155,6 +186,7 @@ export class RateLimiter {
         const windowMs = Math.max(1, policy.windowSeconds) * 1_000;
         const renewals = Math.floor((nowMs - resetAtMs) / windowMs) + 1;
         const nextResetMs = resetAtMs + renewals * windowMs;
+        if (this.#own.has(name)) this.#own.set(name, this.#inFlight);
         this.#windows.set(name, { ...known, remaining: policy.quota, resetAtMs: nextResetMs });
       }
     }

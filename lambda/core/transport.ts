@@ -19,6 +19,19 @@ export interface HttpAnswer {
   readonly headers: IncomingHttpHeaders;
   /** Empty when `ignoreBody` was set. */
   readonly body: string;
+  /** Why a stream was not read to its end. @default - the body is complete, or the stream had fallen silent */
+  readonly cut?: 'bytes' | 'time' | 'broken';
+}
+
+/**
+ * Reads an answer that may stay open, such as server-sent events. What has arrived is the answer once the stream is
+ * silent, once a limit is reached, or when the connection breaks. The connection is then closed.
+ */
+export interface StreamLimits {
+  /** How long the first bytes may take after the headers, in milliseconds. */
+  readonly firstByteMs: number;
+  /** The stream counts as silent when nothing has arrived for this long, in milliseconds. */
+  readonly quietMs: number;
 }
 
 /** Limits of one attempt. */
@@ -27,6 +40,8 @@ export interface TransportLimits {
   readonly maxBytes: number;
   /** Resolve at the headers and close the connection. @default false */
   readonly ignoreBody?: boolean;
+  /** A successful answer is read as a stream. @default - it is read to its end, and an incomplete answer is an error */
+  readonly stream?: StreamLimits;
 }
 
 /** Sends one request once. Injected, so that the code above it is tested without sockets. */
@@ -67,7 +82,10 @@ function senderOf({ protocol }: URL): Sender | Promise<Sender> {
  * @throws UntrustedCertificateError when the certificate of the other side is not trusted
  * @throws OperatorMustActError when the address is neither https nor loopback
  */
-export const sendOverNetwork: Transport = async (request, { timeoutMs, maxBytes, ignoreBody = false }) => {
+export const sendOverNetwork: Transport = async (
+  request,
+  { timeoutMs, maxBytes, ignoreBody = false, stream },
+) => {
   const url = assertConfidential(request.url);
   const sender = await senderOf(url);
   closeIdleConnections(sender.agent, MAX_IDLE_MS);
@@ -85,11 +103,12 @@ export const sendOverNetwork: Transport = async (request, { timeoutMs, maxBytes,
       outgoing.destroy();
       if (outgoing.reusedSocket) closeIdleConnections(sender.agent, 0);
     };
-    const timer = setTimeout(() => fail(`no complete answer within ${timeoutMs} ms`), timeoutMs);
-    const succeed = (incoming: IncomingMessage, body: string) => {
+    let onTimeout = () => fail(`no complete answer within ${timeoutMs} ms`);
+    const timer = setTimeout(() => onTimeout(), timeoutMs);
+    const succeed = (incoming: IncomingMessage, body: string, cut?: HttpAnswer['cut']) => {
       clearTimeout(timer);
       noteLastUse(outgoing.socket);
-      resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body });
+      resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body, ...(cut && { cut }) });
     };
     outgoing.once('error', (error: NodeJS.ErrnoException) => fail(error.code ?? 'network error'));
     // Without this listener Node drops an answer with status 101, and the request ends only at the timeout.
@@ -98,6 +117,15 @@ export const sendOverNetwork: Transport = async (request, { timeoutMs, maxBytes,
       fail('the answer switches protocols (101)');
     });
     outgoing.once('response', (incoming) => {
+      if (stream && incoming.statusCode === 200) {
+        // An error after the end of the stream is of a connection that was closed here.
+        outgoing.on('error', () => undefined);
+        onTimeout = readStream(incoming, maxBytes, stream, (body, cut) => {
+          succeed(incoming, body, cut);
+          incoming.destroy();
+        });
+        return;
+      }
       if (!ignoreBody) return readBody(incoming, maxBytes, fail, (body) => succeed(incoming, body));
       succeed(incoming, '');
       incoming.destroy();
@@ -162,6 +190,37 @@ function readBody(
     if (incoming.complete) done(Buffer.concat(chunks).toString('utf8'));
     else fail('the answer broke off');
   });
+}
+
+/** Reads a stream until it ends, falls silent or breaks. @returns ends it because the time is up */
+function readStream(
+  incoming: IncomingMessage,
+  maxBytes: number,
+  { firstByteMs, quietMs }: StreamLimits,
+  done: (body: string, cut?: HttpAnswer['cut']) => void,
+): () => void {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  let ended = false;
+  const end = (cut?: HttpAnswer['cut']) => {
+    if (ended) return;
+    ended = true;
+    clearTimeout(silence);
+    // A cut may be inside a character. The reader of the lines ignores an unfinished line.
+    done(Buffer.concat(chunks).subarray(0, maxBytes).toString('utf8'), cut);
+  };
+  let silence = setTimeout(end, firstByteMs);
+  incoming.on('data', (chunk: Buffer) => {
+    if (ended) return;
+    bytes += chunk.length;
+    chunks.push(chunk);
+    if (bytes > maxBytes) return end('bytes');
+    clearTimeout(silence);
+    silence = setTimeout(end, quietMs);
+  });
+  incoming.once('error', () => end('broken'));
+  incoming.once('end', () => end(incoming.complete ? undefined : 'broken'));
+  return () => end('time');
 }
 
 function bodyHeaders(body: string | undefined): Record<string, string> {

@@ -2,6 +2,7 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import type { Context } from 'aws-lambda';
 import type { Clock } from '../core/clock';
 import { type FailedTarget, OperatorMustActError, OutOfTimeError, RefreshFailedError } from '../core/errors';
+import type { PublishMetrics } from '../core/metrics';
 import type { RefreshedTarget, RefresherSettings, RefreshReport, Target } from '../core/model';
 import { chooseTargets, parseEvent } from './event';
 import {
@@ -13,7 +14,7 @@ import {
   type TargetOutcome,
   type TargetSuccess,
 } from './refresh';
-import { logRun, metricsOf, type PublishMetrics } from './telemetry';
+import { logRun, metricsOf } from './telemetry';
 
 /** Time at the end of an invocation that is kept for the report, in milliseconds. */
 const REPORT_RESERVE_MS = 5_000;

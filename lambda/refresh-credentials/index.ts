@@ -7,6 +7,7 @@ import { AWS_CLIENT_DEFAULTS } from '../core/aws';
 import { systemClock as clock } from '../core/clock';
 import { SETTINGS_FILE } from '../core/contract';
 import { createHttp, DEFAULT_RETRY_POLICY } from '../core/http';
+import { embeddedMetricLine } from '../core/metrics';
 import { createProof } from '../core/registries/proof';
 import { createCredentialIssuer } from '../core/registries/registries';
 import { createRoutes, RunpodAccount } from '../core/runpod/account';
@@ -15,7 +16,6 @@ import { parseSettings } from '../core/settings';
 import { nameSourcesInStackTraces } from '../core/stack-trace';
 import { sendOverNetwork } from '../core/transport';
 import { createHandler } from './handler';
-import { embeddedMetricLine } from './telemetry';
 
 // This variable would switch off the verification of certificates in the AWS SDK.
 delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock';
+import { mapConcurrently, once } from '../core/concurrency';
 import { asRefresherError, type FailedTarget, OperatorMustActError, TransientError } from '../core/errors';
 import type { Credential, RefreshedTarget, Registry, RouteName, Secret, Target } from '../core/model';
 import type { Proof, Prove } from '../core/registries/proof';
@@ -225,28 +226,4 @@ function wouldWrite(target: Target, { auths, route }: Listing): Written {
   }
   if (!auths.some(({ id }) => id === registryAuthId)) throw registryAuthMissing(registryAuthId);
   return { registryAuthId, route };
-}
-
-/** Returns the value of a key, and makes it on first use. A promise is kept even when it rejects. */
-export function once<K, V>(values: Map<K, V>, key: K, make: () => V): V {
-  const known = values.get(key);
-  if (known !== undefined) return known;
-  const value = make();
-  values.set(key, value);
-  return value;
-}
-
-/** Runs an action for every item, at most `limit` at a time. Results keep the order. The action must not reject. */
-export async function mapConcurrently<T, R>(
-  items: readonly T[],
-  limit: number,
-  action: (item: T) => Promise<R>,
-): Promise<R[]> {
-  const results: R[] = new Array(items.length);
-  const queue = items.entries();
-  const worker = async () => {
-    for (const [index, item] of queue) results[index] = await action(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
-  return results;
 }

@@ -1,6 +1,7 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
-import { LOG_MESSAGES, METRIC_NAMESPACE, METRICS, type MetricName } from '../core/contract';
+import { LOG_MESSAGES } from '../core/contract';
 import { type FailedTarget, OperatorMustActError, UnexpectedError } from '../core/errors';
+import type { RunMetrics } from '../core/metrics';
 import type { TargetSuccess } from './refresh';
 
 /** The outcome of one invocation. */
@@ -41,12 +42,6 @@ export function logRun(logger: Logger, summary: RunSummary): void {
   logger.info(runFinished, { refreshed: successes.length, failed: failures.length, ...rest });
 }
 
-/** The metrics of one run. A metric is absent when the run says nothing about it. */
-export type RunMetrics = Readonly<Partial<Record<MetricName, number>>>;
-
-/** Sends the metrics of a run that ended at this moment (milliseconds since the epoch). */
-export type PublishMetrics = (metrics: RunMetrics, nowMs: number) => void;
-
 /**
  * Computes the metrics of a run. They aggregate over all targets, because a metric for each of a thousand targets would
  * cost a thousand times as much. The log has the detail.
@@ -76,24 +71,4 @@ function leastMinutesLeft(successes: readonly TargetSuccess[], nowMs: number): n
     expiresAt === undefined ? [] : [Math.floor((Date.parse(expiresAt) - nowMs) / 60_000)],
   );
   return lives.length === 0 ? undefined : lives.reduce((least, life) => Math.min(least, life));
-}
-
-/**
- * Returns the log line from which CloudWatch reads the metrics (Amazon CloudWatch User Guide, "Specification: Embedded
- * metric format"). Powertools' Metrics would write the same line, but every cold start would parse its code.
- *
- * @param service - value of the one dimension
- */
-export function embeddedMetricLine(service: string, metrics: RunMetrics, nowMs: number): string {
-  const names = Object.keys(metrics) as MetricName[];
-  const directive = {
-    Namespace: METRIC_NAMESPACE,
-    Dimensions: [['service']],
-    Metrics: names.map((name) => ({ Name: name, Unit: METRICS[name] })),
-  };
-  return JSON.stringify({
-    _aws: { Timestamp: nowMs, CloudWatchMetrics: [directive] },
-    service,
-    ...metrics,
-  });
 }

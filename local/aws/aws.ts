@@ -1,6 +1,7 @@
 import type { ReceivedRequest } from '../exchange';
 import type { StandInClock } from '../stand-in-clock';
 import { EcrStandIn } from './ecr';
+import { LogsStandIn } from './logs';
 import { AwsError, AwsServer, type Caller, callerOf, type JsonInput, jsonInput } from './protocol';
 import { type PolicyAction, RepositoryPoliciesStandIn } from './repository-policies';
 import { SecretsManagerStandIn } from './secrets-manager';
@@ -26,10 +27,12 @@ interface Denial extends DenialMatch {
   readonly action: string;
 }
 
-/** ECR, ECR Public, Secrets Manager and STS on one socket. The AWS SDK finds it through `AWS_ENDPOINT_URL`. */
+/** ECR, ECR Public, Secrets Manager, STS and CloudWatch Logs on one socket. The AWS SDK finds it through `AWS_ENDPOINT_URL`. */
 export class AwsStandIn extends AwsServer {
   readonly ecr: EcrStandIn;
   readonly ecrPublic: EcrStandIn;
+  /** The log groups that functions read. Nothing fills them by itself. */
+  readonly logs = new LogsStandIn();
   readonly policies = new RepositoryPoliciesStandIn();
   readonly secrets: SecretsManagerStandIn;
   readonly sts = new StsStandIn();
@@ -58,6 +61,7 @@ export class AwsStandIn extends AwsServer {
       'secretsmanager:GetSecretValue': (input) => secrets.getSecretValue(input.SecretId, input),
       'secretsmanager:CreateSecret': (input) => secrets.createSecret(input),
       'secretsmanager:PutSecretValue': (input) => secrets.putSecretValue(input),
+      'logs:FilterLogEvents': (input) => this.logs.filterLogEvents(input),
       'secretsmanager:DescribeSecret': (input) => secrets.describeSecret(input),
     };
     this.#queryActions = {
@@ -122,4 +126,5 @@ const SERVICES: Readonly<Record<string, string>> = {
   AmazonEC2ContainerRegistry_V20150921: 'ecr',
   SpencerFrontendService: 'ecr-public',
   secretsmanager: 'secretsmanager',
+  Logs_20140328: 'logs',
 };

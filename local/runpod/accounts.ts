@@ -20,16 +20,49 @@ export interface AuthWrite {
   readonly id: string;
 }
 
-/** What an API key may do: everything, or only read. */
-export type KeyScope = 'all' | 'read-only';
+/** What an API key may do: everything, only read, or only use registry auths (`secrets:write`). */
+export type KeyScope = 'all' | 'read-only' | 'registries-only';
+
+/** A line of a log. */
+export interface StoredLogLine {
+  readonly source: 'system' | 'container';
+  readonly line: string;
+  readonly ts: Date;
+}
+
+/** A worker of an endpoint. */
+export interface StoredWorker {
+  readonly id: string;
+  /** @default 'RUNNING' */
+  readonly status?: 'RUNNING' | 'IDLE' | 'INITIALIZING' | 'THROTTLED' | 'UNHEALTHY';
+  /** The version of the endpoint that it runs. @default - the current one */
+  version?: number;
+  readonly logs?: StoredLogLine[];
+}
+
+/** A release of an endpoint: a change of what its workers run. */
+export interface StoredRelease {
+  readonly id: string;
+  readonly version: number;
+  readonly createdAt: Date;
+  readonly diff: readonly { readonly field: string; readonly old: unknown; readonly new: unknown }[];
+}
 
 /** A template, serverless endpoint or pod, as REST v2 lists it. */
 export interface StoredWorkload {
   readonly id: string;
   readonly name: string;
-  readonly image: string;
+  image: string;
   /** Id of the registry auth that it pulls with, or null. */
   registry: string | null;
+  /** Of an endpoint. @default - up to three workers may run, and none runs now */
+  workers?: { min: number; max: number; running: StoredWorker[] };
+  /** Of an endpoint. @default - version 1, without a release */
+  releases?: StoredRelease[];
+  /** Of a pod. @default 'RUNNING' */
+  status?: 'PROVISIONING' | 'STARTING' | 'RUNNING' | 'EXITED' | 'ERROR' | 'TERMINATED';
+  /** The log of a pod. */
+  readonly logs?: StoredLogLine[];
 }
 
 /** A repository that a user has registered for delegation, as REST v2 shows it. */

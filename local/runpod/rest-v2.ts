@@ -1,6 +1,7 @@
 import { parsedObject, type StandInAnswer } from '../exchange';
-import type { RunpodUser, StoredAuth, StoredWorkload } from './accounts';
+import type { RunpodUser, StoredAuth } from './accounts';
 import { idBelow, problem, type RestAbilities, type RestCall, shown, written } from './rest';
+import { answerWorkloads, type PageRules } from './workloads';
 
 const NOT_FOUND = problem(404, 'Not Found', 'resource not found');
 const FORBIDDEN = problem(403, 'Forbidden', 'access denied');
@@ -9,7 +10,7 @@ const NAME_TAKEN = problem(400, 'Bad Request', 'a registry with this name exists
 const NOT_JSON = problem(400, 'Bad Request', 'request body is not a JSON object');
 
 /** Answers REST v2 requests: strict validation of bodies, errors as problem documents, and the update in place. */
-export function answerRestV2(call: RestCall, abilities: RestAbilities): StandInAnswer {
+export function answerRestV2(call: RestCall, abilities: RestAbilities, pages: PageRules): StandInAnswer {
   const { request, user, mayWrite, path } = call;
   const { method } = request;
   const id = idBelow('/registries', path);
@@ -17,33 +18,14 @@ export function answerRestV2(call: RestCall, abilities: RestAbilities): StandInA
     return { status: 200, body: { registries: user.auths.map(shown) } };
   }
   if (method === 'GET' && id) return found(user.find(id));
-  const listed = WORKLOADS.find(({ path: at }) => method === 'GET' && path === at);
-  if (listed) return pageOf(user.workloads[listed.kind], listed.field, request.query);
+  const workloads = answerWorkloads(call, pages);
+  if (workloads) return workloads;
   if (method === 'PATCH' && !abilities.update) return NOT_FOUND;
   if (!mayWrite) return FORBIDDEN;
   if (method === 'POST' && path === '/registries') return create(request.body, user);
   if (method === 'PATCH' && id) return update(request.body, user, id);
   if (method === 'DELETE' && id) return remove(user, id);
   return NOT_FOUND;
-}
-
-/** The lists of workloads: path, kind, and the field of the answer. */
-const WORKLOADS = [
-  { path: '/templates', kind: 'templates', field: 'templates' },
-  { path: '/serverless', kind: 'serverless', field: 'endpoints' },
-  { path: '/pods', kind: 'pods', field: 'pods' },
-] as const;
-
-const PAGE_SIZE = 2;
-
-/** Returns one page of a list. Each workload's environment holds a secret, so that tests see it if it leaks. */
-function pageOf(all: readonly StoredWorkload[], field: string, query: URLSearchParams): StandInAnswer {
-  const from = Number(query.get('cursor') ?? 0);
-  const items = all
-    .slice(from, from + PAGE_SIZE)
-    .map((one) => ({ ...one, env: { TOKEN: 'a-workload-secret' } }));
-  const nextCursor = from + PAGE_SIZE < all.length ? String(from + PAGE_SIZE) : null;
-  return { status: 200, body: { [field]: items, pagination: { nextCursor } } };
 }
 
 function create(text: string, user: RunpodUser): StandInAnswer {

@@ -7,6 +7,9 @@ export interface RestCall {
   readonly request: ReceivedRequest;
   readonly user: RunpodUser;
   readonly mayWrite: boolean;
+  readonly mayReadWorkloads: boolean;
+  /** The time, by the embedded cloud's clock. */
+  readonly now: () => Date;
   readonly path: string;
 }
 

@@ -9,6 +9,7 @@ import { Quota, type QuotaOptions } from './quota';
 import { problem, type RestAbilities, type RestCall } from './rest';
 import { answerRestV1 } from './rest-v1';
 import { answerRestV2 } from './rest-v2';
+import type { PageRules } from './workloads';
 
 interface ApiKey {
   readonly user: RunpodUser;
@@ -30,6 +31,8 @@ export class RunpodStandIn extends StandInServer {
   };
   /** Which delegations are accepted; all by default. */
   readonly delegationRules: DelegationRules = { takes: 'both', canPull: () => true };
+  /** How REST v2 pages its lists. */
+  readonly pages: PageRules = { size: 2 };
   /** APIs that answer 410 to every request. */
   readonly retired = new Set<RouteName>();
   readonly #keys = new Map<string, ApiKey>();
@@ -102,12 +105,21 @@ export class RunpodStandIn extends StandInServer {
     { user, scope }: ApiKey,
     request: ReceivedRequest,
   ): StandInAnswer {
-    const call: RestCall = { request, user, mayWrite: scope === 'all', path };
+    const call: RestCall = {
+      request,
+      user,
+      mayWrite: scope !== 'read-only',
+      mayReadWorkloads: scope !== 'registries-only',
+      now: () => this.#clock.now(),
+      path,
+    };
     if (route === 'graphql') return answerGraphql(call);
     if (route === 'rest-v2' && /^\/registries\/delegations(\/|$)/.test(path)) {
       return answerDelegations(call, this.delegationRules);
     }
-    return (route === 'rest-v2' ? answerRestV2 : answerRestV1)(call, this.abilities[route]);
+    return route === 'rest-v2'
+      ? answerRestV2(call, this.abilities[route], this.pages)
+      : answerRestV1(call, this.abilities[route]);
   }
 }
 

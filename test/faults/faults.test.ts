@@ -1,4 +1,4 @@
-import { mapConcurrently } from '../../lambda/refresh-credentials/refresh';
+import { mapConcurrently } from '../../lambda/core/concurrency';
 import type { World } from '../integration/world';
 import { runRow } from './run-row';
 import { FAULTS } from './table';

@@ -20,12 +20,12 @@ afterAll(() => {
 });
 
 describe('buildFunctions', () => {
-  it('writes one module and its source map for every set of clients, and for delegations', () => {
+  it('writes one module and its source map for every set of clients, for the watch, and for delegations', () => {
     buildFunctions(join(directory, 'all'));
 
     const files = readdirSync(join(directory, 'all'), { recursive: true, encoding: 'utf8' });
-    expect(files.filter((file) => file.endsWith('index.mjs'))).toHaveLength(CLIENT_SETS.length + 1);
-    expect(files.filter((file) => file.endsWith('index.mjs.map'))).toHaveLength(CLIENT_SETS.length + 1);
+    expect(files.filter((file) => file.endsWith('index.mjs'))).toHaveLength(CLIENT_SETS.length + 2);
+    expect(files.filter((file) => file.endsWith('index.mjs.map'))).toHaveLength(CLIENT_SETS.length + 2);
   });
 
   it('writes the same bytes into every directory, and no path of this machine', () => {

@@ -8,6 +8,8 @@ export const BUILT = {
   asset: 'BUILT_ASSET',
   /** The refresher, bundled for all kinds of registry. */
   bundle: 'BUILT_BUNDLE',
+  /** The watch, bundled for all kinds of registry. */
+  watch: 'BUILT_WATCH',
   /** The asset of the function that delegates repositories. */
   delegationAsset: 'BUILT_DELEGATION_ASSET',
   /** The directory with the programs of `test/support/bundled-programs.ts`. */

@@ -1,7 +1,7 @@
 import { Console } from 'node:console';
 import { Writable } from 'node:stream';
 import { Logger } from '@aws-lambda-powertools/logger';
-import { embeddedMetricLine, type PublishMetrics } from '../../lambda/refresh-credentials/telemetry';
+import { embeddedMetricLine, type PublishMetrics } from '../../lambda/core/metrics';
 
 /** The real logger and the real metrics document, with an output that a test can read. */
 export interface CapturedTelemetry {

@@ -11,7 +11,11 @@ function leftOut(): never {
   );
 }
 
+/** The client of CloudWatch Logs calls it when it is made. No operation here has an event stream. */
+export const resolveEventStreamSerdeConfig = <Config>(config: Config): Config => config;
+
 export {
+  leftOut as eventStreamSerdeProvider,
   leftOut as ECRClient,
   leftOut as ECRPUBLICClient,
   leftOut as fromTemporaryCredentials,

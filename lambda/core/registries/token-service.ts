@@ -7,6 +7,8 @@ import { parseObject } from './stored-login';
 /** A question to the token service that a registry named. */
 export interface TokenQuestion {
   readonly credential: Credential;
+  /** Ask for a token without the credential. @default false */
+  readonly anonymous?: boolean;
   /** The parameters of the registry's challenge. */
   readonly parameters: ReadonlyMap<string, string>;
   /** Such as `repository:team/worker:pull`; undefined to prove the login only. */
@@ -33,7 +35,8 @@ export async function fetchToken(http: SendHttp, question: TokenQuestion): Promi
   const service = parameters.get('service');
   if (service !== undefined) url.searchParams.set('service', service);
   if (scope !== undefined) url.searchParams.set('scope', scope);
-  const headers = { accept: 'application/json', authorization: basicAuth(credential) };
+  const login = !question.anonymous && { authorization: basicAuth(credential) };
+  const headers = { accept: 'application/json', ...login };
   const peer = nameOf(url, credential);
   const answer = await http({ method: 'GET', url: url.href, headers, peer }, { deadlineMs });
   return meaningOf(answer, peer, question);

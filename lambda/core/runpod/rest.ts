@@ -1,5 +1,5 @@
 import { ApiUnsupportedError } from '../errors';
-import type { SendHttp } from '../http';
+import type { SendHttp, SendOptions } from '../http';
 import type { RouteName } from '../model';
 import type { HttpAnswer, HttpRequest } from '../transport';
 import {
@@ -31,6 +31,16 @@ export type RestRequest = Pick<HttpRequest, 'method' | 'body'> & { readonly path
 /** A list with more pages than this counts as endless. */
 const MAX_PAGES = 200;
 
+/** How to read a list. */
+export interface ListOptions<T> {
+  /** Takes what is needed out of an item, so that the rest of a large list is not kept. @default - the item itself */
+  readonly read?: (item: unknown) => readonly T[];
+  /** A list with more pages counts as endless. @default 200 */
+  readonly maxPages?: number;
+  /** Maximum size of one page. @default - 1 MiB */
+  readonly maxBytes?: number;
+}
+
 /**
  * The client of Runpod's REST APIs. It adds the address and the key, retries, and interprets the answer.
  *
@@ -50,21 +60,26 @@ export class RunpodRest {
   }
 
   /** Sends a request and returns the answer, whatever its status. A POST is never repeated. @throws TransientError */
-  send({ apiKey, ...options }: RunpodCall, { method, path, body }: RestRequest): Promise<HttpAnswer> {
+  send(
+    { apiKey, ...options }: RunpodCall,
+    { method, path, body }: RestRequest,
+    limits: Pick<SendOptions, 'maxBytes' | 'stream' | 'attemptTimeoutMs' | 'maxAttempts'> = {},
+  ): Promise<HttpAnswer> {
     const headers = {
-      accept: 'application/json, application/problem+json',
+      accept: `${limits.stream ? 'text/event-stream, ' : ''}application/json, application/problem+json`,
       authorization: `Bearer ${apiKey.reveal()}`,
     };
     const url = `${this.#baseUrl}/${path}`;
     return this.#http(
       { method, url, headers, ...(body !== undefined && { body }) },
-      { ...options, repeatable: method !== 'POST' },
+      { ...options, ...limits, repeatable: method !== 'POST' },
     );
   }
 
   /** Sends a request and returns the JSON of a successful answer. @throws what `readAnswer` throws, and TransientError */
-  async json(call: RunpodCall, request: RestRequest): Promise<unknown> {
-    return readAnswer(this.name, await this.send(call, request));
+  async json(call: RunpodCall, request: RestRequest, maxBytes?: number): Promise<unknown> {
+    const limits = maxBytes === undefined ? {} : { maxBytes };
+    return readAnswer(this.name, await this.send(call, request, limits));
   }
 
   /**
@@ -73,17 +88,22 @@ export class RunpodRest {
    * @param field - the field that holds the items; a bare list is understood as well
    * @throws what `json` throws, or ApiUnsupportedError `unclear` when the answer holds no list or the list has no end
    */
-  async list(call: RunpodCall, path: string, field: string): Promise<unknown[]> {
-    const items: unknown[] = [];
+  async list<T = unknown>(
+    call: RunpodCall,
+    path: string,
+    field: string,
+    { read = (item) => [item as T], maxPages = MAX_PAGES, maxBytes }: ListOptions<T> = {},
+  ): Promise<T[]> {
+    const items: T[] = [];
     const cursors = new Set<string>();
     let query = '';
-    for (let page = 0; page < MAX_PAGES; page += 1) {
-      const answer = await this.json(call, { method: 'GET', path: `${path}${query}` });
+    for (let page = 0; page < maxPages; page += 1) {
+      const answer = await this.json(call, { method: 'GET', path: `${path}${query}` }, maxBytes);
       const found = isJsonObject(answer) ? answer[field] : answer;
       if (!Array.isArray(found)) {
         throw new ApiUnsupportedError(`${this.name} answered without a list of ${field}`, 'unclear');
       }
-      items.push(...found);
+      for (const item of found) items.push(...read(item));
       const cursor = nextCursor(answer);
       if (cursor === undefined) return items;
       if (cursors.has(cursor)) break;

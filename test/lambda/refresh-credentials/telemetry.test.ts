@@ -1,11 +1,6 @@
 import { OperatorMustActError, TransientError, UnexpectedError } from '../../../lambda/core/errors';
-import {
-  embeddedMetricLine,
-  logRun,
-  metricsOf,
-  type RunMetrics,
-  type RunSummary,
-} from '../../../lambda/refresh-credentials/telemetry';
+import { embeddedMetricLine, type RunMetrics } from '../../../lambda/core/metrics';
+import { logRun, metricsOf, type RunSummary } from '../../../lambda/refresh-credentials/telemetry';
 import { aSuccess } from '../../support/builders';
 import { captureTelemetry } from '../../support/captured-telemetry';
 import { NOON } from '../../support/fake-clock';

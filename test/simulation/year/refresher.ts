@@ -1,11 +1,11 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import type { Context } from 'aws-lambda';
 import { createHttp, DEFAULT_RETRY_POLICY } from '../../../lambda/core/http';
+import type { RunMetrics } from '../../../lambda/core/metrics';
 import type { RefresherSettings } from '../../../lambda/core/model';
 import { createProof } from '../../../lambda/core/registries/proof';
 import { createRoutes, RunpodAccount } from '../../../lambda/core/runpod/account';
 import { createHandler, type Handler } from '../../../lambda/refresh-credentials/handler';
-import type { RunMetrics } from '../../../lambda/refresh-credentials/telemetry';
 import type { InvocationContext, InvocationResult, Invoke } from '../lambda-function';
 import { InvocationClock } from './invocation-clock';
 import type { SeededRandom } from './random';
