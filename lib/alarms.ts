@@ -28,6 +28,8 @@ export interface AlarmsProps {
   readonly minCredentialMinutes: number;
   /** `ApiKeyOld` goes off for a Runpod API key that is older than this, in days. */
   readonly apiKeyMaxAgeDays: number;
+  /** Time from one look of the watch to the next. @default - there is no watch */
+  readonly watchInterval?: Duration | undefined;
   /** What an alarm of each severity does. */
   readonly actions: AlarmActions;
   /** Address or path of the runbook, which has one heading for each alarm. */
@@ -58,21 +60,25 @@ export class Alarms extends Construct {
   constructor(scope: Construct, id: string, props: AlarmsProps) {
     super(scope, id);
     this.#props = props;
-    const byName: Readonly<Record<AlarmName, RefresherAlarm>> = {
-      RefreshSilent: this.#add('RefreshSilent', this.#refreshSilent()),
+    const hasWatch = props.watchInterval !== undefined;
+    this.refreshSilent = this.#add('RefreshSilent', this.#refreshSilent());
+    const byName: Readonly<Record<AlarmName, RefresherAlarm | undefined>> = {
+      RefreshSilent: this.refreshSilent,
       RefreshFailing: this.#add('RefreshFailing', this.#refreshFailing()),
       OperatorActionNeeded: this.#add('OperatorActionNeeded', this.#operatorActionNeeded()),
       RetriesExhausted: this.#add('RetriesExhausted', this.#retriesExhausted()),
       ScheduleBroken: this.#add('ScheduleBroken', this.#scheduleBroken()),
       CredentialShortLived: this.#add('CredentialShortLived', this.#credentialShortLived()),
+      PullsFailing: hasWatch ? this.#add('PullsFailing', this.#pullsFailing()) : undefined,
+      ImagesUnpullable: hasWatch ? this.#add('ImagesUnpullable', this.#imagesUnpullable()) : undefined,
       RunningSlow: this.#add('RunningSlow', this.#runningSlow()),
       FallbackRoute: this.#add('FallbackRoute', this.#fallbackRoute()),
       ApiKeyOld: this.#add('ApiKeyOld', this.#apiKeyOld()),
+      WatchSilent: hasWatch ? this.#add('WatchSilent', this.#watchSilent()) : undefined,
     };
-    this.all = Object.values(byName);
+    this.all = Object.values(byName).flatMap((alarm) => alarm ?? []);
     this.pages = this.all.filter(({ severity }) => severity === 'page');
     this.warnings = this.all.filter(({ severity }) => severity === 'warning');
-    this.refreshSilent = byName.RefreshSilent;
   }
 
   #add(id: AlarmName, definition: AlarmDefinition): RefresherAlarm {
@@ -168,6 +174,53 @@ export class Alarms extends Construct {
         treatAs: TreatMissingData.IGNORE,
         reason: 'only a run can write a credential that lives longer.',
       },
+    };
+  }
+
+  #pullsFailing(): AlarmDefinition {
+    return {
+      whatHappened: 'In two looks in a row, the log of a worker said that it could not pull its image.',
+      whatToDo: 'Read in the log of the watch which workload and why; npx runpod-ecr doctor looks again.',
+      ...this.#sinceLastLook('PullsFailing'),
+    };
+  }
+
+  #imagesUnpullable(): AlarmDefinition {
+    return {
+      whatHappened: 'In two looks in a row, the next worker of a workload could not have pulled its image.',
+      whatToDo: 'Read in the log of the watch which workload and why; npx runpod-ecr doctor looks again.',
+      ...this.#sinceLastLook('ImagesUnpullable'),
+    };
+  }
+
+  /** The function counts what two looks in a row found. As with `OperatorActionNeeded`, any of five minutes is enough. */
+  #sinceLastLook(
+    name: MetricName,
+  ): Pick<AlarmDefinition, 'metric' | 'periods' | 'periodsToAlarm' | 'missingData'> {
+    return {
+      metric: this.#metric(name, { statistic: 'Maximum', period: Duration.minutes(1) }),
+      periods: 5,
+      periodsToAlarm: 1,
+      missingData: {
+        treatAs: TreatMissingData.IGNORE,
+        reason: 'only a look can show that it is fixed, so the state stays until the next look.',
+      },
+    };
+  }
+
+  #watchSilent(): AlarmDefinition {
+    return {
+      whatHappened: 'The watch has not reported for a day whether workers can pull.',
+      whatToDo: 'Read in its log why; credentials are refreshed all the same.',
+      metric: this.#metric('PullsFailing', { statistic: 'SampleCount', period: Duration.hours(1) }),
+      comparison: ComparisonOperator.LESS_THAN_THRESHOLD,
+      periods: 24,
+      missingData: {
+        treatAs: TreatMissingData.BREACHING,
+        reason: 'no data means that no look has reported.',
+      },
+      // In a new stack there was no look yet.
+      warmUp: Duration.days(1),
     };
   }
 

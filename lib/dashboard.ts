@@ -16,7 +16,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { MetricName } from '../lambda/core/contract';
 import type { Alarms } from './alarms';
-import { LAST_FAILURES } from './log-queries';
+import { LAST_FAILURES, PULL_PROBLEMS } from './log-queries';
 import { type MetricView, refresherMetric } from './metrics';
 
 /** Properties of `RefresherDashboard`. */
@@ -34,6 +34,8 @@ export interface RefresherDashboardProps {
   readonly alarms: Alarms;
   /** Time from one scheduled refresh to the next. */
   readonly interval: Duration;
+  /** The log of the watch. @default - there is no watch */
+  readonly watchLogGroup?: ILogGroup | undefined;
 }
 
 const FULL_WIDTH = 24;
@@ -65,6 +67,7 @@ export class RefresherDashboard extends Construct {
         [this.#queues(), this.#duration()],
         [this.#alarmStates()],
         [this.#lastFailures()],
+        ...(props.watchLogGroup ? [[this.#pulls()], [this.#pullProblems(props.watchLogGroup)]] : []),
       ],
     });
     this.url = `https://${consoleHost(region)}/cloudwatch/home#dashboards/dashboard/${this.dashboard.dashboardName}`;
@@ -162,6 +165,31 @@ export class RefresherDashboard extends Construct {
       view: LogQueryVisualizationType.TABLE,
       logGroupNames: [this.#props.logGroup.logGroupName],
       queryLines: [...LAST_FAILURES],
+    });
+  }
+
+  #pulls(): IWidget {
+    const view = { statistic: 'Maximum', period: HOUR } as const;
+    return new GraphWidget({
+      title: 'Workloads with problems that two looks in a row found',
+      width: FULL_WIDTH,
+      height: 6,
+      left: [
+        this.#metric('PullsFailing', { ...view, label: 'their own log says that a pull failed' }),
+        this.#metric('ImagesUnpullable', { ...view, label: 'the next worker could not pull' }),
+      ],
+      leftYAxis: { min: 0 },
+    });
+  }
+
+  #pullProblems(logGroup: ILogGroup): IWidget {
+    return new LogQueryWidget({
+      title: 'What the watch found, and what it may not look at',
+      width: FULL_WIDTH,
+      height: 8,
+      view: LogQueryVisualizationType.TABLE,
+      logGroupNames: [logGroup.logGroupName],
+      queryLines: [...PULL_PROBLEMS],
     });
   }
 

@@ -15,6 +15,13 @@ export interface ExecutionRoleProps {
   readonly resources: NeededResources;
   /** The only log group that the function may write to. */
   readonly logGroup: ILogGroup;
+  /** What the function does, for people who read the list of roles. */
+  readonly description: string;
+  /**
+   * Whether the function may read its own log.
+   * @default false
+   */
+  readonly readsOwnLog?: boolean;
 }
 
 /**
@@ -27,7 +34,7 @@ const POLICY_LIMITS: PolicyLimits = { first: 9_000, further: 6_100 };
 const MANAGED_POLICY_QUOTA = { default: 10, maximum: 20 } as const;
 
 /**
- * The role of the refresher's function, and the security boundary of the system.
+ * The role of a function that gets credentials, and the security boundary of the system.
  *
  * The ECR credential at Runpod has the rights of this role, so it may pull only the configured repositories. It has
  * none of AWS's managed policies.
@@ -37,7 +44,7 @@ export class ExecutionRole extends Role {
   constructor(scope: Construct, id: string, props: ExecutionRoleProps) {
     super(scope, id, {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
-      description: 'Refreshes Runpod registry auths: pulls the configured repositories and nothing else',
+      description: props.description,
     });
     const [inline = [], ...overflow] = packPermissions(permissions(this, props), POLICY_LIMITS, {
       keyOf: (arn) => withoutOwnAddress(this, arn),
@@ -101,7 +108,10 @@ function withoutOwnAddress(scope: Construct, arn: string): string {
   return stableText(scope, [prefix, service, ...foreign].join(':'));
 }
 
-function permissions(scope: Construct, { resources: needed, logGroup }: ExecutionRoleProps): Permission[] {
+function permissions(
+  scope: Construct,
+  { resources: needed, logGroup, readsOwnLog }: ExecutionRoleProps,
+): Permission[] {
   const secrets = [...needed.apiKeys, ...needed.credentials];
   return [
     {
@@ -109,6 +119,12 @@ function permissions(scope: Construct, { resources: needed, logGroup }: Executio
       inFirst: true,
       actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
       resources: [logGroup.logGroupArn],
+    },
+    {
+      sid: 'ReadOwnLog',
+      inFirst: true,
+      actions: ['logs:FilterLogEvents'],
+      resources: readsOwnLog ? [logGroup.logGroupArn] : [],
     },
     {
       sid: 'ReadRunpodApiKeys',

@@ -10,6 +10,14 @@ export const LAST_FAILURES: readonly string[] = [
   'limit 50',
 ];
 
+/** Lines of the Logs Insights query for the newest findings of the watch, and for what it may not look at. */
+export const PULL_PROBLEMS: readonly string[] = [
+  'fields @timestamp, target, workload, problem, confirmed, image, coalesce(detail, reason) as what',
+  `filter message in ["${LOG_MESSAGES.pullProblem}", "${LOG_MESSAGES.watchBlind}"]`,
+  'sort @timestamp desc',
+  'limit 50',
+];
+
 interface LogQuery {
   readonly name: string;
   /** Commands of Logs Insights. Their fields are those of the function's log lines. */
@@ -51,19 +59,22 @@ export interface LogQueriesProps {
   readonly service: string;
   /** The log group that the queries search. */
   readonly logGroup: ILogGroup;
+  /** The log of the watch. @default - there is no watch */
+  readonly watchLogGroup?: ILogGroup | undefined;
 }
 
 /** Saved queries of CloudWatch Logs Insights, in a folder with the refresher's name. */
 export class LogQueries extends Construct {
-  constructor(scope: Construct, id: string, { service, logGroup }: LogQueriesProps) {
+  constructor(scope: Construct, id: string, { service, logGroup, watchLogGroup }: LogQueriesProps) {
     super(scope, id);
-    for (const [queryId, { name, lines }] of Object.entries(QUERIES)) {
+    const add = (queryId: string, { name, lines }: LogQuery, searched: ILogGroup) =>
       new CfnQueryDefinition(this, queryId, {
         name: `${service}/${name}`,
         queryString: lines.join('\n| '),
-        logGroupNames: [logGroup.logGroupName],
+        logGroupNames: [searched.logGroupName],
       });
-    }
+    for (const [queryId, query] of Object.entries(QUERIES)) add(queryId, query, logGroup);
+    if (watchLogGroup) add('PullProblems', { name: 'pull problems', lines: PULL_PROBLEMS }, watchLogGroup);
   }
 }
 

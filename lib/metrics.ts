@@ -4,7 +4,7 @@ import { METRIC_NAMESPACE, type MetricName } from '../lambda/core/contract';
 
 /** Statistic, period and label of a metric in an alarm or a graph. */
 export interface MetricView {
-  readonly statistic: 'Sum' | 'Maximum' | 'Minimum';
+  readonly statistic: 'Sum' | 'Maximum' | 'Minimum' | 'SampleCount';
   readonly period: Duration;
   /** @default - the metric's name */
   readonly label?: string;

@@ -33,7 +33,7 @@ export class RefresherFunction extends Construct {
   /** Hash of the function's code and settings, the same on every machine and for every account. */
   readonly codeHash: string;
   /** Content of the settings file, with references to the function's environment. */
-  readonly settingsFile: unknown;
+  readonly settingsFile: object;
   /** Role of the function. */
   readonly role: ExecutionRole;
   /** Timeout of the function: the maximum duration of one run. */
@@ -47,7 +47,11 @@ export class RefresherFunction extends Construct {
       retention: RetentionDays.ONE_MONTH,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    this.role = new ExecutionRole(this, 'Role', { resources, logGroup: this.logGroup });
+    this.role = new ExecutionRole(this, 'Role', {
+      resources,
+      logGroup: this.logGroup,
+      description: 'Refreshes Runpod registry auths: pulls the configured repositories and nothing else',
+    });
     const { file, environment } = dividedSettings(this, settings);
     const { code, hash } = refresherCode(this, settings.targets, file);
     this.codeHash = hash;

@@ -47,6 +47,7 @@ const PROPERTY_NAMES: Readonly<Record<string, string>> = {
   runpodApiKeySecretName: 'runpodApiKey',
   credentialSecretName: 'credential',
   refreshIntervalHours: 'interval',
+  intervalMinutes: 'interval',
   apiKeyMaxAgeDays: 'apiKeyMaxAge',
   roleArn: 'role',
   api: 'runpodApi',
@@ -95,6 +96,11 @@ function configurationOf(props: RunpodEcrRefresherProps, stack: Stack, service: 
     alarms: {
       runbookUrl: props.runbookUrl,
       apiKeyMaxAgeDays: props.apiKeyMaxAge?.toDays({ integral: false }),
+    },
+    pullWatch: {
+      mode: props.pullWatch?.enabled === false ? 'off' : 'auto',
+      intervalMinutes: props.pullWatch?.interval?.toMinutes({ integral: false }),
+      ignore: props.pullWatch?.ignore,
     },
     runpod: {
       api: props.runpodApi,
@@ -183,6 +189,7 @@ function ownMistakes(props: RunpodEcrRefresherProps, stack: Stack): Mistake[] {
   return [
     ...durationMistakes(props.interval, 'interval'),
     ...durationMistakes(props.apiKeyMaxAge, 'apiKeyMaxAge'),
+    ...durationMistakes(props.pullWatch?.interval, 'pullWatch', 'interval'),
     ...topicMistakes(props.pageTopics, 'pageTopics', stack),
     ...topicMistakes(props.warningTopics, 'warningTopics', stack),
     ...(props.targets.length === 0
@@ -200,9 +207,9 @@ function ownMistakes(props: RunpodEcrRefresherProps, stack: Stack): Mistake[] {
   ];
 }
 
-function durationMistakes(duration: Duration | undefined, name: string): Mistake[] {
+function durationMistakes(duration: Duration | undefined, ...path: readonly string[]): Mistake[] {
   if (!duration?.isUnresolved()) return [];
-  return [{ path: [name], expected: 'a duration that is known at synth', found: 'a token' }];
+  return [{ path, expected: 'a duration that is known at synth', found: 'a token' }];
 }
 
 function topicMistakes(topics: readonly ITopic[] | undefined, name: string, stack: Stack): Mistake[] {

@@ -96,6 +96,11 @@ function addRefresher(stack: Stack, config: RefresherConfig, imports: Imports): 
     pageTopics,
     warningTopics,
     runbookUrl: config.alarms.runbookUrl,
+    pullWatch: {
+      enabled: config.pullWatch.mode === 'auto',
+      interval: Duration.minutes(config.pullWatch.intervalMinutes),
+      ignore: config.pullWatch.ignore,
+    },
     apiKeyMaxAge: Duration.days(config.alarms.apiKeyMaxAgeDays),
     architecture: ARCHITECTURES[config.architecture],
     additionalRegions: config.additionalRegions,
@@ -111,14 +116,22 @@ function addRefresher(stack: Stack, config: RefresherConfig, imports: Imports): 
     RetryQueueUrl: [refresher.retryQueue.queueUrl, 'Failed runs that will be retried'],
     DeadLetterQueueUrl: [refresher.deadLetterQueue.queueUrl, 'Failed runs that are no longer retried'],
     UndeliveredQueueUrl: [refresher.undeliveredQueue.queueUrl, 'Events that never reached the function'],
-    DashboardUrl: [refresher.dashboardUrl ?? '', 'The dashboard for the person on call'],
+    ...(refresher.dashboardUrl && {
+      DashboardUrl: [refresher.dashboardUrl, 'The dashboard for the person on call'],
+    }),
+    ...(refresher.watchFunction && {
+      WatchFunctionName: [refresher.watchFunction.functionName, 'The function that looks at pulls'],
+    }),
+    ...(refresher.watchLogGroup && {
+      WatchLogGroupName: [refresher.watchLogGroup.logGroupName, 'What the watch found, as JSON lines'],
+    }),
   });
 }
 
 /** Declares the stack's outputs: value and description of each. The runbook's commands read them. */
 function declareOutputs(
   stack: Stack,
-  outputs: Readonly<Record<OutputName, readonly [value: string, description: string]>>,
+  outputs: Readonly<Partial<Record<OutputName, readonly [value: string, description: string]>>>,
 ): void {
   for (const [name, [value, description]] of Object.entries(outputs)) {
     new CfnOutput(stack, name, { value, description });

@@ -26,6 +26,25 @@ export enum RunpodApi {
   GRAPHQL = 'graphql',
 }
 
+/** Options of the function that looks whether workers can pull their images. */
+export interface PullWatchOptions {
+  /**
+   * Whether there is a watch.
+   * @default true
+   */
+  readonly enabled?: boolean;
+  /**
+   * Time from one look to the next: 15 minutes to six hours.
+   * @default Duration.hours(1)
+   */
+  readonly interval?: Duration;
+  /**
+   * Ids of endpoints and pods that are not looked at.
+   * @default - all that use a target, or whose image is in a target's registry, are looked at
+   */
+  readonly ignore?: string[];
+}
+
 /** Properties of `RunpodEcrRefresher`. */
 export interface RunpodEcrRefresherProps {
   /**
@@ -67,6 +86,13 @@ export interface RunpodEcrRefresherProps {
    * @default Duration.days(90)
    */
   readonly apiKeyMaxAge?: Duration;
+  /**
+   * The function that looks every hour whether workers can pull their images. The API key must be allowed to read
+   * endpoints and pods.
+   *
+   * @default - it looks every hour
+   */
+  readonly pullWatch?: PullWatchOptions;
   /**
    * Whether to create the dashboard for the person on call.
    * @default true

@@ -9,11 +9,13 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { METADATA_KEY, METRIC_NAMESPACE, type RefresherMetadata } from '../lambda/core/contract';
-import type { RefresherSettings } from '../lambda/core/model';
+import type { PullWatchSettings, RefresherSettings } from '../lambda/core/model';
 import { Alarms } from './alarms';
+import type { RefresherConfig } from './config/schema';
 import { RefresherDashboard } from './dashboard';
 import { FirstRefresh } from './first-refresh';
 import { LogQueries } from './log-queries';
+import { PullWatch } from './pull-watch';
 import { RefreshRetries } from './refresh-retries';
 import { RefreshSchedule } from './refresh-schedule';
 import { RefresherFunction } from './refresher-function';
@@ -32,8 +34,8 @@ const METRIC_PERIOD = Duration.hours(1);
  * Keeps Runpod's registry auths fresh with the credentials of container registries, and notifies a person in time when
  * it cannot.
  *
- * It creates a rule, a function with a role that may pull the named repositories and nothing else, retries, alarms, and
- * a dashboard. A stack can have several.
+ * It creates a rule, a function with a role that may pull the named repositories and nothing else, retries, a watch that
+ * sees whether workers can pull, alarms, and a dashboard. A stack can have several.
  *
  * @example
  * const refresher = new RunpodEcrRefresher(this, 'RunpodPulls', {
@@ -68,6 +70,10 @@ export class RunpodEcrRefresher extends Construct {
   readonly pages: Alarm[];
   /** The alarms that can wait until morning. */
   readonly warnings: Alarm[];
+  /** The function that looks whether workers can pull, unless it was left out. */
+  readonly watchFunction?: IFunction;
+  /** The log of the watch, unless it was left out. */
+  readonly watchLogGroup?: ILogGroup;
   /** The dashboard, unless it was left out. */
   readonly dashboard?: Dashboard;
   /** Address of the dashboard in the AWS console, unless it was left out. */
@@ -110,6 +116,15 @@ export class RunpodEcrRefresher extends Construct {
       retries,
       after: [refresher, schedule, retries.destination],
     });
+    const watch =
+      config.pullWatch.mode === 'off'
+        ? undefined
+        : new PullWatch(this, 'PullWatch', {
+            settings,
+            pullWatch: pullWatchSettings(config),
+            resources,
+            architecture,
+          });
     const alarms = new Alarms(this, 'Alarms', {
       service: settings.service,
       function: fn,
@@ -121,6 +136,7 @@ export class RunpodEcrRefresher extends Construct {
       undeliveredQueue: schedule.undeliveredQueue,
       minCredentialMinutes: settings.minCredentialMinutes,
       apiKeyMaxAgeDays: config.alarms.apiKeyMaxAgeDays,
+      watchInterval: watch?.interval,
       actions: { page: actionsOf(props.pageTopics), warning: actionsOf(props.warningTopics) },
       runbook: config.alarms.runbookUrl,
     });
@@ -136,8 +152,13 @@ export class RunpodEcrRefresher extends Construct {
             undeliveredQueue: schedule.undeliveredQueue,
             alarms,
             interval,
+            watchLogGroup: watch?.logGroup,
           });
-    new LogQueries(this, 'LogQueries', { service: settings.service, logGroup: refresher.logGroup });
+    new LogQueries(this, 'LogQueries', {
+      service: settings.service,
+      logGroup: refresher.logGroup,
+      watchLogGroup: watch?.logGroup,
+    });
     waitForFirstRefresh({ firstRefresh, retries, alarms });
     this.#warnOfNobody(props.pageTopics);
 
@@ -156,7 +177,11 @@ export class RunpodEcrRefresher extends Construct {
       this.dashboard = dashboard.dashboard;
       this.dashboardUrl = dashboard.url;
     }
-    this.#describe(refresher.settingsFile);
+    if (watch) {
+      this.watchFunction = watch.function;
+      this.watchLogGroup = watch.logGroup;
+    }
+    this.#describe({ ...refresher.settingsFile, ...(watch && { pullWatch: pullWatchSettings(config) }) });
   }
 
   /** A metric of this refresher: for example `RunSucceeded`. By default its sum over an hour. */
@@ -207,6 +232,16 @@ export class RunpodEcrRefresher extends Construct {
     return this.metric('ApiKeyAgeDays', { statistic: 'Maximum', ...options });
   }
 
+  /** Workloads whose own log says that a pull failed, in two looks in a row. By default the maximum over an hour. */
+  metricPullsFailing(options?: MetricOptions): Metric {
+    return this.metric('PullsFailing', { statistic: 'Maximum', ...options });
+  }
+
+  /** Workloads whose image cannot be pulled, in two looks in a row. By default the maximum over an hour. */
+  metricImagesUnpullable(options?: MetricOptions): Metric {
+    return this.metric('ImagesUnpullable', { statistic: 'Maximum', ...options });
+  }
+
   #nameFromPath(): string {
     return Names.uniqueResourceName(this, {
       maxLength: MAX_SERVICE_NAME,
@@ -224,7 +259,7 @@ export class RunpodEcrRefresher extends Construct {
   }
 
   /** Writes into the template where the command line finds this refresher. */
-  #describe(settings: unknown): void {
+  #describe(settings: object): void {
     const resources = {
       FunctionName: logicalId(this.function),
       LogGroupName: logicalId(this.logGroup),
@@ -233,10 +268,16 @@ export class RunpodEcrRefresher extends Construct {
       DeadLetterQueueUrl: logicalId(this.deadLetterQueue),
       UndeliveredQueueUrl: logicalId(this.undeliveredQueue),
       ...(this.dashboard && { DashboardUrl: logicalId(this.dashboard) }),
+      ...(this.watchFunction && { WatchFunctionName: logicalId(this.watchFunction) }),
+      ...(this.watchLogGroup && { WatchLogGroupName: logicalId(this.watchLogGroup) }),
     };
     const metadata: RefresherMetadata = { settings, resources };
     resourceOf(this.function).addMetadata(METADATA_KEY, metadata);
   }
+}
+
+function pullWatchSettings({ pullWatch: { ignore, intervalMinutes } }: RefresherConfig): PullWatchSettings {
+  return { ignore, intervalMinutes };
 }
 
 function logicalId(construct: Construct | IFunction | ILogGroup | IRule | IQueue): string {

@@ -31,7 +31,13 @@ const ASSUMED = {
   targetSeconds: 1,
   runLogBytes: 4_000,
   targetLogBytes: 600,
+  /** A look waits for logs; with tens of workloads it takes seconds. */
+  lookSeconds: 10,
+  lookLogBytes: 3_000,
 } as const;
+
+/** The metrics of the watch. */
+const WATCH_METRICS = ['ImagesUnpullable', 'PullsFailing'];
 
 /** One line of the bill. */
 export interface CostLine {
@@ -53,25 +59,36 @@ type Resource = { readonly Type?: unknown; readonly Properties?: Readonly<Record
 /** Returns the lines of the bill, for a month without failures. @throws Error when the template has no schedule */
 export function monthlyCost(template: object, { targets }: Usage): CostLine[] {
   const ofType = resourcesByType(template);
-  const runsPerDay = 24 / intervalHours(ofType('AWS::Events::Rule'));
-  const runs = (HOURS / 24) * runsPerDay;
+  const runsPerDay = perDay(ofType('AWS::Events::Rule'), (id) => !isOfWatch(id)) ?? 0;
+  if (runsPerDay === 0) throw new Error('expected a rule with a rate');
+  const looksPerDay = perDay(ofType('AWS::Events::Rule'), isOfWatch) ?? 0;
+  const [runs, looks] = [(HOURS / 24) * runsPerDay, (HOURS / 24) * looksPerDay];
   const alarms = count(ofType('AWS::CloudWatch::Alarm'), ({ Metrics }) =>
     Array.isArray(Metrics) ? Metrics.length : 1,
   );
   const metrics = customMetrics(template);
+  const ofWatch = metrics.filter((name) => WATCH_METRICS.includes(name));
+  const metricHours =
+    (metrics.length - ofWatch.length) * Math.min(24, runsPerDay) + ofWatch.length * Math.min(24, looksPerDay);
   const policies = [...ofType('AWS::IAM::Policy'), ...ofType('AWS::IAM::ManagedPolicy')];
-  const secrets = count(policies, secretsIn);
-  const seconds = ASSUMED.runSeconds + targets * ASSUMED.targetSeconds;
-  const gigabyteSeconds = runs * seconds * memoryGigabytes(ofType('AWS::Lambda::Function'));
-  const logGigabytes = (runs * (ASSUMED.runLogBytes + targets * ASSUMED.targetLogBytes)) / 1e9;
+  const secretsOf = (isWanted: (id: string) => boolean) =>
+    count(
+      policies.filter(([id]) => isWanted(id)),
+      secretsIn,
+    );
+  const reads = runs * secretsOf((id) => !isOfWatch(id)) + looks * secretsOf(isOfWatch);
+  const seconds = runs * (ASSUMED.runSeconds + targets * ASSUMED.targetSeconds) + looks * ASSUMED.lookSeconds;
+  const gigabyteSeconds = seconds * memoryGigabytes(ofType('AWS::Lambda::Function'));
+  const logBytes =
+    runs * (ASSUMED.runLogBytes + targets * ASSUMED.targetLogBytes) + looks * ASSUMED.lookLogBytes;
   const polls = ofType('AWS::Lambda::EventSourceMapping').length * ASSUMED.pollsPerHour * HOURS;
   const dashboards = ofType('AWS::CloudWatch::Dashboard').length;
   return [
     line('alarms', `${alarms}`, alarms * PRICE.alarmMetric, '10'),
     line(
       'custom metrics',
-      `${metrics.length}, in ${runsPerDay} of 24 hours`,
-      (metrics.length * PRICE.customMetric * runsPerDay) / 24,
+      `${metrics.length}, ${metricHours} hours a day in all`,
+      (metricHours * PRICE.customMetric) / 24,
       '10',
     ),
     line(
@@ -81,14 +98,14 @@ export function monthlyCost(template: object, { targets }: Usage): CostLine[] {
       '1,000,000 requests',
     ),
     line(
-      'function: time',
+      'functions: time',
       `${Math.round(gigabyteSeconds)} GB-s`,
       gigabyteSeconds * PRICE.lambdaGigabyteSecond,
       '400,000 GB-s',
     ),
-    line('function: requests', thousands(runs), runs * PRICE.lambdaRequest, '1,000,000'),
-    line('log', `${(logGigabytes * 1000).toFixed(1)} MB`, logGigabytes * PRICE.logGigabyte, '5 GB'),
-    line('secret: reads', thousands(runs * secrets), runs * secrets * PRICE.secretRead, 'none'),
+    line('functions: requests', thousands(runs + looks), (runs + looks) * PRICE.lambdaRequest, '1,000,000'),
+    line('logs', `${(logBytes / 1e6).toFixed(1)} MB`, (logBytes / 1e9) * PRICE.logGigabyte, '5 GB'),
+    line('secrets: reads', thousands(reads), reads * PRICE.secretRead, 'none'),
     line(
       'dashboard',
       `${dashboards}`,
@@ -115,30 +132,43 @@ function line(what: string, quantity: string, monthly: number, freeTier: string)
   return { what, quantity, monthly, freeTier };
 }
 
-function resourcesByType(template: object): (type: string) => readonly Resource[] {
+/** Construct ids are a contract, so the beginning of a logical id tells what belongs to the watch. */
+function isOfWatch(id: string): boolean {
+  return id.startsWith('PullWatch');
+}
+
+function resourcesByType(template: object): (type: string) => readonly (readonly [string, Resource])[] {
   const { Resources = {} } = template as { Resources?: Readonly<Record<string, Resource>> };
-  return (type) => Object.values(Resources).filter(({ Type }) => Type === type);
+  return (type) => Object.entries(Resources).filter(([, { Type }]) => Type === type);
 }
 
 function count(
-  resources: readonly Resource[],
+  resources: readonly (readonly [string, Resource])[],
   of: (properties: Readonly<Record<string, unknown>>) => number,
 ): number {
-  return resources.reduce((sum, { Properties = {} }) => sum + of(Properties), 0);
+  return resources.reduce((sum, [, { Properties = {} }]) => sum + of(Properties), 0);
 }
 
-function intervalHours([rule]: readonly Resource[]): number {
-  const [, hours] = /^rate\((\d+) hours?\)$/.exec(String(rule?.Properties?.ScheduleExpression)) ?? [];
-  if (hours === undefined) throw new Error('expected one rule with a rate in hours');
-  return Number(hours);
+/** Returns how often a day a rule with a rate fires; undefined when there is none. */
+function perDay(
+  rules: readonly (readonly [string, Resource])[],
+  isWanted: (id: string) => boolean,
+): number | undefined {
+  for (const [id, { Properties }] of rules) {
+    const [, number, unit] =
+      /^rate\((\d+) (hour|minute)s?\)$/.exec(String(Properties?.ScheduleExpression)) ?? [];
+    if (number === undefined || !isWanted(id)) continue;
+    return (unit === 'hour' ? 24 : 24 * 60) / Number(number);
+  }
+  return undefined;
 }
 
-/** The refresher has the most memory. The other functions of the stack run only during a deployment. */
-function memoryGigabytes(functions: readonly Resource[]): number {
-  return Math.max(...functions.map(({ Properties }) => Number(Properties?.MemorySize))) / 1024;
+/** The refresher and the watch have the same memory. The other functions of the stack run only during a deployment. */
+function memoryGigabytes(functions: readonly (readonly [string, Resource])[]): number {
+  return Math.max(...functions.map(([, { Properties }]) => Number(Properties?.MemorySize))) / 1024;
 }
 
-/** Statements of the refresher's role that list the secrets of a run. */
+/** Statements of a role that list the secrets of a run or of a look. */
 const SECRET_STATEMENTS = ['ReadRunpodApiKeys', 'ReadRegistryCredentials'];
 
 function secretsIn({ PolicyDocument }: Readonly<Record<string, unknown>>): number {

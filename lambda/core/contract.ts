@@ -48,15 +48,18 @@ export const ALARMS = {
   RetriesExhausted: 'page',
   ScheduleBroken: 'page',
   CredentialShortLived: 'page',
+  PullsFailing: 'page',
+  ImagesUnpullable: 'page',
   RunningSlow: 'warning',
   FallbackRoute: 'warning',
   ApiKeyOld: 'warning',
+  WatchSilent: 'warning',
 } as const satisfies Readonly<Record<string, Severity>>;
 
 /** Name of one alarm, without the stack's name in front. */
 export type AlarmName = keyof typeof ALARMS;
 
-/** Names of the stack's outputs. */
+/** Names of the stack's outputs. Those of the watch and of the dashboard are absent when there is none. */
 export const OUTPUT_NAMES = [
   'FunctionName',
   'LogGroupName',
@@ -65,6 +68,8 @@ export const OUTPUT_NAMES = [
   'DeadLetterQueueUrl',
   'UndeliveredQueueUrl',
   'DashboardUrl',
+  'WatchFunctionName',
+  'WatchLogGroupName',
 ] as const;
 
 /** Name of one output of the stack. */
@@ -83,6 +88,6 @@ export const METADATA_KEY = 'runpod-ecr-credential-refresher';
 export interface RefresherMetadata {
   /** The content of the settings file, with references to the function's environment. */
   readonly settings: unknown;
-  /** Logical ids of the resources that the outputs of the same names are about. Without a dashboard it has none. */
+  /** Logical ids of the resources that the outputs of the same names are about. What does not exist is absent. */
   readonly resources: Readonly<Partial<Record<OutputName, string>>>;
 }

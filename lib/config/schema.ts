@@ -112,6 +112,35 @@ const alarms = z
   .prefault({})
   .describe('The recipients of alarms, and other settings of the alarms.');
 
+const LOOK_INTERVAL = 'a whole number of minutes from 15 to 360';
+
+const pullWatch = z
+  .strictObject(
+    {
+      mode: oneOf(['auto', 'off'])
+        .default('auto')
+        .describe(
+          '"auto" looks on a schedule whether workers can pull. "off" leaves the watch out of the stack.',
+        ),
+      intervalMinutes: z
+        .int(LOOK_INTERVAL)
+        .min(15, LOOK_INTERVAL)
+        .max(360, LOOK_INTERVAL)
+        .default(60)
+        .describe('Minutes from one look to the next.'),
+      ignore: z
+        .array(
+          textMatching(/^[A-Za-z0-9_-]{1,128}$/, 'the id of an endpoint or a pod, such as ep_abc123'),
+          'a list of ids',
+        )
+        .default([])
+        .describe('Ids of endpoints and pods that are not looked at.'),
+    },
+    'an object with the settings of the watch',
+  )
+  .prefault({})
+  .describe('The function that looks whether workers can pull their images.');
+
 /** About as many as the inline policies of the delegation function's role can hold. */
 const MAX_DELEGATIONS = 20;
 
@@ -210,6 +239,7 @@ export const configSchema = z
         .default('arm64')
         .describe('Processor of the functions. Some partitions of AWS lack arm64 for Lambda.'),
       alarms,
+      pullWatch,
       runpod,
     },
     'a JSON object',

@@ -37,6 +37,7 @@ describe('cdk-nag', () => {
           }),
         ),
     ],
+    ['a stack with a watch', () => stackOf(config({ targets, pullWatch: {} }), ENV)],
     ['a stack with delegations', () => stackOf(config({ delegations }), ENV)],
     ['a stack with many repositories', () => stackOf(config({ targets: wide }), ENV)],
   ])('finds no unacknowledged problem in %s', (_, makeStack) => {
@@ -46,7 +47,7 @@ describe('cdk-nag', () => {
   });
 
   it('needs every acknowledgement of the stack', () => {
-    const stack = stackOf(config({ targets, delegations }), ENV);
+    const stack = stackOf(config({ targets, delegations, pullWatch: {} }), ENV);
     const needed = new Set<string>();
     for (const Pack of [AwsSolutionsChecks, ServerlessChecks]) {
       jest.spyOn(acknowledgementsOf(Pack.prototype), 'isAcknowledged').mockImplementation((_, id) => {

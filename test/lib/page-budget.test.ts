@@ -1,6 +1,7 @@
 import {
   type PageBudget,
   pageBudgets,
+  pageOfWatch,
   pagesOfCredential,
   pagesOfNewStack,
   pagesOfOutage,
@@ -131,6 +132,21 @@ describe('the page budget', () => {
 
     expect(changed).not.toBe(original);
     expect(pagesTooLate(JSON.parse(changed))).not.toEqual([]);
+  });
+});
+
+describe('the page of a failure that only the watch sees', () => {
+  const looks = [15, 60, 360].flatMap((lookMin) =>
+    (['PullsFailing', 'ImagesUnpullable'] as const).map((alarm) => ({ alarm, lookMin })),
+  );
+
+  it.each(looks)('comes from $alarm within two looks of $lookMin minutes and a few minutes', (row) => {
+    const template = templateOf({ pullWatch: { intervalMinutes: row.lookMin } }).toJSON();
+
+    const minutes = pageOfWatch(template, row.alarm, row.lookMin);
+
+    expect(minutes).toBeGreaterThan(2 * row.lookMin);
+    expect(minutes).toBeLessThanOrEqual(2 * row.lookMin + 5);
   });
 });
 

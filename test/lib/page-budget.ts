@@ -96,6 +96,22 @@ export function pageBudgets(template: object): PageBudget[] {
   );
 }
 
+/**
+ * Returns the minutes from a failure that only the watch sees to its page: the failure begins right after a look, and
+ * the two looks after it find it.
+ *
+ * @param lookMin - minutes from one look to the next
+ */
+export function pageOfWatch(
+  template: object,
+  alarm: 'PullsFailing' | 'ImagesUnpullable',
+  lookMin: number,
+): number {
+  const facts = templateFacts(template);
+  const looks = [0, 0, 1, 1].map((value, look) => ({ metric: alarm, atMin: look * lookMin, value }));
+  return Math.ceil(latestAlarm(pageAlarm(facts, alarm), looks) + DELAY);
+}
+
 /** Returns the alarms that page although every scheduled run succeeds, quickly or slowly. */
 export function pagesWhileHealthy(template: object): string[] {
   const facts = templateFacts(template);

@@ -280,9 +280,16 @@ describe('a configuration that was made by a program', () => {
 
 describe('the outputs of the stack', () => {
   it('are exactly those of the contract', () => {
-    const outputs = templateOf().findOutputs('*');
+    const outputs = templateOf({ pullWatch: {} }).findOutputs('*');
 
     expect(Object.keys(outputs).sort()).toEqual([...OUTPUT_NAMES].sort());
+  });
+
+  it('are without those of the watch when there is none', () => {
+    const outputs = templateOf().findOutputs('*');
+
+    const expected = OUTPUT_NAMES.filter((name) => !name.startsWith('Watch'));
+    expect(Object.keys(outputs).sort()).toEqual([...expected].sort());
   });
 });
 

@@ -26,7 +26,7 @@ const AWS_COMMANDS: Readonly<Record<string, readonly string[]>> = {
 const COMMON_OPTIONS = ['output', 'query'];
 
 describe('docs/runbook.md', () => {
-  const template = templateOf();
+  const template = templateOf({ pullWatch: {} });
   const sections = sectionsOf(RUNBOOK);
   const commands = commandsOf(RUNBOOK);
 

@@ -41,6 +41,7 @@ function propsIn(
 ): RunpodEcrRefresherProps {
   return {
     runpodApiKey: Secret.fromSecretNameV2(stack, 'Key', 'runpod/api-key'),
+    pullWatch: { enabled: false },
     targets: [
       {
         name: 'prod',
@@ -267,7 +268,7 @@ describe('RunpodEcrRefresher', () => {
       const make = () => new RunpodEcrRefresher(stack, 'Pulls', propsIn(stack, { targets }));
 
       expect(make).toThrow(
-        /^App\/Pulls\/Refresher: 60 names or ARNs of secrets and roles are known only at deployment\. They need about \d+ bytes, and the environment of a Lambda function holds 4096\. Import secrets by their names/,
+        /^App\/Pulls\/Refresher: 60 names or ARNs of secrets, roles and repositories are known only at deployment\. They need about \d+ bytes, and the environment of a Lambda function holds 4096\. Import secrets and repositories by their names and roles by their ARNs/,
       );
     });
   });

@@ -58,7 +58,7 @@ const queue = z.object({
 const alarm = z.object({
   AlarmName: z.string(),
   MetricName: z.string(),
-  Statistic: z.enum(['Sum', 'Maximum', 'Minimum']),
+  Statistic: z.enum(['Sum', 'Maximum', 'Minimum', 'SampleCount']),
   Period: z.number(),
   EvaluationPeriods: z.number(),
   DatapointsToAlarm: z.number(),
@@ -81,7 +81,7 @@ const templateSchema = z.object({
  * @throws ZodError or Error when the template does not have the structure of this service's template
  */
 export function templateFacts(template: object): TemplateFacts {
-  const { Resources } = templateSchema.parse(template);
+  const { Resources } = withoutWatch(templateSchema.parse(template));
   const get = <Schema extends z.ZodType>(schema: Schema, id: string) =>
     schema.parse(Resources[id]?.Properties);
   const all = <Schema extends z.ZodType>(schema: Schema, type: string) =>
@@ -109,6 +109,12 @@ export function templateFacts(template: object): TemplateFacts {
     maxReceives: retries.RedrivePolicy.maxReceiveCount,
     alarms: all(alarm, 'AWS::CloudWatch::Alarm').map(alarmFacts),
   };
+}
+
+/** Leaves the watch out. It has a schedule of its own, on which no credential depends. */
+function withoutWatch({ Resources }: z.infer<typeof templateSchema>): z.infer<typeof templateSchema> {
+  const others = Object.entries(Resources).filter(([id]) => !id.startsWith('PullWatch'));
+  return { Resources: Object.fromEntries(others) };
 }
 
 function only<Item>(items: readonly Item[]): Item {
@@ -142,8 +148,11 @@ function alarmFacts(properties: z.output<typeof alarm>): AlarmFacts {
   };
 }
 
-const STATISTICS: Readonly<Record<'Sum' | 'Maximum' | 'Minimum', (window: readonly number[]) => number>> = {
+type Statistic = z.infer<typeof alarm>['Statistic'];
+
+const STATISTICS: Readonly<Record<Statistic, (window: readonly number[]) => number>> = {
   Sum: (window) => window.reduce((sum, next) => sum + next, 0),
   Maximum: (window) => Math.max(...window),
   Minimum: (window) => Math.min(...window),
+  SampleCount: (window) => window.length,
 };

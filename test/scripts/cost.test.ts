@@ -1,3 +1,4 @@
+import { METRICS } from '../../lambda/core/contract';
 import { metricsOf, type RunSummary } from '../../lambda/refresh-credentials/telemetry';
 import { customMetrics, monthlyCost, total } from '../../scripts/cost-model';
 import { costTable } from '../../scripts/cost-table';
@@ -5,7 +6,11 @@ import { type Json, manyTargets } from '../lib/config/builder';
 import { templateOf } from '../lib/synthesise';
 
 describe('monthlyCost', () => {
-  it('is at most $1.55 for one target, before any free tier', () => {
+  it('is at most $2.50 for one target and a watch, before any free tier', () => {
+    expect(total(costOf({ pullWatch: {} }, 1))).toBeLessThanOrEqual(2.5);
+  });
+
+  it('is at most $1.55 for one target without a watch', () => {
     expect(total(costOf({}, 1))).toBeLessThanOrEqual(1.55);
   });
 
@@ -32,8 +37,8 @@ describe('monthlyCost', () => {
       ...manyTargets(1, () => ({ name: 'ghcr', registryAuthId: 'g', registry })),
     ];
 
-    expect(monthly(costOf({ targets }, 2), 'secret: reads')).toBeCloseTo(
-      2 * monthly(costOf({}, 1), 'secret: reads'),
+    expect(monthly(costOf({ targets }, 2), 'secrets: reads')).toBeCloseTo(
+      2 * monthly(costOf({}, 1), 'secrets: reads'),
       6,
     );
   });
@@ -48,7 +53,7 @@ describe('monthlyCost', () => {
 
     const [one, hundred] = [costOf({}, 1), costOf({ targets }, 100)];
 
-    expect(monthly(hundred, 'secret: reads')).toBeCloseTo(100 * monthly(one, 'secret: reads'), 6);
+    expect(monthly(hundred, 'secrets: reads')).toBeCloseTo(100 * monthly(one, 'secrets: reads'), 6);
     expect(total(hundred) - total(one)).toBeGreaterThan(0.05);
     expect(total(hundred) - total(one)).toBeLessThan(0.25);
   });
@@ -59,6 +64,10 @@ describe('customMetrics', () => {
     const sent = Object.keys(metricsOf(fullRun(), 0));
 
     expect(customMetrics(templateOf().toJSON())).toEqual(sent.sort());
+  });
+
+  it('returns those of the watch too', () => {
+    expect(customMetrics(templateOf({ pullWatch: {} }).toJSON())).toEqual(Object.keys(METRICS).sort());
   });
 });
 

@@ -81,10 +81,13 @@ export function readTemplate(template: CloudFormationTemplate): Wiring {
   };
 }
 
+/** Ids of the resources of the watch, which shares no state with the refresher and is simulated by itself. */
+const OF_THE_WATCH = /^(PullWatch|Alarms(PullsFailing|ImagesUnpullable|WatchSilent))/;
+
 function resourcesByType(template: CloudFormationTemplate): (type: string) => readonly Properties[] {
   const byType = new Map<string, Properties[]>();
   for (const [id, resource] of Object.entries(template.Resources ?? {})) {
-    if (!isObject(resource) || typeof resource.Type !== 'string') continue;
+    if (!isObject(resource) || typeof resource.Type !== 'string' || OF_THE_WATCH.test(id)) continue;
     const properties = isObject(resource.Properties) ? resource.Properties : {};
     const known = byType.get(resource.Type) ?? [];
     known.push(new Properties(id, properties));

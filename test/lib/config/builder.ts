@@ -19,10 +19,14 @@ export function configJson(overrides: Json = {}): Json {
   return { targets: [targetJson()], ...overrides };
 }
 
-/** Returns a parsed configuration. One e-mail address is paged unless `overrides` has alarm settings. */
+/**
+ * Returns a parsed configuration. One e-mail address is paged unless `overrides` has alarm settings. There is no watch
+ * unless `overrides` has one, so that a test of the refresher sees the refresher only.
+ */
 export function config(overrides: Json = {}): RefresherConfig {
   const alarms = { emails: ['oncall@example.com'] };
-  return parseConfig(JSON.stringify(configJson({ alarms, ...overrides })), 'test.json');
+  const pullWatch = { mode: 'off' };
+  return parseConfig(JSON.stringify(configJson({ alarms, pullWatch, ...overrides })), 'test.json');
 }
 
 /** Returns the JSON of `count` targets, each with its own name and registry auth. */

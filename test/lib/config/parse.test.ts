@@ -42,6 +42,7 @@ describe('parseConfig', () => {
         warningTopicArns: [],
         apiKeyMaxAgeDays: 90,
       },
+      pullWatch: { mode: 'auto', intervalMinutes: 60, ignore: [] },
       runpod: {
         api: 'auto',
         restV2Url: 'https://api.runpod.io/v2',
@@ -264,7 +265,7 @@ describe('parseConfig', () => {
     [
       'an unknown key that resembles no known one',
       configJson({ zzz: 1 }),
-      'zzz: expected one of the keys $schema, stackName, runpodApiKeySecretName, refreshIntervalHours, firstRefresh, targets, delegations, additionalRegions, architecture, alarms, runpod; found an unknown key',
+      'zzz: expected one of the keys $schema, stackName, runpodApiKeySecretName, refreshIntervalHours, firstRefresh, targets, delegations, additionalRegions, architecture, alarms, pullWatch, runpod; found an unknown key',
     ],
     [
       'an unknown type of registry',
