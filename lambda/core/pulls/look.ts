@@ -215,12 +215,22 @@ class LookRun {
     return {
       workloads: accounts.flatMap(({ lookedAt }) => [...lookedAt]),
       images: notAnonymous.length,
-      findings: this.findings,
+      findings: [...this.findings].sort((a, b) => compareTexts(orderOf(a), orderOf(b))),
       blind: [...this.blind.values()],
       notLooked: this.notLooked,
       unlisted: this.unlisted,
     };
   }
+}
+
+/** Workloads end at different times, so the findings are put into an order of their own. */
+function orderOf({ workload, problem }: PullFinding): string {
+  return `${workload} ${problem}`;
+}
+
+function compareTexts(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }
 
 /** The target that a workload is looked at for, and what its wiring says. */
