@@ -130,7 +130,15 @@ export async function lookAtPulls(request: LookRequest, services: LookServices):
   // What was not looked at before is first. The others keep a fixed order.
   const since = new Map(all.map(({ account, workload }) => [workload, account.logSinceMs(workload)]));
   all.sort((a, b) => (since.get(a.workload) ?? 0) - (since.get(b.workload) ?? 0));
-  await mapConcurrently(all, CONCURRENT_WORKLOADS, ({ account, workload }) => account.lookAt(workload));
+  // Logs come last, because only they wait for Runpod's quota.
+  const ours = await mapConcurrently(all, CONCURRENT_WORKLOADS, async ({ account, workload }) => ({
+    account,
+    workload,
+    target: await account.lookAt(workload),
+  }));
+  await mapConcurrently(ours, CONCURRENT_WORKLOADS, async ({ account, workload, target }) => {
+    if (target) await account.lookAtLog(workload, target);
+  });
   return run.result(accounts);
 }
 
@@ -152,12 +160,16 @@ class LookRun {
   readonly #secrets = new Set<string>();
   readonly #credentials = new Map<string, Promise<Credential | undefined>>();
   readonly #images = new Map<string, Promise<ImageState>>();
+  /** Half of the time is for the logs, even when no registry answers. */
+  readonly #imagesEndMs: number;
 
   constructor(request: LookRequest, services: LookServices) {
     this.request = request;
     this.services = services;
     this.readSecret = services.createSecretReader();
     this.show = createShow(() => this.#secrets);
+    const nowMs = services.clock.steady();
+    this.#imagesEndMs = nowMs + (request.deadlineMs - nowMs) / 2;
   }
 
   apiKey(secretName: string): ApiKey {
@@ -200,7 +212,7 @@ class LookRun {
     const key = JSON.stringify([credentialCacheKey(registry), anonymous, repository, reference]);
     return once(this.#images, key, async () => {
       const { clock, inspectImage } = this.services;
-      const deadlineMs = Math.min(this.request.deadlineMs, clock.steady() + IMAGE_LIMIT_MS);
+      const deadlineMs = Math.min(this.#imagesEndMs, clock.steady() + IMAGE_LIMIT_MS);
       const reached = repositoryAt(registry, image);
       return inspectImage(credential, { repository: reached, reference }, { deadlineMs, anonymous });
     });
@@ -288,17 +300,23 @@ class AccountLook {
     return this.#run.request.logSinceMs(keyOf(workload), names);
   }
 
-  /** Looks at one workload. Never rejects. */
-  async lookAt(workload: Workload): Promise<void> {
+  /**
+   * Looks at the wiring and the image of one workload. Never rejects.
+   *
+   * @returns the target that it is looked at for; undefined when it is none of ours
+   */
+  async lookAt(workload: Workload): Promise<Target | undefined> {
     try {
       const wiring = await this.#wiringOf(workload);
-      if (!wiring) return;
+      if (!wiring) return undefined;
       this.lookedAt.add(keyOf(workload));
       if (wiring.problem) this.#find(wiring.target, workload, wiring.problem.name, wiring.problem.detail);
-      await Promise.all([this.#lookAtImage(workload, wiring), this.#lookAtLog(workload, wiring.target)]);
+      await this.#lookAtImage(workload, wiring);
+      return wiring.target;
     } catch (error) {
       // Only a defect comes here. One workload must not stop the others.
       this.#skip(workload, this.#targets[0], { because: messageOf(error) });
+      return undefined;
     }
   }
 
@@ -415,7 +433,8 @@ class AccountLook {
     }
   }
 
-  async #lookAtLog(workload: Workload, target: Target): Promise<void> {
+  /** Looks for failed pulls in the log of a workload. Never rejects. */
+  async lookAtLog(workload: Workload, target: Target): Promise<void> {
     if (this.#mayNotReadLogs) return;
     if (this.#logFailuresInARow >= MAX_LOG_FAILURES) {
       const because = `the ${MAX_LOG_FAILURES} logs before it could not be read`;
