@@ -126,7 +126,7 @@ export async function lookAtPulls(request: LookRequest, services: LookServices):
   const secretNames = [...new Set(request.targets.map((target) => target.runpodApiKeySecretName))];
   const accounts = secretNames.map((secretName) => new AccountLook(run, secretName));
   await mapConcurrently(accounts, CONCURRENT_WORKLOADS, (account) => account.list());
-  const all = accounts.flatMap((account) => account.workloads.map((workload) => ({ account, workload })));
+  const all = eachWorkloadOnce(accounts);
   // What was not looked at before is first. The others keep a fixed order.
   const since = new Map(all.map(({ account, workload }) => [workload, account.logSinceMs(workload)]));
   all.sort((a, b) => (since.get(a.workload) ?? 0) - (since.get(b.workload) ?? 0));
@@ -140,6 +140,24 @@ export async function lookAtPulls(request: LookRequest, services: LookServices):
     if (target) await account.lookAtLog(workload, target);
   });
   return run.result(accounts);
+}
+
+/**
+ * Two secrets may hold keys of one Runpod account. Then both list the same workloads, and only the one whose target has
+ * the registry auth of a workload looks at it.
+ */
+function eachWorkloadOnce(
+  accounts: readonly AccountLook[],
+): { readonly account: AccountLook; readonly workload: Workload }[] {
+  const entries = new Map<string, { readonly account: AccountLook; readonly workload: Workload }>();
+  for (const account of accounts) {
+    for (const workload of account.workloads) {
+      const owner = accounts.find((other) => other.hasAuth(workload.registryAuthId)) ?? account;
+      const key = keyOf(workload);
+      if (owner === account && !entries.has(key)) entries.set(key, { account, workload });
+    }
+  }
+  return [...entries.values()];
 }
 
 /** Names a workload, such as `endpoint ep_abc123`. Ids are checked, so the name is safe to show. */
@@ -292,6 +310,11 @@ class AccountLook {
     this.workloads = lists
       .flatMap((list) => list ?? [])
       .filter(({ id, active }) => active && !ignored.has(id));
+  }
+
+  /** Whether a registry auth is that of a target. */
+  hasAuth(registryAuthId: string | undefined): boolean {
+    return registryAuthId !== undefined && this.#auths.has(registryAuthId);
   }
 
   /** From when the log of a workload has not been read. */

@@ -129,6 +129,23 @@ describe('lookAtPulls', () => {
     ]);
   });
 
+  it('looks once at a workload that two keys of one account list', async () => {
+    const { workloads, found } = await look({
+      targets: [
+        aTarget({ name: 'a', registryAuthId: 'auth-a', runpodApiKeySecretName: 'key/a' }),
+        aTarget({ name: 'b', registryAuthId: 'auth-b', runpodApiKeySecretName: 'key/b' }),
+      ],
+      endpoints: [
+        anEndpoint('one', `${HOST}/worker:1`, 'auth-a'),
+        anEndpoint('two', `${HOST}/worker:1`, 'auth-b'),
+        anEndpoint('bare', `${HOST}/worker:1`, null),
+      ],
+    });
+
+    expect([...workloads].sort()).toEqual(['endpoint bare', 'endpoint one', 'endpoint two']);
+    expect(found).toEqual(['a: endpoint bare not-attached']);
+  });
+
   it.each([
     ['covers the repository', { awsUser: ACCOUNT, awsRegion: 'us-east-1', repository: 'worker' }, []],
     ['is for another region', { awsUser: ACCOUNT, awsRegion: 'eu-west-1', repository: 'worker' }, 1],
