@@ -465,17 +465,16 @@ class AccountLook {
     }
     const sinceMs = this.logSinceMs(workload);
     const window = { sinceMs, endMs: this.#run.request.logEndMs };
-    const failures = await this.#failedPulls(workload, target, window);
-    const last = newestOf(failures);
-    if (!last) return;
-    const line = this.#run.show(last.text, MAX_SHOWN_LINE);
-    const detail = failedPullDetail({ kind: last.kind, count: failures.length, sinceMs, line });
+    const { count, newest } = await this.#failedPulls(workload, target, window);
+    if (!newest) return;
+    const line = this.#run.show(newest.text, MAX_SHOWN_LINE);
+    const detail = failedPullDetail({ kind: newest.kind, count, sinceMs, line });
     this.#find(target, workload, 'pull-failed', detail);
   }
 
   /** Reads the logs of a workload until one cannot be read. */
-  async #failedPulls(workload: Workload, target: Target, window: LogWindow): Promise<FailedPull[]> {
-    const failures: FailedPull[] = [];
+  async #failedPulls(workload: Workload, target: Target, window: LogWindow): Promise<FailedPulls> {
+    let failed: FailedPulls = { count: 0 };
     const gaps: { readonly because: string; readonly partly: boolean }[] = [];
     try {
       for (const owner of await this.#logOwners(workload)) {
@@ -486,7 +485,7 @@ class AccountLook {
         if (cut) gaps.push({ because: LOG_WAS_CUT, partly: lines.length > 0 });
         for (const { text, atMs } of lines) {
           const kind = recogniseFailedPull(text);
-          if (kind) failures.push({ kind, text, atMs });
+          if (kind) failed = withFailure(failed, { kind, text, atMs });
         }
       }
     } catch (error) {
@@ -500,10 +499,10 @@ class AccountLook {
     }
     for (const { because, partly } of gaps) {
       // A log whose failures count now is not read again, because its lines would count twice.
-      const isPartly = (partly || failures.length > 0) && ({ partly: true } as const);
+      const isPartly = (partly || failed.count > 0) && ({ partly: true } as const);
       this.#skip(workload, target, { aspect: 'log', ...isPartly, because });
     }
-    return failures;
+    return failed;
   }
 
   async #logOwners({ kind, id }: Workload): Promise<LogOwner[]> {
@@ -579,11 +578,14 @@ interface FailedPull {
   readonly atMs: number;
 }
 
-function newestOf(failures: readonly FailedPull[]): FailedPull | undefined {
-  return failures.reduce<FailedPull | undefined>(
-    (newest, failure) => (newest && newest.atMs > failure.atMs ? newest : failure),
-    undefined,
-  );
+/** The failed pulls in the logs of one workload. Only the newest line is kept, because a log may have thousands. */
+interface FailedPulls {
+  readonly count: number;
+  readonly newest?: FailedPull;
+}
+
+function withFailure({ count, newest }: FailedPulls, failure: FailedPull): FailedPulls {
+  return { count: count + 1, newest: newest && newest.atMs > failure.atMs ? newest : failure };
 }
 
 /** Workers that cannot start are often INITIALIZING or THROTTLED. A lower number is looked at earlier. */
