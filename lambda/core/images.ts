@@ -11,7 +11,8 @@ export interface ImageName {
 
 /** The parts that the OCI distribution specification allows in a path. Anything else is not sent to a registry. */
 const REPOSITORY = /^[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:\/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$/;
-const REFERENCE = /^(?:\w[\w.-]{0,127}|[a-z0-9]+:[0-9a-f]{32,128})$/;
+const TAG = /^\w[\w.-]{0,127}$/;
+const DIGEST = /^[a-z0-9]+:[0-9a-f]{32,128}$/;
 
 /**
  * Parses `host/repository:tag`, `host/repository@digest` and `host/repository:tag@digest`. Without a tag or digest the
@@ -25,8 +26,9 @@ export function parseImageName(name: string): ImageName | undefined {
   const path = hasHost ? rest.join('/') : name.trim();
   const [tagged = '', digest] = path.split('@', 2);
   const [repository = '', tag = 'latest'] = tagged.split(':', 2);
+  const isReference = digest === undefined ? TAG.test(tag) : DIGEST.test(digest);
+  if (repository.length > 255 || !REPOSITORY.test(repository) || !isReference) return undefined;
   const reference = digest ?? tag;
-  if (repository.length > 255 || !REPOSITORY.test(repository) || !REFERENCE.test(reference)) return undefined;
   return { ...(hasHost && { host: first.toLowerCase() }), repository, reference };
 }
 

@@ -1,6 +1,6 @@
 /**
  * What one look leaves to the next. It stands in the line of the log with which a look ends, and the next look reads
- * that line. The watch has no other state (docs/decisions/0012).
+ * that line. The watch has no other state (docs/decisions/0013).
  */
 
 import { createHash } from 'node:crypto';

@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateRawSync } from 'node:zlib';
 import type { RefresherSettings } from '../../lambda/core/model';
-import { writeRefresher } from '../../lib/function-code';
+import { writeRefresher, writeWatch } from '../../lib/function-code';
 import { type EmbeddedCloud, startEmbeddedCloud } from '../../local/cloud';
 import { lambdaEnvironment } from '../../local/lambda-process';
 import { LambdaRuntime } from '../../local/lambda-runtime';
 import type { RunpodUser } from '../../local/runpod/accounts';
 import { bundleRefresher } from '../../scripts/build-functions';
-import { type Command, inTurn, type Spread, spreadOf, straightLine } from './measure';
+import { type Command, inTurn, runProcess, type Spread, spreadOf, straightLine } from './measure';
 
 /** A measured figure and its limit. */
 export interface Figure {
@@ -29,7 +29,16 @@ const ROUNDS = 15;
 export async function measureAll(tell: (line: string) => void): Promise<Figure[]> {
   const bench = await Bench.start();
   const figures: Figure[] = [];
-  const parts = [coldProcess, importAlone, assetSize, criticalPath, thousandTargets, underQuota, growth];
+  const parts = [
+    coldProcess,
+    importAlone,
+    assetSize,
+    criticalPath,
+    thousandTargets,
+    underQuota,
+    growth,
+    watchOf500,
+  ];
   try {
     for (const part of parts) {
       tell(`measuring: ${part.name}`);
@@ -296,6 +305,51 @@ async function growth(bench: Bench): Promise<Figure[]> {
       limit: 'a straight line: R² of the time at least 0.98, memory at most 160 MB',
       met: time.r2 >= 0.98 && (rows.at(-1)?.megabytes ?? 0) <= 160,
       details,
+    },
+  ];
+}
+
+/** Every tenth workload fails its pulls. The others have a silent log, for which the watch waits five seconds. */
+async function watchOf500(bench: Bench): Promise<Figure[]> {
+  const { cloud, user } = bench;
+  const { registryAuthId: registry = '' } = bench.settings(1).targets[0] ?? {};
+  const host = new URL(cloud.registry.url).host;
+  for (let index = 0; index < 50; index += 1) cloud.registry.addImage('worker', `v${index}`);
+  for (let index = 0; index < 500; index += 1) {
+    const line = `error pulling image: toomanyrequests: ${'x'.repeat(200)}`;
+    const logs =
+      index % 10 === 0
+        ? Array.from({ length: 100 }, () => ({
+            source: 'system' as const,
+            line,
+            ts: new Date(Date.now() - 60_000),
+          }))
+        : [];
+    user.workloads.serverless.push({
+      id: `endpoint${index}`,
+      name: `endpoint ${index}`,
+      image: `${host}/worker:v${index % 50}`,
+      registry,
+      workers: { min: 1, max: 3, running: [{ id: `worker${index}`, logs }] },
+    });
+  }
+  cloud.runpod.pages.size = 100;
+  const asset = join(bench.directory, 'watch');
+  writeWatch(asset, bench.settings(1));
+  const args = [join(__dirname, 'cold.mjs'), join(asset, 'index.mjs')];
+  const env = { ...lambdaEnvironment(asset), ...cloud.environment() };
+  bench.latency(20);
+  cloud.runpod.requests.length = 0;
+  cloud.registry.requests.length = 0;
+  const { ms, peakKb } = await runProcess({ file: process.execPath, args, env });
+  bench.latency(0);
+  const megabytes = Math.round(peakKb / 1_024);
+  return [
+    {
+      name: 'the watch looks at 500 endpoints with 50 images, 20 ms latency, cold',
+      value: `${(ms / 1_000).toFixed(0)} s, ${megabytes} MB; ${cloud.runpod.requests.length} requests to Runpod, ${cloud.registry.requests.length} to the registry`,
+      limit: 'at most 240 s and 160 MB',
+      met: ms <= 240_000 && megabytes <= 160,
     },
   ];
 }

@@ -126,12 +126,38 @@ export async function lookAtPulls(request: LookRequest, services: LookServices):
   const secretNames = [...new Set(request.targets.map((target) => target.runpodApiKeySecretName))];
   const accounts = secretNames.map((secretName) => new AccountLook(run, secretName));
   await mapConcurrently(accounts, CONCURRENT_WORKLOADS, (account) => account.list());
-  const all = accounts.flatMap((account) => account.workloads.map((workload) => ({ account, workload })));
+  const all = eachWorkloadOnce(accounts);
   // What was not looked at before is first. The others keep a fixed order.
   const since = new Map(all.map(({ account, workload }) => [workload, account.logSinceMs(workload)]));
   all.sort((a, b) => (since.get(a.workload) ?? 0) - (since.get(b.workload) ?? 0));
-  await mapConcurrently(all, CONCURRENT_WORKLOADS, ({ account, workload }) => account.lookAt(workload));
+  // Logs come last, because only they wait for Runpod's quota.
+  const ours = await mapConcurrently(all, CONCURRENT_WORKLOADS, async ({ account, workload }) => ({
+    account,
+    workload,
+    target: await account.lookAt(workload),
+  }));
+  await mapConcurrently(ours, CONCURRENT_WORKLOADS, async ({ account, workload, target }) => {
+    if (target) await account.lookAtLog(workload, target);
+  });
   return run.result(accounts);
+}
+
+/**
+ * Two secrets may hold keys of one Runpod account. Then both list the same workloads, and only the one whose target has
+ * the registry auth of a workload looks at it.
+ */
+function eachWorkloadOnce(
+  accounts: readonly AccountLook[],
+): { readonly account: AccountLook; readonly workload: Workload }[] {
+  const entries = new Map<string, { readonly account: AccountLook; readonly workload: Workload }>();
+  for (const account of accounts) {
+    for (const workload of account.workloads) {
+      const owner = accounts.find((other) => other.hasAuth(workload.registryAuthId)) ?? account;
+      const key = keyOf(workload);
+      if (owner === account && !entries.has(key)) entries.set(key, { account, workload });
+    }
+  }
+  return [...entries.values()];
 }
 
 /** Names a workload, such as `endpoint ep_abc123`. Ids are checked, so the name is safe to show. */
@@ -152,12 +178,16 @@ class LookRun {
   readonly #secrets = new Set<string>();
   readonly #credentials = new Map<string, Promise<Credential | undefined>>();
   readonly #images = new Map<string, Promise<ImageState>>();
+  /** Half of the time is for the logs, even when no registry answers. */
+  readonly #imagesEndMs: number;
 
   constructor(request: LookRequest, services: LookServices) {
     this.request = request;
     this.services = services;
     this.readSecret = services.createSecretReader();
     this.show = createShow(() => this.#secrets);
+    const nowMs = services.clock.steady();
+    this.#imagesEndMs = nowMs + (request.deadlineMs - nowMs) / 2;
   }
 
   apiKey(secretName: string): ApiKey {
@@ -200,7 +230,7 @@ class LookRun {
     const key = JSON.stringify([credentialCacheKey(registry), anonymous, repository, reference]);
     return once(this.#images, key, async () => {
       const { clock, inspectImage } = this.services;
-      const deadlineMs = Math.min(this.request.deadlineMs, clock.steady() + IMAGE_LIMIT_MS);
+      const deadlineMs = Math.min(this.#imagesEndMs, clock.steady() + IMAGE_LIMIT_MS);
       const reached = repositoryAt(registry, image);
       return inspectImage(credential, { repository: reached, reference }, { deadlineMs, anonymous });
     });
@@ -215,12 +245,22 @@ class LookRun {
     return {
       workloads: accounts.flatMap(({ lookedAt }) => [...lookedAt]),
       images: notAnonymous.length,
-      findings: this.findings,
+      findings: [...this.findings].sort((a, b) => compareTexts(orderOf(a), orderOf(b))),
       blind: [...this.blind.values()],
       notLooked: this.notLooked,
       unlisted: this.unlisted,
     };
   }
+}
+
+/** Workloads end at different times, so the findings are put into an order of their own. */
+function orderOf({ workload, problem }: PullFinding): string {
+  return `${workload} ${problem}`;
+}
+
+function compareTexts(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }
 
 /** The target that a workload is looked at for, and what its wiring says. */
@@ -272,23 +312,34 @@ class AccountLook {
       .filter(({ id, active }) => active && !ignored.has(id));
   }
 
+  /** Whether a registry auth is that of a target. */
+  hasAuth(registryAuthId: string | undefined): boolean {
+    return registryAuthId !== undefined && this.#auths.has(registryAuthId);
+  }
+
   /** From when the log of a workload has not been read. */
   logSinceMs(workload: Workload): number {
     const names = this.#targets.map(({ name }) => name);
     return this.#run.request.logSinceMs(keyOf(workload), names);
   }
 
-  /** Looks at one workload. Never rejects. */
-  async lookAt(workload: Workload): Promise<void> {
+  /**
+   * Looks at the wiring and the image of one workload. Never rejects.
+   *
+   * @returns the target that it is looked at for; undefined when it is none of ours
+   */
+  async lookAt(workload: Workload): Promise<Target | undefined> {
     try {
       const wiring = await this.#wiringOf(workload);
-      if (!wiring) return;
+      if (!wiring) return undefined;
       this.lookedAt.add(keyOf(workload));
       if (wiring.problem) this.#find(wiring.target, workload, wiring.problem.name, wiring.problem.detail);
-      await Promise.all([this.#lookAtImage(workload, wiring), this.#lookAtLog(workload, wiring.target)]);
+      await this.#lookAtImage(workload, wiring);
+      return wiring.target;
     } catch (error) {
       // Only a defect comes here. One workload must not stop the others.
       this.#skip(workload, this.#targets[0], { because: messageOf(error) });
+      return undefined;
     }
   }
 
@@ -405,7 +456,8 @@ class AccountLook {
     }
   }
 
-  async #lookAtLog(workload: Workload, target: Target): Promise<void> {
+  /** Looks for failed pulls in the log of a workload. Never rejects. */
+  async lookAtLog(workload: Workload, target: Target): Promise<void> {
     if (this.#mayNotReadLogs) return;
     if (this.#logFailuresInARow >= MAX_LOG_FAILURES) {
       const because = `the ${MAX_LOG_FAILURES} logs before it could not be read`;
@@ -413,17 +465,16 @@ class AccountLook {
     }
     const sinceMs = this.logSinceMs(workload);
     const window = { sinceMs, endMs: this.#run.request.logEndMs };
-    const failures = await this.#failedPulls(workload, target, window);
-    const last = newestOf(failures);
-    if (!last) return;
-    const line = this.#run.show(last.text, MAX_SHOWN_LINE);
-    const detail = failedPullDetail({ kind: last.kind, count: failures.length, sinceMs, line });
+    const { count, newest } = await this.#failedPulls(workload, target, window);
+    if (!newest) return;
+    const line = this.#run.show(newest.text, MAX_SHOWN_LINE);
+    const detail = failedPullDetail({ kind: newest.kind, count, sinceMs, line });
     this.#find(target, workload, 'pull-failed', detail);
   }
 
   /** Reads the logs of a workload until one cannot be read. */
-  async #failedPulls(workload: Workload, target: Target, window: LogWindow): Promise<FailedPull[]> {
-    const failures: FailedPull[] = [];
+  async #failedPulls(workload: Workload, target: Target, window: LogWindow): Promise<FailedPulls> {
+    let failed: FailedPulls = { count: 0 };
     const gaps: { readonly because: string; readonly partly: boolean }[] = [];
     try {
       for (const owner of await this.#logOwners(workload)) {
@@ -434,7 +485,7 @@ class AccountLook {
         if (cut) gaps.push({ because: LOG_WAS_CUT, partly: lines.length > 0 });
         for (const { text, atMs } of lines) {
           const kind = recogniseFailedPull(text);
-          if (kind) failures.push({ kind, text, atMs });
+          if (kind) failed = withFailure(failed, { kind, text, atMs });
         }
       }
     } catch (error) {
@@ -448,10 +499,10 @@ class AccountLook {
     }
     for (const { because, partly } of gaps) {
       // A log whose failures count now is not read again, because its lines would count twice.
-      const isPartly = (partly || failures.length > 0) && ({ partly: true } as const);
+      const isPartly = (partly || failed.count > 0) && ({ partly: true } as const);
       this.#skip(workload, target, { aspect: 'log', ...isPartly, because });
     }
-    return failures;
+    return failed;
   }
 
   async #logOwners({ kind, id }: Workload): Promise<LogOwner[]> {
@@ -527,11 +578,14 @@ interface FailedPull {
   readonly atMs: number;
 }
 
-function newestOf(failures: readonly FailedPull[]): FailedPull | undefined {
-  return failures.reduce<FailedPull | undefined>(
-    (newest, failure) => (newest && newest.atMs > failure.atMs ? newest : failure),
-    undefined,
-  );
+/** The failed pulls in the logs of one workload. Only the newest line is kept, because a log may have thousands. */
+interface FailedPulls {
+  readonly count: number;
+  readonly newest?: FailedPull;
+}
+
+function withFailure({ count, newest }: FailedPulls, failure: FailedPull): FailedPulls {
+  return { count: count + 1, newest: newest && newest.atMs > failure.atMs ? newest : failure };
 }
 
 /** Workers that cannot start are often INITIALIZING or THROTTLED. A lower number is looked at earlier. */

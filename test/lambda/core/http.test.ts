@@ -64,6 +64,26 @@ describe('createHttp', () => {
     expect(sent).toHaveLength(2);
   });
 
+  it('attempts no more often than the request allows', async () => {
+    const { send, sent } = aSender(anAnswer(503), anAnswer(503), anAnswer(200));
+
+    await expect(send({ maxAttempts: 2 })).rejects.toThrow('answered 503');
+
+    expect(sent).toHaveLength(2);
+  });
+
+  it('passes the limits of the request on, where they are stricter than the policy', async () => {
+    const { transport, limits } = scriptedTransport(anAnswer(200), anAnswer(200));
+    const http = createHttp({ transport, clock: new FakeClock(), policy: DEFAULT_RETRY_POLICY });
+    const stream = { firstByteMs: 1, quietMs: 2 };
+
+    await http(REQUEST, { deadlineMs: NOON + 600_000, maxBytes: 5, attemptTimeoutMs: 7, stream });
+    await http(REQUEST, { deadlineMs: NOON + 600_000, attemptTimeoutMs: 60_000 });
+
+    expect(limits[0]).toMatchObject({ maxBytes: 5, timeoutMs: 7, stream });
+    expect(limits[1]).toMatchObject({ maxBytes: 1024 * 1024, timeoutMs: 10_000 });
+  });
+
   it('fails after four attempts with the host and the status', async () => {
     const { send, sent } = aSender(...Array(4).fill(anAnswer(503)));
 

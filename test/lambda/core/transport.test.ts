@@ -61,6 +61,88 @@ describe('sendOverNetwork', () => {
     expect(received).toBe('PATCH a/b application/json 8 {"ü":1}');
   });
 
+  describe('with a stream', () => {
+    const STREAM = { ...LIMITS, stream: { firstByteMs: 300, quietMs: 100 } };
+
+    /** Starts an answer that stays open. */
+    const open = (...parts: readonly string[]) =>
+      serve((_, response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' });
+        response.flushHeaders();
+        for (const part of parts) response.write(part);
+      });
+
+    it('returns what has arrived once the stream is silent, and closes the connection', async () => {
+      const request = await open('a', 'b');
+      const closed = new Promise((resolve) =>
+        server?.once('connection', (socket) => socket.once('close', resolve)),
+      );
+
+      const answer = await sendOverNetwork(request, STREAM);
+
+      expect(answer).toMatchObject({ status: 200, body: 'ab' });
+      expect(answer).not.toHaveProperty('cut');
+      await closed;
+    });
+
+    it('waits longer for the first byte than for the next', async () => {
+      const request = await serve((_, response) => {
+        response.writeHead(200).flushHeaders();
+        setTimeout(() => response.write('late'), 200);
+      });
+
+      expect(await sendOverNetwork(request, STREAM)).toMatchObject({ body: 'late' });
+    });
+
+    it('returns an empty body when nothing arrives after the headers', async () => {
+      expect(await sendOverNetwork(await open(), STREAM)).toMatchObject({ body: '' });
+    });
+
+    it('says that it was cut at the byte limit, and keeps no more than that', async () => {
+      const answer = await sendOverNetwork(await open('x'.repeat(50_000)), STREAM);
+
+      expect(answer.cut).toBe('bytes');
+      expect(answer.body).toHaveLength(LIMITS.maxBytes);
+    });
+
+    it('says that it was cut when the time is up', async () => {
+      const request = await serve((_, response) => {
+        response.writeHead(200).flushHeaders();
+        const timer = setInterval(() => response.write('.'), 20);
+        response.once('close', () => clearInterval(timer));
+      });
+
+      const answer = await sendOverNetwork(request, { ...STREAM, timeoutMs: 400 });
+
+      expect(answer.cut).toBe('time');
+      expect(answer.body).toMatch(/^\.{5,}$/);
+    });
+
+    it('says that it was cut when the connection breaks', async () => {
+      const request = await serve((_, response) => {
+        response.writeHead(200).flushHeaders();
+        response.write('half');
+        setTimeout(() => response.socket?.destroy(), 20);
+      });
+
+      expect(await sendOverNetwork(request, STREAM)).toMatchObject({ body: 'half', cut: 'broken' });
+    });
+
+    it('fails when no headers arrive, and reads a refusal to its end', async () => {
+      const hanging = await serve(() => undefined);
+      await expect(sendOverNetwork(hanging, { ...STREAM, timeoutMs: 200 })).rejects.toThrow(TransientError);
+      server?.closeAllConnections();
+      server?.close();
+      const refusing = await serve((_, response) => {
+        response.writeHead(403);
+        response.write('no');
+        setTimeout(() => response.end('!'), 250);
+      });
+
+      expect(await sendOverNetwork(refusing, STREAM)).toMatchObject({ status: 403, body: 'no!' });
+    });
+  });
+
   it('reads the answer to a HEAD, which has a content length and no body', async () => {
     const request = await serve(
       (_, response) => response.writeHead(200, { 'content-length': '5000' }).end(),
