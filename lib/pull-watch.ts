@@ -1,6 +1,7 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
+import type { Role } from 'aws-cdk-lib/aws-iam';
 import {
   ApplicationLogLevel,
   type Architecture,
@@ -28,7 +29,7 @@ export interface PullWatchProps {
   readonly architecture: Architecture;
 }
 
-/** A look at 500 workloads takes about a minute; most of that is waiting for logs. */
+/** A look at 500 workloads takes about two and a half minutes. Most of that is waiting for logs (docs/benchmark.md). */
 const TIMEOUT = Duration.minutes(5);
 
 /** An older event is dropped. The next look is never far. */
@@ -42,6 +43,8 @@ const MAX_EVENT_AGE = Duration.minutes(10);
  */
 export class PullWatch extends Construct {
   readonly function: LambdaFunctionResource;
+  /** Role of the function. */
+  readonly role: Role;
   /** The watch's log: what it found, as JSON lines, kept for a month. The next look reads what the last one found. */
   readonly logGroup: LogGroup;
   /** Time from one look to the next. */
@@ -55,7 +58,7 @@ export class PullWatch extends Construct {
       retention: RetentionDays.ONE_MONTH,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    const role = new ExecutionRole(this, 'Role', {
+    this.role = new ExecutionRole(this, 'Role', {
       resources,
       logGroup: this.logGroup,
       description: 'Looks whether Runpod can pull: reads workloads, and pulls the configured repositories',
@@ -75,7 +78,7 @@ export class PullWatch extends Construct {
       architecture,
       memorySize: 256,
       timeout: TIMEOUT,
-      role,
+      role: this.role,
       logGroup: this.logGroup,
       loggingFormat: LoggingFormat.JSON,
       // Pinned, so that a level that somebody raises by hand is a drift. Above INFO, Lambda drops the metrics' lines.

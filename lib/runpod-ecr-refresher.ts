@@ -52,7 +52,10 @@ const METRIC_PERIOD = Duration.hours(1);
 export class RunpodEcrRefresher extends Construct {
   /** The function that refreshes the credentials. Invoke it with `{}` to refresh by hand. */
   readonly function: IFunction;
-  /** Role of the function. For a registry with a `role`, the trust policy of that role must name this one. */
+  /**
+   * Role of the function. For a registry with a `role`, the trust policy of that role must name this one
+   * and `watchRole`.
+   */
   readonly role: IRole;
   /** The function's log: JSON lines, kept for a month. */
   readonly logGroup: ILogGroup;
@@ -72,6 +75,8 @@ export class RunpodEcrRefresher extends Construct {
   readonly warnings: Alarm[];
   /** The function that looks whether workers can pull, unless it was left out. */
   readonly watchFunction?: IFunction;
+  /** Role of the watch, unless it was left out. It pulls what `role` pulls, so a trust policy must name both. */
+  readonly watchRole?: IRole;
   /** The log of the watch, unless it was left out. */
   readonly watchLogGroup?: ILogGroup;
   /** The dashboard, unless it was left out. */
@@ -179,6 +184,7 @@ export class RunpodEcrRefresher extends Construct {
     }
     if (watch) {
       this.watchFunction = watch.function;
+      this.watchRole = watch.role;
       this.watchLogGroup = watch.logGroup;
     }
     this.#describe({ ...refresher.settingsFile, ...(watch && { pullWatch: pullWatchSettings(config) }) });

@@ -18,8 +18,8 @@ export interface EcrRegistryOptions {
    */
   readonly region?: string;
   /**
-   * Role to assume for the credential. Its permissions decide what can be pulled, and its trust policy must name the
-   * refresher's role.
+   * Role to assume for the credential. Its permissions decide what can be pulled. Its trust policy must name the roles of
+   * the refresher and of its watch, or their account.
    *
    * @default - the role of the refresher's function, which gets the permission to pull `repositories`
    */
