@@ -74,7 +74,7 @@ export class ExecutionRole extends Role {
   #checkQuota(policies: number): void {
     if (policies > MANAGED_POLICY_QUOTA.maximum) {
       throw new ConfigError(
-        `The targets name more repositories, secrets and roles than one IAM role can hold: they need ${policies} managed policies, and IAM attaches at most ${MANAGED_POLICY_QUOTA.maximum} to a role. Divide the targets among several configurations, each with its own stackName.`,
+        `The targets name more repositories, secrets and roles than one IAM role can hold: they need ${policies} managed policies, and IAM attaches at most ${MANAGED_POLICY_QUOTA.maximum} to a role. Divide the targets among several configurations, each with its own stackName, or among several refreshers.`,
       );
     }
     if (policies > MANAGED_POLICY_QUOTA.default) {

@@ -37,6 +37,7 @@ let runpod: RunpodStandIn;
 let registry: RegistryStandIn;
 let ecr: { url: string; server: Server };
 let deployed: FunctionConfiguration;
+let watch: FunctionConfiguration;
 const directory = mkdtempSync(join(tmpdir(), 'e2e-'));
 const configFile = join(directory, 'refresher.config.json');
 
@@ -54,8 +55,10 @@ beforeAll(async () => {
     'lambda',
     'list-functions',
   );
-  deployed =
-    Functions.find(({ FunctionName }) => FunctionName.includes('RefresherFunction')) ?? fail('no function');
+  const named = (part: string) =>
+    Functions.find(({ FunctionName }) => FunctionName.includes(part)) ?? fail(`no ${part}`);
+  deployed = named('RefresherFunction');
+  watch = named('PullWatchFunction');
 }, 240_000);
 
 afterAll(async () => {
@@ -121,7 +124,7 @@ describe('the deployed stack', () => {
     expect(createHash('sha256').update(readFileSync(zip)).digest('base64')).toBe(deployed.CodeSha256);
   });
 
-  it('has three queues, one topic, the log group and the event source of the retries', async () => {
+  it('has three queues, one topic, two log groups and the event source of the retries', async () => {
     const { QueueUrls } = await emulator.aws<{ QueueUrls: string[] }>('sqs', 'list-queues');
     const { Topics } = await emulator.aws<{ Topics: object[] }>('sns', 'list-topics');
     const { logGroups } = await emulator.aws<{
@@ -139,10 +142,18 @@ describe('the deployed stack', () => {
     ).sort();
     expect(names).toEqual(['DeadLetterQueue', 'RetryQueue', 'UndeliveredQueue']);
     expect(Topics).toHaveLength(1);
-    expect(logGroups.filter(({ logGroupName }) => logGroupName.includes('Refresher'))).toMatchObject([
-      { retentionInDays: 30 },
-    ]);
+    expect(
+      logGroups.filter(({ logGroupName }) => /RefresherLogGroup|PullWatchLogGroup/.test(logGroupName)),
+    ).toMatchObject([{ retentionInDays: 30 }, { retentionInDays: 30 }]);
     expect(EventSourceMappings).toMatchObject([{ BatchSize: 1, State: 'Enabled' }]);
+  });
+
+  it('has the watch with a rule of its own', async () => {
+    const rules = (await allRules()).filter(({ Name }) => Name.includes('PullWatch'));
+
+    expect(rules).toMatchObject([{ ScheduleExpression: 'rate(1 hour)', State: 'ENABLED' }]);
+    expect(watch).toMatchObject({ Runtime: 'nodejs24.x', Handler: 'index.handler', Timeout: 300 });
+    expect(watch.Role).not.toBe(deployed.Role);
   });
 
   it('refreshes both targets when the deployed code runs against the emulator', async () => {
@@ -229,11 +240,10 @@ describe('the deployed role', () => {
   });
 
   it('may write its own log, and send messages to the retry queue and receive them', async () => {
-    const { logGroups } = await emulator.aws<{ logGroups: { arn: string }[] }>('logs', 'describe-log-groups');
     const queue = await queueArn('RetryQueue');
-    const stream = `${(logGroups[0]?.arn ?? '').replace(/:\*$/, '')}:log-stream:today`;
+    const logGroup = await logGroupArn('RefresherLogGroup');
 
-    expect(await verdict('logs:PutLogEvents', stream)).toBe('Allowed');
+    expect(await verdict('logs:PutLogEvents', `${logGroup}:log-stream:today`)).toBe('Allowed');
     for (const action of [
       'sqs:SendMessage',
       'sqs:ReceiveMessage',
@@ -271,6 +281,39 @@ describe('the deployed role', () => {
   });
 });
 
+describe("the watch's role", () => {
+  it.each([
+    ['secretsmanager:GetSecretValue', KEY],
+    ['ecr:GetAuthorizationToken', '*'],
+    ['ecr:BatchGetImage', WORKER],
+  ])('may %s on %s', async (action, resource) => {
+    expect(await verdict(action, resource, watch)).toBe('Allowed');
+  });
+
+  it('may write and read its own log, and not that of the refresher', async () => {
+    const [own, other] = [await logGroupArn('PullWatchLogGroup'), await logGroupArn('RefresherLogGroup')];
+
+    expect(await verdict('logs:PutLogEvents', `${own}:log-stream:today`, watch)).toBe('Allowed');
+    expect(await verdict('logs:FilterLogEvents', `${own}:*`, watch)).toBe('Allowed');
+    expect(await verdict('logs:PutLogEvents', `${other}:log-stream:today`, watch)).toBe('ImplicitlyDenied');
+    expect(await verdict('logs:FilterLogEvents', `${other}:*`, watch)).toBe('ImplicitlyDenied');
+  });
+
+  it.each([
+    ['ecr:PutImage', WORKER],
+    ['ecr:BatchDeleteImage', WORKER],
+    ['ecr:BatchGetImage', arn('ecr', 'repository/another')],
+    ['secretsmanager:PutSecretValue', KEY],
+    ['secretsmanager:GetSecretValue', arn('secretsmanager', 'secret:another-AbCdEf')],
+    ['sqs:SendMessage', arn('sqs', '*')],
+    ['lambda:InvokeFunction', arn('lambda', 'function:another')],
+    ['cloudwatch:PutMetricData', '*'],
+    ['s3:PutObject', 'arn:aws:s3:::a-bucket/a-key'],
+  ])('may not %s on %s', async (action, resource) => {
+    expect(await verdict(action, resource, watch)).toBe('ImplicitlyDenied');
+  });
+});
+
 describe('cdk destroy', () => {
   it('leaves no resource behind', async () => {
     await emulator.cdk('destroy', '-c', `config=${configFile}`, '--force');
@@ -289,8 +332,12 @@ describe('cdk destroy', () => {
   });
 });
 
-/** Returns the rules, the schedule first. */
-async function listRules(): Promise<{ Name: string; ScheduleExpression?: string; State: string }[]> {
+/** Returns the rules of the refresher, the schedule first. */
+async function listRules() {
+  return (await allRules()).filter(({ Name }) => !Name.includes('PullWatch'));
+}
+
+async function allRules(): Promise<{ Name: string; ScheduleExpression?: string; State: string }[]> {
   const { Rules } = await emulator.aws<{
     Rules: { Name: string; ScheduleExpression?: string; State: string }[];
   }>('events', 'list-rules');
@@ -313,16 +360,25 @@ async function fetchCode(): Promise<string> {
 }
 
 /** Simulates an action of the deployed role, with the policies that the role has in the emulator. */
-async function verdict(action: string, resource: string): Promise<string> {
-  const { Role: principal } = deployed;
-  return simulatePolicies({ principal, account: ACCOUNT, action, resource, policies: await rolePolicies() });
+async function verdict(action: string, resource: string, fn = deployed): Promise<string> {
+  const { Role: principal } = fn;
+  const policies = await rolePolicies(principal);
+  return simulatePolicies({ principal, account: ACCOUNT, action, resource, policies });
 }
 
-let policies: Promise<NamedPolicy[]> | undefined;
+const policiesByRole = new Map<string, Promise<NamedPolicy[]>>();
 
-function rolePolicies() {
-  policies ??= readRolePolicies(deployed.Role.split('/').at(-1) ?? '');
+function rolePolicies(roleArn: string): Promise<NamedPolicy[]> {
+  const policies = policiesByRole.get(roleArn) ?? readRolePolicies(roleArn.split('/').at(-1) ?? '');
+  policiesByRole.set(roleArn, policies);
   return policies;
+}
+
+/** Returns the ARN of a log group without the `:*` at its end. */
+async function logGroupArn(part: string): Promise<string> {
+  const { logGroups } = await emulator.aws<{ logGroups: { arn: string }[] }>('logs', 'describe-log-groups');
+  const found = logGroups.find(({ arn: logGroup }) => logGroup.includes(part)) ?? fail(`no ${part}`);
+  return found.arn.replace(/:\*$/, '');
 }
 
 async function readRolePolicies(role: string): Promise<NamedPolicy[]> {
