@@ -4,6 +4,7 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { AlarmName, MetricName } from '../lambda/core/contract';
+import { PAGE_BUDGET_MINUTES } from '../lambda/core/model';
 import { type MetricView, refresherMetric } from './metrics';
 import { type AlarmActions, type AlarmDefinition, RefresherAlarm } from './refresher-alarm';
 
@@ -35,6 +36,11 @@ export interface AlarmsProps {
   /** Address or path of the runbook, which has one heading for each alarm. */
   readonly runbook: string;
 }
+
+/** `test/lib/page-budget.test.ts` checks that it is true. */
+const FOUR_HOURS_LEFT = `New workers can pull for at least ${hours(PAGE_BUDGET_MINUTES)}: then the credentials at Runpod expire.`;
+
+const CAN_WAIT = 'It can wait until morning: nothing fails yet.';
 
 /** CloudWatch looks back a few periods further than an alarm asks for, so long periods would delay a page. */
 const SHORT_PERIOD = Duration.minutes(5);
@@ -89,6 +95,7 @@ export class Alarms extends Construct {
   #refreshSilent(): AlarmDefinition {
     return {
       whatHappened: 'No run has refreshed every target for one interval and an hour.',
+      timeLeft: FOUR_HOURS_LEFT,
       whatToDo: 'Find out whether runs fail or nothing runs at all, and refresh by hand.',
       metric: this.#metric('RunSucceeded', { statistic: 'Sum', period: SHORT_PERIOD }),
       comparison: ComparisonOperator.LESS_THAN_THRESHOLD,
@@ -112,6 +119,7 @@ export class Alarms extends Construct {
     const period = this.#props.retryInterval.plus(this.#props.timeout).plus(Duration.minutes(1));
     return {
       whatHappened: 'Targets have failed for more than an hour, although the run was retried.',
+      timeLeft: FOUR_HOURS_LEFT,
       whatToDo: 'Read in the log which targets fail and why; after an outage a retry succeeds by itself.',
       metric: this.#metric('TargetsFailed', { statistic: 'Minimum', period }),
       periods: 5,
@@ -126,6 +134,7 @@ export class Alarms extends Construct {
   #operatorActionNeeded(): AlarmDefinition {
     return {
       whatHappened: 'A target failed in a way that no retry can fix.',
+      timeLeft: FOUR_HOURS_LEFT,
       whatToDo: 'Look up the reason in the log and fix the cause; the next retry then succeeds by itself.',
       metric: this.#metric('OperatorActionNeeded', { statistic: 'Sum', period: Duration.minutes(1) }),
       periods: 5,
@@ -140,6 +149,7 @@ export class Alarms extends Construct {
   #retriesExhausted(): AlarmDefinition {
     return {
       whatHappened: 'A failed run was retried for a whole interval and is now in the dead-letter queue.',
+      timeLeft: 'The credentials at Runpod may have expired already.',
       whatToDo: 'Check whether a later run has succeeded, fix the cause, and empty the queue.',
       ...isNotEmpty(this.#props.deadLetterQueue),
     };
@@ -154,6 +164,7 @@ export class Alarms extends Construct {
   #scheduleBroken(): AlarmDefinition {
     return {
       whatHappened: 'A rule could not invoke the function, on schedule or for a changed secret.',
+      timeLeft: FOUR_HOURS_LEFT,
       whatToDo: 'Refresh by hand now, read the undelivered event, fix the permission, and empty the queue.',
       ...isNotEmpty(this.#props.undeliveredQueue),
     };
@@ -164,6 +175,7 @@ export class Alarms extends Construct {
     const { minCredentialMinutes: threshold } = this.#props;
     return {
       whatHappened: `A credential was written that expires within ${threshold} minutes.`,
+      timeLeft: `New workers can pull for less than ${hours(threshold)}.`,
       whatToDo: 'Refresh again now, and find out why the registry issues credentials with so little life.',
       metric: this.#metric('CredentialMinutesLeft', { statistic: 'Minimum', period: Duration.minutes(1) }),
       comparison: ComparisonOperator.LESS_THAN_THRESHOLD,
@@ -180,6 +192,7 @@ export class Alarms extends Construct {
   #pullsFailing(): AlarmDefinition {
     return {
       whatHappened: 'In two looks in a row, the log of a worker said that it could not pull its image.',
+      timeLeft: 'New workers of these workloads do not start.',
       whatToDo: 'Read in the log of the watch which workload and why; npx runpod-ecr doctor looks again.',
       ...this.#sinceLastLook('PullsFailing'),
     };
@@ -188,6 +201,7 @@ export class Alarms extends Construct {
   #imagesUnpullable(): AlarmDefinition {
     return {
       whatHappened: 'In two looks in a row, the next worker of a workload could not have pulled its image.',
+      timeLeft: 'Running workers are not affected, and the next one does not start.',
       whatToDo: 'Read in the log of the watch which workload and why; npx runpod-ecr doctor looks again.',
       ...this.#sinceLastLook('ImagesUnpullable'),
     };
@@ -211,6 +225,7 @@ export class Alarms extends Construct {
   #watchSilent(): AlarmDefinition {
     return {
       whatHappened: 'The watch has not reported for a day whether workers can pull.',
+      timeLeft: CAN_WAIT,
       whatToDo: 'Read in its log why; credentials are refreshed all the same.',
       metric: this.#metric('PullsFailing', { statistic: 'SampleCount', period: Duration.hours(1) }),
       comparison: ComparisonOperator.LESS_THAN_THRESHOLD,
@@ -227,6 +242,7 @@ export class Alarms extends Construct {
   #runningSlow(): AlarmDefinition {
     return {
       whatHappened: 'A run took more than 80 % of its timeout.',
+      timeLeft: CAN_WAIT,
       whatToDo: 'Read in the log what the run waited for; nothing has failed yet.',
       metric: this.#props.function.metricDuration({ statistic: 'Maximum', period: Duration.hours(1) }),
       comparison: ComparisonOperator.GREATER_THAN_THRESHOLD,
@@ -246,6 +262,7 @@ export class Alarms extends Construct {
     return {
       whatHappened:
         'For a day, credentials have been written over another of Runpod’s APIs than the preferred one.',
+      timeLeft: CAN_WAIT,
       whatToDo:
         'Read in the log which API works and what the preferred one answers, before the working one is retired too.',
       metric: this.#metric('FallbackRoute', { statistic: 'Sum', period: interval }),
@@ -261,6 +278,7 @@ export class Alarms extends Construct {
     const { apiKeyMaxAgeDays: threshold } = this.#props;
     return {
       whatHappened: `A Runpod API key is older than ${threshold} days.`,
+      timeLeft: CAN_WAIT,
       whatToDo: 'Create a new key, store it in the secret, and delete the old one.',
       metric: this.#metric('ApiKeyAgeDays', { statistic: 'Maximum', period: Duration.hours(1) }),
       comparison: ComparisonOperator.GREATER_THAN_THRESHOLD,
@@ -293,4 +311,8 @@ function isNotEmpty(queue: IQueue): Pick<AlarmDefinition, 'metric' | 'missingDat
       reason: 'SQS sends no metric for a queue that has been empty for hours.',
     },
   };
+}
+
+function hours(minutes: number): string {
+  return `${minutes / 60} hours`;
 }

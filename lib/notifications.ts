@@ -20,7 +20,11 @@ export interface NotificationsProps {
   readonly recipients: AlarmsConfig;
 }
 
-/** The SNS topics that the alarms notify, separate for pages and for warnings. */
+/**
+ * The SNS topics that the alarms notify, separate for pages and for warnings.
+ *
+ * Without recipients of their own, warnings go to the e-mail addresses of the pages, and never to pagers.
+ */
 export class Notifications extends Construct {
   readonly pageTopics: ITopic[];
   readonly warningTopics: ITopic[];
@@ -28,8 +32,9 @@ export class Notifications extends Construct {
   constructor(scope: Construct, id: string, { recipients }: NotificationsProps) {
     super(scope, id);
     const pages = new NotificationTopics(this, 'Pages', recipients);
+    const warnsOthers = recipients.warningEmails.length + recipients.warningTopicArns.length > 0;
     const warnings = new NotificationTopics(this, 'Warnings', {
-      emails: recipients.warningEmails,
+      emails: warnsOthers ? recipients.warningEmails : recipients.emails,
       httpsEndpoints: [],
       topicArns: recipients.warningTopicArns,
     });

@@ -1,4 +1,4 @@
-import { CfnResource, type Duration } from 'aws-cdk-lib';
+import { CfnResource, type Duration, Stack } from 'aws-cdk-lib';
 import {
   Alarm,
   ComparisonOperator,
@@ -12,7 +12,7 @@ import { ALARMS, type AlarmName, type Severity } from '../lambda/core/contract';
 /** How an alarm treats a period without data. */
 export interface MissingData {
   readonly treatAs: TreatMissingData;
-  /** Why, for the alarm's description: one sentence that begins in lower case and ends with a full stop. */
+  /** Why: one sentence that begins in lower case and ends with a full stop. It is in the alarm's CloudFormation metadata. */
   readonly reason: string;
 }
 
@@ -20,6 +20,8 @@ export interface MissingData {
 export interface AlarmDefinition {
   /** One sentence. */
   readonly whatHappened: string;
+  /** How much time a person has, and until what happens: one sentence. */
+  readonly timeLeft: string;
   /** One sentence. */
   readonly whatToDo: string;
   /** The metric with its statistic and its period. */
@@ -67,7 +69,7 @@ export class RefresherAlarm extends Alarm {
     const givenName = `${props.service}-${id}`;
     super(scope, id, {
       alarmName: givenName,
-      alarmDescription: descriptionOf(id, props),
+      alarmDescription: descriptionOf(scope, id, props),
       metric,
       comparisonOperator: comparison ?? ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       threshold,
@@ -75,7 +77,9 @@ export class RefresherAlarm extends Alarm {
       datapointsToAlarm: props.periodsToAlarm ?? periods,
       treatMissingData: missingData.treatAs,
     });
-    if (props.warmUp) warmUp(this, props.warmUp);
+    const resource = resourceOf(this);
+    resource.addMetadata('TreatMissingData', `${missingData.treatAs}: ${missingData.reason}`);
+    if (props.warmUp) warmUp(resource, props.warmUp);
     this.givenName = givenName;
     this.severity = ALARMS[id];
     const actions = props.actions[this.severity];
@@ -84,19 +88,29 @@ export class RefresherAlarm extends Alarm {
   }
 }
 
-/** Sets a property that older versions of the CDK do not know (CloudFormation, `AWS::CloudWatch::Alarm`). */
-function warmUp(alarm: Alarm, time: Duration): void {
+function resourceOf(alarm: Alarm): CfnResource {
   const resource = alarm.node.defaultChild;
   if (!CfnResource.isCfnResource(resource)) throw new Error('An alarm is expected to be a resource.');
-  resource.addPropertyOverride('WarmUpConfiguration', { WarmUpPeriodDurationInMinutes: time.toMinutes() });
+  return resource;
 }
 
-/** Returns three lines, together at most 1,024 characters (CloudWatch API reference, PutMetricAlarm). */
-function descriptionOf(id: AlarmName, props: RefresherAlarmProps): string {
-  const { whatHappened, whatToDo, missingData, runbook } = props;
+/** Sets a property that older versions of the CDK do not know (CloudFormation, `AWS::CloudWatch::Alarm`). */
+function warmUp(alarm: CfnResource, time: Duration): void {
+  alarm.addPropertyOverride('WarmUpConfiguration', { WarmUpPeriodDurationInMinutes: time.toMinutes() });
+}
+
+/**
+ * Returns the text of the notification: what happened, how much time is left, the command, the link, and the first step.
+ * Together they have at most 1,024 characters (CloudWatch API reference, PutMetricAlarm).
+ */
+function descriptionOf(scope: Construct, id: AlarmName, props: RefresherAlarmProps): string {
+  const { service, whatHappened, timeLeft, whatToDo, runbook } = props;
+  const { stackName, region, account } = Stack.of(scope);
+  const which = service === stackName ? '' : ` --refresher ${service}`;
   return [
-    `${whatHappened} ${whatToDo}`,
+    `${whatHappened} ${timeLeft}`,
+    `npx runpod-ecr doctor --stack ${stackName}${which} --region ${region} (account ${account})`,
     `Runbook: ${runbook.replace(/#.*/, '')}#${id.toLowerCase()}`,
-    `No data counts as ${missingData.treatAs}: ${missingData.reason}`,
+    whatToDo,
   ].join('\n');
 }

@@ -91,7 +91,9 @@ const alarms = z
       topicArns: topicArns().describe(
         'ARNs of existing SNS topics that receive pages. At most 4, in the region of the stack.',
       ),
-      warningEmails: listOf(email(), 'e-mail addresses').describe('E-mail addresses that receive warnings.'),
+      warningEmails: listOf(email(), 'e-mail addresses').describe(
+        'E-mail addresses that receive warnings. Default without any recipient of warnings: those in emails.',
+      ),
       warningTopicArns: topicArns().describe(
         'ARNs of existing SNS topics that receive warnings. At most 4, in the region of the stack.',
       ),

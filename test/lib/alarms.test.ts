@@ -96,15 +96,38 @@ describe('Alarms', () => {
   });
 
   it.each([...PAGES, ...WARNINGS])(
-    'describes %s in three lines: what happened and what to do, the runbook, and what missing data means',
+    'describes %s in four lines: what happened and how much time is left, the command, the runbook, and the first step',
     (name) => {
-      const description = String(alarms.get(name)?.AlarmDescription);
-      const [report, runbook, missing] = description.split('\n');
+      const description = inPlace(alarms.get(name)?.AlarmDescription);
+      const [report, command, runbook, firstStep] = description.split('\n');
 
       expect(report).toMatch(/^[A-Z].+\. [A-Z].+\.$/);
+      expect(command).toBe(
+        'npx runpod-ecr doctor --stack EcrCredentialRefresher --region <AWS::Region> (account <AWS::AccountId>)',
+      );
       expect(runbook).toBe(`Runbook: docs/runbook.md#${name.toLowerCase()}`);
-      expect(missing).toMatch(/^No data counts as (breaching|notBreaching|ignore): .+\.$/);
-      expect(description.length).toBeLessThanOrEqual(1024);
+      expect(firstStep).toMatch(/^[A-Z].+\.$/);
+      expect(description.length).toBeLessThanOrEqual(900);
+    },
+  );
+
+  it.each([...PAGES, ...WARNINGS])(
+    'says in the metadata of %s why missing data counts as it does',
+    (name) => {
+      const found = Object.values(templateOf().findResources('AWS::CloudWatch::Alarm')).find(
+        ({ Properties }) => Properties.AlarmName === `EcrCredentialRefresher-${name}`,
+      );
+
+      expect(found?.Metadata.TreatMissingData).toMatch(
+        new RegExp(`^${found?.Properties.TreatMissingData}: [A-Za-z].+\\.$`),
+      );
+    },
+  );
+
+  it.each(['RefreshSilent', 'RefreshFailing', 'OperatorActionNeeded', 'ScheduleBroken'])(
+    'promises four hours in %s, as the page budget leaves',
+    (name) => {
+      expect(inPlace(alarms.get(name)?.AlarmDescription)).toContain('for at least 4 hours');
     },
   );
 
@@ -113,7 +136,9 @@ describe('Alarms', () => {
 
     const { AlarmDescription } = alarmsOf({ alarms: own }).get('ScheduleBroken') ?? {};
 
-    expect(AlarmDescription).toContain('\nRunbook: https://wiki.example.com/refresher#schedulebroken\n');
+    expect(inPlace(AlarmDescription)).toContain(
+      '\nRunbook: https://wiki.example.com/refresher#schedulebroken\n',
+    );
   });
 
   it('exposes all alarms, pages first, and each severity by itself', () => {
@@ -230,4 +255,16 @@ function conditionOf(alarm: Json = {}): string {
   const metric = `${Statistic} ${MetricName} ${SIGNS[String(ComparisonOperator)]} ${Threshold}`;
   const periods = `${DatapointsToAlarm} of ${EvaluationPeriods} periods of ${alarm.Period} s`;
   return `${metric}, ${periods}, no data: ${alarm.TreatMissingData}`;
+}
+
+/** Returns a text in which pseudo parameters stand as `<AWS::Region>`. */
+function inPlace(text: unknown): string {
+  const parts: unknown =
+    typeof text === 'object' && text !== null && 'Fn::Join' in text ? text['Fn::Join'] : ['', [text]];
+  const [, fragments] = parts as [string, unknown[]];
+  return fragments
+    .map((part) =>
+      typeof part === 'object' && part !== null && 'Ref' in part ? `<${part.Ref}>` : String(part),
+    )
+    .join('');
 }
