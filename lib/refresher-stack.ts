@@ -68,13 +68,14 @@ export class RefresherStack extends Stack {
    * @throws ConfigError when the configuration has mistakes, when one IAM role cannot hold the permissions for all
    *   targets, when an ARN is of another region than the stack, or when the region of a delegation is unknown
    */
-  constructor(scope: Construct, id: string, { config: input, ...props }: RefresherStackProps) {
+  constructor(scope: Construct, id: string, props: RefresherStackProps) {
+    const { config: input, ...stackProps } = props;
     const config = checkConfig(input, 'The configuration');
     super(scope, id, {
       stackName: config.stackName,
       description: "Keeps Runpod's container registry auths fresh with Amazon ECR credentials",
       tags: { application: 'runpod-ecr-credential-refresher' },
-      ...props,
+      ...stackProps,
     });
     checkRegions(config, this.region);
     const imports = new Imports(this);

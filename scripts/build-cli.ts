@@ -1,8 +1,9 @@
 /** `npm run build:cli`: bundles the command line for the package, so that it starts fast and needs no other package. */
 
-import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { build } from 'esbuild';
+import { LICENCES_FILE, licencesOf } from './third-party-licences';
 
 const ROOT = join(__dirname, '..');
 
@@ -41,34 +42,7 @@ export async function buildCli(outdir: string): Promise<void> {
   });
   // A process of its own runs this file: see `local/lambda-process.ts`.
   copyFileSync(join(ROOT, 'local/lambda-bootstrap.mjs'), join(outdir, 'lambda-bootstrap.mjs'));
-  writeFileSync(join(outdir, 'THIRD_PARTY_LICENSES.txt'), licencesOf(Object.keys(metafile.inputs)));
-}
-
-/** Returns the licences of the packages from which files were bundled. @throws Error when a package has none */
-function licencesOf(inputs: readonly string[]): string {
-  const folders = inputs.flatMap((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file) ?? []);
-  const sections = [...new Set(folders)].sort().map((folder) => {
-    const directory = join(ROOT, folder);
-    const { name, version, license } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8'));
-    const files = readdirSync(directory).filter((file) => /^(licen[cs]e|notice|copying)/i.test(file));
-    if (license === undefined && files.length === 0) throw new Error(`${folder} names no licence`);
-    const texts = files.map((file) => readFileSync(join(directory, file), 'utf8').trim());
-    return { heading: `${name} ${version} (${license})`, text: texts.join('\n\n') };
-  });
-  return [...groupedByText(sections)]
-    .map(([text, headings]) => `${headings.join('\n')}\n\n${text}\n`)
-    .join(SEPARATOR);
-}
-
-const SEPARATOR = `\n${'-'.repeat(80)}\n\n`;
-
-/** Most packages of the AWS SDK have the same licence, which is two thirds of the file otherwise. */
-function groupedByText(
-  sections: readonly { readonly heading: string; readonly text: string }[],
-): Map<string, string[]> {
-  const groups = new Map<string, string[]>();
-  for (const { heading, text } of sections) groups.set(text, [...(groups.get(text) ?? []), heading]);
-  return groups;
+  writeFileSync(join(outdir, LICENCES_FILE), licencesOf(Object.keys(metafile.inputs)));
 }
 
 async function main(): Promise<void> {

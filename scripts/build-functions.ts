@@ -11,6 +11,7 @@ import {
   WATCH_FOLDER,
 } from '../lib/function-bundles';
 import { cutSourceMap } from './source-map';
+import { LICENCES_FILE, licencesOf } from './third-party-licences';
 
 const PROJECT_ROOT = join(__dirname, '..');
 const ENTRY = join(PROJECT_ROOT, 'lambda/refresh-credentials/index.ts');
@@ -55,15 +56,23 @@ export interface Bundle {
 }
 
 /**
- * Bundles every function, and writes the files that have changed.
+ * Bundles every function, and writes the files that have changed. The licences of the bundled packages go with them.
  *
  * @param outdir - created when it does not exist
  * @throws BuildFailure of esbuild when the sources cannot be bundled
  */
 export function buildFunctions(outdir = OUTPUT): void {
-  for (const clients of CLIENT_SETS) write(join(outdir, refresherFolder(clients)), bundleRefresher(clients));
-  write(join(outdir, WATCH_FOLDER), bundle(WATCH_ENTRY));
-  write(join(outdir, DELEGATION_FOLDER), bundle(DELEGATION_ENTRY));
+  const bundles: readonly (readonly [folder: string, bundle: Bundle])[] = [
+    ...CLIENT_SETS.map((clients) => [refresherFolder(clients), bundleRefresher(clients)] as const),
+    [WATCH_FOLDER, bundle(WATCH_ENTRY)],
+    [DELEGATION_FOLDER, bundle(DELEGATION_ENTRY)],
+  ];
+  for (const [folder, { code, map }] of bundles) {
+    put(join(outdir, folder, 'index.mjs'), code);
+    put(join(outdir, folder, 'index.mjs.map'), map);
+  }
+  const inputs = bundles.flatMap(([, { metafile }]) => Object.keys(metafile.inputs));
+  put(join(outdir, LICENCES_FILE), licencesOf(inputs));
 }
 
 /** Bundles the refresher with a set of clients. @throws BuildFailure of esbuild */
@@ -110,11 +119,6 @@ function runEsbuild(entry: string, alias: Readonly<Record<string, string>>, bann
   const { outputFiles, metafile } = buildSync(options);
   const text = (extension: string) => outputFiles.find(({ path }) => path.endsWith(extension))?.text ?? '';
   return { code: text('.mjs'), map: text('.map'), metafile };
-}
-
-function write(directory: string, { code, map }: Bundle): void {
-  put(join(directory, 'index.mjs'), code);
-  put(join(directory, 'index.mjs.map'), map);
 }
 
 /** Leaves a file with this content untouched, because another process may be reading it. */
