@@ -2,7 +2,14 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 
 const ROOT = join(__dirname, '../..');
-const PAGES = ['README.md', 'CONTRIBUTING.md', ...pagesUnder('docs')];
+const PAGES = [
+  'README.md',
+  'CHANGELOG.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  ...pagesUnder('docs'),
+  ...pagesUnder('examples'),
+];
 const MAX_README_LINES = 160;
 
 /** One relative link of a page, as it stands there. */
