@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT, run } from './run-program';
 import { itServesApps, resourcesOf } from './template-checks';
@@ -21,14 +22,52 @@ describe('the package installed by pnpm', () => {
       CDK_OUTDIR: 'cdk.out',
     });
 
-    const template = new Assembly(join(example, 'cdk.out')).template('RunpodPulls');
-    expect(resourcesOf(template, 'AWS::Events::Rule')).toContainEqual(
-      expect.objectContaining({
-        Properties: expect.objectContaining({ ScheduleExpression: 'rate(6 hours)' }),
-      }),
-    );
+    expect(schedulesIn(example, 'RunpodPulls')).toContain('rate(6 hours)');
+  });
+
+  it('serves the construct at the top of the README', () => {
+    folder.add(join(ROOT, 'examples/typescript'), 'readme');
+    const app = folder.path('readme');
+    writeFileSync(join(app, 'bin/app.ts'), readmeApp());
+
+    run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.', ...NODE_TYPES], app);
+    run(process.execPath, [join(ROOT, 'node_modules/tsx/dist/cli.mjs'), 'bin/app.ts'], app, {
+      CDK_OUTDIR: 'cdk.out',
+    });
+
+    expect(schedulesIn(app, 'Readme')).toContain('rate(6 hours)');
   });
 });
+
+function schedulesIn(app: string, stack: string): unknown[] {
+  const template = new Assembly(join(app, 'cdk.out')).template(stack);
+  return resourcesOf(template, 'AWS::Events::Rule').map(({ Properties }) => Properties.ScheduleExpression);
+}
+
+/** Returns an app with the first construct of the README. It gets what the README leaves out. */
+function readmeApp(): string {
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const [, code = ''] = /```ts\n(.*?)```/s.exec(readme) ?? [];
+  const [, imports = '', construct = ''] = /^(import .*?;\n)(.*)$/s.exec(code) ?? [];
+  return `
+    import { App, Stack } from 'aws-cdk-lib';
+    import { Repository } from 'aws-cdk-lib/aws-ecr';
+    import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+    import { Topic } from 'aws-cdk-lib/aws-sns';
+    ${imports}
+    class Pulls extends Stack {
+      constructor(scope: App) {
+        super(scope, 'Readme');
+        const repository = new Repository(this, 'Repository');
+        const onCall = new Topic(this, 'OnCall');
+        ${construct}
+      }
+    }
+    const app = new App();
+    new Pulls(app);
+    app.synth();
+  `;
+}
 
 /** The example installs these types itself; the test takes the project's. */
 const NODE_TYPES = ['--types', 'node', '--typeRoots', join(ROOT, 'node_modules/@types')];

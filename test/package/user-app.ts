@@ -71,7 +71,7 @@ export class UserFolder {
   /** Installs with pnpm, where a package sees only the dependencies that it names. */
   installWithPnpm(peers: PeerVersions): void {
     this.#write('package.json', { private: true, dependencies: dependenciesWith(peers) });
-    run('npx', ['-y', 'pnpm@9', 'install', '--prefer-offline', '--ignore-scripts'], this.directory);
+    run('npx', ['-y', 'pnpm@9.15.9', 'install', '--prefer-offline', '--ignore-scripts'], this.directory);
     this.#addApps();
   }
 
