@@ -10,6 +10,7 @@ from aws_cdk.aws_secretsmanager import Secret
 from aws_cdk.aws_sns import Topic
 from runpod_ecr_credential_refresher import (
     FirstRefreshMode,
+    PullWatchOptions,
     RefresherStack,
     RunpodApi,
     RunpodEcrDelegation,
@@ -84,6 +85,7 @@ RunpodEcrRefresher(
     architecture=Architecture.X86_64,
     warning_topics=[topic],
     dashboard=False,
+    pull_watch=PullWatchOptions(interval=Duration.minutes(30), ignore=["ep_abc123"]),
 )
 
 RunpodEcrDelegation(stack, "Delegation", repository=repository, runpod_api_key=key)

@@ -81,6 +81,7 @@ new RunpodEcrRefresher(stack, 'AllRegistries', {
   architecture: Architecture.X86_64,
   warningTopics: [topic],
   dashboard: false,
+  pullWatch: { interval: Duration.minutes(30), ignore: ['ep_abc123'] },
 });
 
 new RunpodEcrDelegation(stack, 'Delegation', { repository, runpodApiKey: key });
