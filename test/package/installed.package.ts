@@ -40,7 +40,7 @@ describe('the package installed by npm, in a node_modules that nobody may write'
     try {
       const { api: _, ...urls } = world.cloud.runpod.settings();
       writeFileSync(folder.path('module', 'refresher.config.json'), configWith(urls));
-      folder.compile('module');
+      folder.transpile('module');
       const asset = refresherAsset(folder.synthesise('module'));
       await world.deploy([], {}, (directory) => cpSync(asset, directory, { recursive: true }));
 

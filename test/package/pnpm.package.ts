@@ -18,9 +18,7 @@ describe('the package installed by pnpm', () => {
     const example = folder.path('example');
 
     run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.', ...NODE_TYPES], example);
-    run(process.execPath, [join(ROOT, 'node_modules/tsx/dist/cli.mjs'), 'bin/app.ts'], example, {
-      CDK_OUTDIR: 'cdk.out',
-    });
+    run(process.execPath, TSX_APP, example, SYNTH);
 
     expect(schedulesIn(example, 'RunpodPulls')).toContain('rate(6 hours)');
   });
@@ -31,9 +29,7 @@ describe('the package installed by pnpm', () => {
     writeFileSync(join(app, 'bin/app.ts'), readmeApp());
 
     run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.', ...NODE_TYPES], app);
-    run(process.execPath, [join(ROOT, 'node_modules/tsx/dist/cli.mjs'), 'bin/app.ts'], app, {
-      CDK_OUTDIR: 'cdk.out',
-    });
+    run(process.execPath, TSX_APP, app, SYNTH);
 
     expect(schedulesIn(app, 'Readme')).toContain('rate(6 hours)');
   });
@@ -68,6 +64,11 @@ function readmeApp(): string {
     app.synth();
   `;
 }
+
+const TSX_APP = [join(ROOT, 'node_modules/tsx/dist/cli.mjs'), 'bin/app.ts'];
+
+/** The CDK checks the template against CloudFormation's schemas. */
+const SYNTH = { CDK_OUTDIR: 'cdk.out', CDK_VALIDATION: 'true' };
 
 /** The example installs these types itself; the test takes the project's. */
 const NODE_TYPES = ['--types', 'node', '--typeRoots', join(ROOT, 'node_modules/@types')];

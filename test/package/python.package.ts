@@ -38,7 +38,7 @@ describe('the Python package', () => {
   });
 
   it('synthesises the same templates as the same app in TypeScript', () => {
-    folder.compile('commonjs');
+    folder.transpile('commonjs');
     const expected = folder.synthesise('commonjs');
     const config = folder.path('commonjs/refresher.config.json');
     const outdir = join(directory, 'everything');

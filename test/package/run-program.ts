@@ -44,5 +44,9 @@ export function run(
   throw new Error(`${file} ${args.join(' ')} in ${cwd} ended with ${status}:\n${stdout}\n${stderr}`);
 }
 
-/** Node 20 is at its end of life, and jsii prints a banner about it. */
-const ENVIRONMENT = { JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION: 'true' };
+const ENVIRONMENT = {
+  // Node 20 is at its end of life, and jsii prints a banner about it.
+  JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION: 'true',
+  // The CDK's own check of a template takes most of the time of a synth. The tests of the examples switch it on.
+  CDK_VALIDATION: 'false',
+};
