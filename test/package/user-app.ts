@@ -2,6 +2,7 @@ import {
   chmodSync,
   copyFileSync,
   cpSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -84,7 +85,10 @@ export class UserFolder {
 
   /** Returns every installed file with its size and the time of its last change. */
   installedFiles(): string[] {
-    return this.#installed();
+    return this.#installed().map((path) => {
+      const { size, mtimeMs } = lstatSync(path);
+      return `${path} ${size} ${mtimeMs}`;
+    });
   }
 
   /** Checks the types of an app strictly, those of the libraries included, and compiles it. */
