@@ -3,6 +3,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { version } from '../package.json';
 import { endWithClosedPipe } from './closed-pipe';
+import type { DeployFlags } from './deploy/options';
 import { EXIT } from './exit-codes';
 import { addInitOptions, type InitFlags } from './init/options';
 import { DEFAULT_CONFIG, type GlobalOptions } from './options';
@@ -70,6 +71,15 @@ function createProgram(): Command {
     'usage',
     'usage --json',
   ]).action(run(program, async (...context) => (await import('./commands/usage')).usage(...context)));
+  addDeploy(program);
+  command(
+    program,
+    'check-runpod',
+    "find out which of Runpod's APIs can update a registry auth with your key",
+    ['check-runpod', 'check-runpod --json'],
+  ).action(
+    run(program, async (...context) => (await import('./commands/check-runpod')).checkRunpod(...context)),
+  );
   command(program, 'local', 'show one refresh on the embedded cloud; no account is needed', [
     'local',
     'local --config refresher.config.json',
@@ -112,6 +122,34 @@ function addRefresh(program: Command): void {
     .option('--dry-run', 'do everything but write')
     .action((flags: { target?: string[]; dryRun?: boolean }) =>
       run(program, async (...context) => (await import('./commands/refresh')).refresh(...context, flags))(),
+    );
+}
+
+function addDeploy(program: Command): void {
+  command(
+    program,
+    'deploy',
+    'give an endpoint an image by its digest, and watch that its workers can pull it',
+    [
+      'deploy my-endpoint --image my-worker:1.4.2',
+      'deploy my-endpoint --image my-worker:1.4.2 --dry-run',
+      'deploy my-endpoint --image 123456789012.dkr.ecr.us-east-1.amazonaws.com/my-worker:1.4.2 --auth ecr-prod --yes',
+    ],
+  )
+    .argument('<endpoint>', 'id or name of the endpoint')
+    .requiredOption('--image <image>', 'REPOSITORY:TAG of a target, or the full address of an image')
+    .option('--target <name>', 'the target whose registry has the image, if several can have it')
+    .addOption(
+      new Option('--auth <name>', 'registry auth at Runpod; needs no configuration').conflicts('target'),
+    )
+    .option('--timeout <time>', 'how long new workers may take to pull, such as 90s, 15m or 1h', '15m')
+    .option('--dry-run', 'prove and show everything, and change nothing')
+    .option('--force', 'deploy although another release is being rolled out')
+    .option('-y, --yes', 'do not ask')
+    .action((endpoint: string, flags: DeployFlags) =>
+      run(program, async (...context) =>
+        (await import('./commands/deploy')).deploy(...context, endpoint, flags),
+      )(),
     );
 }
 

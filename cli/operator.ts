@@ -58,6 +58,12 @@ export class Operator {
     return stack === undefined ? (config ?? DEFAULT_CONFIG) : 'your CDK app';
   }
 
+  /** Whether there are settings to read: `--stack`, or a configuration file that is named or is in its default place. */
+  get hasSettings(): boolean {
+    const { config, stack } = this.options;
+    return stack !== undefined || config !== undefined || existsSync(this.configPath);
+  }
+
   /** Reads the configuration. With `--stack` there is none. @throws ConfigError when the file does not exist or has mistakes */
   config(): RefresherConfig {
     if (CLONE_ROOT === undefined && this.options.config === undefined && !existsSync(this.configPath)) {

@@ -12,6 +12,7 @@ import {
   usageError,
 } from './errors';
 import { EXIT } from './exit-codes';
+import { interruptCommand } from './interrupts';
 import { adoptAwsOptions, Operator } from './operator';
 import { commandLine, type GlobalOptions } from './options';
 import { Output } from './output';
@@ -40,6 +41,7 @@ export async function run(options: GlobalOptions, action: Action): Promise<numbe
   const output = new Output({ stdout, stderr, env, json: options.json === true });
   // The exit code is the shell's convention: 128 plus the signal's number.
   process.on('SIGINT', () => {
+    if (interruptCommand()) return;
     stderr.write(`\n${INTERRUPTED}\n`);
     showError(output, { message: INTERRUPTED });
     process.exit(EXIT.interrupted);
@@ -67,7 +69,10 @@ function report(error: unknown, options: GlobalOptions, output: Output): number 
   const lines = error instanceof ConfigError ? message.split('\n') : [message];
   for (const line of [...lines, ...debug]) process.stderr.write(`${visibleLine(line)}\n`);
   showError(output, isOwnError(error) ? shown(error) : { message: describeAwsError(error), fix: doctor });
-  return error instanceof CliError ? error.exitCode : EXIT.broken;
+  const exitCode = error instanceof CliError ? error.exitCode : EXIT.broken;
+  // Requests that are under way would keep the process alive.
+  if (exitCode === EXIT.interrupted) process.exit(exitCode);
+  return exitCode;
 }
 
 /** Writes the document of an error, unless the command has already written its own. */

@@ -3,6 +3,7 @@ import { OtherRegistries } from './other-registries';
 import { RegistryStandIn } from './registry';
 import { RunpodStandIn } from './runpod/runpod';
 import { StandInClock } from './stand-in-clock';
+import { pullAtRunpod } from './worker';
 
 /** The region in which the embedded function runs. */
 export const LOCAL_REGION = 'us-east-1';
@@ -50,6 +51,10 @@ export async function startEmbeddedCloud({
   const runpod = new RunpodStandIn(clock);
   runpod.delegationRules.canPull = (arn) =>
     RUNPOD_PULL_ROLES.every((role) => aws.policies.mayPull(arn, role));
+  runpod.rollouts.pull = async (image, registryAuthId, user) => {
+    const auth = registryAuthId === null ? undefined : user.find(registryAuthId);
+    return pullAtRunpod(registry.url, image, auth);
+  };
   const servers = [aws, registry, runpod];
   await Promise.all(servers.map((server) => server.listen()));
   return {

@@ -36,6 +36,27 @@ export async function pullAsWorker(
   }
 }
 
+/** Pulls an image from a registry as a worker at Runpod, and says in the words of its system log why it cannot. */
+export async function pullAtRunpod(
+  registryUrl: string,
+  image: string,
+  auth: Pick<WorkerLogin, 'username' | 'password'> | undefined,
+): Promise<{ ok: true } | { ok: false; line: string }> {
+  const [, repository = '', tag, digest] = /^[^/]+\/([^:@]+)(?::([^@]+))?(?:@(.+))?$/.exec(image) ?? [];
+  const login = { registryUrl, username: auth?.username ?? '', password: auth?.password ?? '' };
+  const { ok, status, message } = await pullAsWorker(login, repository, digest ?? tag ?? 'latest');
+  if (ok) return { ok };
+  const head = `error pulling image: Error response from daemon: Head "https://${image}"`;
+  const lines: Readonly<Record<number, string>> = {
+    401: auth
+      ? `${head}: denied: Your authorization token has expired. Reauthenticate and try again.`
+      : `${head}: no basic auth credentials`,
+    403: `error pulling image: pull access denied for ${repository}, repository does not exist or may require 'docker login': denied`,
+    404: `error pulling image: manifest for ${image} not found: manifest unknown`,
+  };
+  return { ok: false, line: lines[status] ?? `error pulling image: failed to register layer: ${message}` };
+}
+
 async function pull(login: WorkerLogin, repository: string, reference: string): Promise<PullResult> {
   const authorization = await authorize(login, repository);
   if (typeof authorization !== 'string') return failedPull(authorization, 0);

@@ -34,7 +34,7 @@ interface TargetAuth {
 }
 
 /** Account and region of a target's repositories when the target names no role and no region. */
-interface OwnPlace {
+export interface OwnPlace {
   readonly account: string;
   readonly region: string;
 }
@@ -95,16 +95,16 @@ function describeUse(workload: Workload, { target, registryAuthId }: TargetAuth,
 }
 
 /** Whether a target's credential may pull from a repository: it is for the repositories of one account and region. */
-function mayPull(
+export function mayPull(
   { registry }: Target,
   { account, region, repository }: OwnPlace & { readonly repository: string },
   own: OwnPlace,
 ): boolean {
   if (registry.type !== 'ecr') return true;
-  const roleAccount = registry.roleArn?.split(':')[4];
+  const otherAccount = registry.registryId ?? registry.roleArn?.split(':')[4];
   return (
     registry.repositories.includes(repository) &&
-    account === (roleAccount ?? own.account) &&
+    account === (otherAccount ?? own.account) &&
     region === (registry.region ?? own.region)
   );
 }

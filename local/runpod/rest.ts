@@ -1,6 +1,6 @@
 import type { RouteName } from '../../lambda/core/model';
 import type { ReceivedRequest, StandInAnswer } from '../exchange';
-import type { AuthWrite, RunpodUser, StoredAuth } from './accounts';
+import type { AuthWrite, RunpodUser, StoredAuth, StoredWorkload } from './accounts';
 
 /** An authenticated request, with the path below the API's base. */
 export interface RestCall {
@@ -10,6 +10,8 @@ export interface RestCall {
   readonly mayReadWorkloads: boolean;
   /** The time, by the embedded cloud's clock. */
   readonly now: () => Date;
+  /** Called after a release of an endpoint. */
+  readonly onRelease: (endpoint: StoredWorkload) => void;
   readonly path: string;
 }
 

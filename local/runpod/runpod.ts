@@ -9,6 +9,7 @@ import { Quota, type QuotaOptions } from './quota';
 import { problem, type RestAbilities, type RestCall } from './rest';
 import { answerRestV1 } from './rest-v1';
 import { answerRestV2 } from './rest-v2';
+import { noRollouts, type RolloutRules, rollOut } from './rollouts';
 import type { PageRules } from './workloads';
 
 interface ApiKey {
@@ -33,6 +34,8 @@ export class RunpodStandIn extends StandInServer {
   readonly delegationRules: DelegationRules = { takes: 'both', canPull: () => true };
   /** How REST v2 pages its lists. */
   readonly pages: PageRules = { size: 2 };
+  /** What workers do after a release. Nothing by default. */
+  readonly rollouts: RolloutRules = noRollouts();
   /** APIs that answer 410 to every request. */
   readonly retired = new Set<RouteName>();
   readonly #keys = new Map<string, ApiKey>();
@@ -112,6 +115,9 @@ export class RunpodStandIn extends StandInServer {
       mayReadWorkloads: scope !== 'registries-only',
       now: () => this.#clock.now(),
       path,
+      onRelease: (endpoint) => {
+        if (this.rollouts.enabled) void rollOut(endpoint, user, this.rollouts, () => this.#clock.now());
+      },
     };
     if (route === 'graphql') return answerGraphql(call);
     if (route === 'rest-v2' && /^\/registries\/delegations(\/|$)/.test(path)) {

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { parsedObject, type StandInAnswer } from '../exchange';
-import type { RunpodUser, StoredRelease, StoredWorker, StoredWorkload } from './accounts';
+import type { StoredRelease, StoredWorker, StoredWorkload } from './accounts';
 import { answerLog } from './logs';
 import { problem, type RestCall } from './rest';
 
@@ -34,7 +34,7 @@ export function answerWorkloads(call: RestCall, pages: PageRules): StandInAnswer
   if (!found) return NOT_FOUND;
   if (request.method === 'GET') return read(call, kind, found, rest);
   if (request.method !== 'PATCH' || kind !== 'serverless' || rest.length > 0) return NOT_FOUND;
-  return mayWrite ? update(request.body, user, found, call.now()) : FORBIDDEN;
+  return mayWrite ? update(call, found) : FORBIDDEN;
 }
 
 function isKind(kind: string): kind is Kind {
@@ -138,12 +138,12 @@ function releasesOf(endpoint: StoredWorkload): object {
 const RELEASED = { image: 'template.imageName', registry: 'template.containerRegistryAuthId' } as const;
 
 /** Changes image or registry auth of an endpoint. A change makes a release, and its workers become stale. */
-function update(text: string, user: RunpodUser, endpoint: StoredWorkload, now: Date): StandInAnswer {
+function update({ request, user, now, onRelease }: RestCall, endpoint: StoredWorkload): StandInAnswer {
   const {
     image = endpoint.image,
     registry = endpoint.registry,
     ...unknown
-  } = parsedObject(text) ?? { '': 0 };
+  } = parsedObject(request.body) ?? { '': 0 };
   const isRegistry = registry === null || (typeof registry === 'string' && user.find(registry) !== undefined);
   if (typeof image !== 'string' || image === '' || !isRegistry || Object.keys(unknown).length > 0) {
     return problem(422, 'Unprocessable Entity', 'Request validation failed.', ['$: invalid body']);
@@ -152,8 +152,9 @@ function update(text: string, user: RunpodUser, endpoint: StoredWorkload, now: D
   const diff = (['image', 'registry'] as const)
     .filter((field) => change[field] !== endpoint[field])
     .map((field) => ({ field: RELEASED[field], old: endpoint[field], new: change[field] }));
-  if (diff.length > 0) release(endpoint, diff, now);
+  if (diff.length > 0) release(endpoint, diff, now());
   Object.assign(endpoint, change);
+  if (diff.length > 0) onRelease(endpoint);
   return { status: 200, body: shownWorkload(endpoint, 'serverless') };
 }
 

@@ -600,7 +600,7 @@ function mayHold(registry: Registry, image: ImageName): boolean {
 }
 
 /** Whether an image is in the registry that accepts a credential. */
-function isAt(registry: Registry, { registryUrl }: Credential, image: ImageName): boolean {
+export function isAt(registry: Registry, { registryUrl }: Credential, image: ImageName): boolean {
   if (registry.type === 'docker-hub' && isAtDockerHub(image)) return true;
   const { host } = new URL(registryUrl);
   if (image.host === host) return true;
@@ -610,7 +610,7 @@ function isAt(registry: Registry, { registryUrl }: Credential, image: ImageName)
 }
 
 /** Docker Hub keeps an official image such as `ubuntu` as `library/ubuntu`. */
-function repositoryAt({ type }: Registry, { repository }: ImageName): string {
+export function repositoryAt({ type }: Registry, { repository }: ImageName): string {
   return type === 'docker-hub' && !repository.includes('/') ? `library/${repository}` : repository;
 }
 

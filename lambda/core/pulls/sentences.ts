@@ -51,6 +51,12 @@ const KINDS: Readonly<Record<FailedPullKind, readonly [says: string, fix: string
   unknown: ['the reason is not known', 'read the system log of the workload'],
 };
 
+/** Returns what a failed pull means, and what to do about it. Both are clauses. */
+export function meaningOfFailedPull(kind: FailedPullKind): { readonly says: string; readonly fix: string } {
+  const [says, fix] = KINDS[kind];
+  return { says, fix };
+}
+
 /** For `pull-failed`. @param failed - `line` is safe to show */
 export function failedPullDetail(failed: {
   readonly kind: FailedPullKind;

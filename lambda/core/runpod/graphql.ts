@@ -55,8 +55,8 @@ export function createGraphqlRoute(http: SendHttp, url: string): RunpodRoute {
   };
 }
 
-/** Returns the `data` of an answer without `errors`. For 2xx and 400 the codes in `errors` decide, otherwise the status. */
-function readData(answer: HttpAnswer): JsonObject {
+/** Returns the `data` of an answer of the GraphQL API without `errors`. For 2xx and 400 the codes in `errors` decide, otherwise the status. */
+export function readData(answer: HttpAnswer): JsonObject {
   const codesDecide = answer.status === 400 || (answer.status >= 200 && answer.status < 300);
   const json = parseJson(answer);
   if (codesDecide && isJsonObject(json) && Array.isArray(json.errors) && json.errors.length > 0) {

@@ -26,6 +26,8 @@ export interface Worker {
   readonly status: string;
   /** Seconds since it runs; 0 when it does not run yet. */
   readonly uptimeSeconds: number;
+  /** Whether it runs an older version of the endpoint than the current one. */
+  readonly isStale: boolean;
 }
 
 /** A repository from which Runpod may pull without a registry auth. */
@@ -135,7 +137,14 @@ export class RunpodWorkloads {
   workers(call: RunpodCall, endpointId: string): Promise<Worker[]> {
     return this.#list(call, `serverless/${endpointId}/workers`, 'workers', (item) =>
       isJsonObject(item) && isId(item.id)
-        ? [{ id: item.id, status: textOf(item.status), uptimeSeconds: Number(item.uptimeSeconds) || 0 }]
+        ? [
+            {
+              id: item.id,
+              status: textOf(item.status),
+              uptimeSeconds: Number(item.uptimeSeconds) || 0,
+              isStale: item.isStale === true,
+            },
+          ]
         : [],
     );
   }
