@@ -1,4 +1,5 @@
-import { AwsError, AwsServer, type JsonInput, jsonInput } from '../aws/protocol';
+import type { EcrStandIn } from '../aws/ecr';
+import { AwsError, AwsServer, type Caller, callerOf, type JsonInput, jsonInput } from '../aws/protocol';
 import type { ReceivedRequest } from '../exchange';
 import type { ImagesStandIn } from './images';
 import { KeysStandIn } from './keys';
@@ -12,12 +13,13 @@ export class OperatorAws extends AwsServer {
   readonly observations = new Observations();
   readonly topics = new TopicsStandIn();
   readonly keys = new KeysStandIn();
-  readonly #json: Readonly<Record<string, (input: JsonInput) => object>>;
+  readonly #json: Readonly<Record<string, (input: JsonInput, caller: Caller) => object>>;
 
-  constructor(images: ImagesStandIn) {
+  constructor(images: ImagesStandIn, ecr: EcrStandIn) {
     super();
     const { observations, keys } = this;
     this.#json = {
+      GetAuthorizationToken: (_, caller) => ecr.getAuthorizationToken(caller),
       DescribeRepositories: (input) => images.describeRepositories(input),
       BatchGetImage: (input) => images.batchGetImage(input),
       GetDownloadUrlForLayer: (input) => images.downloadUrl(input),
@@ -35,7 +37,7 @@ export class OperatorAws extends AwsServer {
   protected answerJson(request: ReceivedRequest): object {
     const handle = this.#json[request.operation ?? ''];
     if (!handle) throw unknownAction(request);
-    return handle(jsonInput(request));
+    return handle(jsonInput(request), callerOf(request));
   }
 
   protected answerQuery(request: ReceivedRequest): string {

@@ -31,7 +31,7 @@ export async function startOperatorCloud(): Promise<OperatorCloud> {
     manifests: () => cloud.registry.manifests,
     downloadUrl: (repository, digest) => cloud.registry.signedBlobUrl(repository, digest),
   });
-  const operatorAws = new OperatorAws(images);
+  const operatorAws = new OperatorAws(images, cloud.aws.ecr);
   const functionApi = new FunctionApi();
   await Promise.all([operatorAws.listen(), functionApi.listen()]);
   return {
