@@ -92,6 +92,12 @@ export class Images {
     return this.#inspect(credential, image, { deadlineMs, anonymous });
   }
 
+  /** Whether another image is in the same registry, so that the same credential can ask about it. */
+  async isBeside({ name, registry, credential, target }: FoundImage, other: ImageName): Promise<boolean> {
+    if (other.host === name.host || isAt(registry, credential, other)) return true;
+    return target !== undefined && other.host !== undefined && this.#holds(target, other);
+  }
+
   /** Proves that an image exists, can be pulled, and is for Runpod's workers. @throws CliError when it is not so */
   async prove(found: FoundImage): Promise<ProvedImage> {
     const { name, credential } = found;

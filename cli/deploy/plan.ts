@@ -1,7 +1,6 @@
 /** What a deployment would change, proved before anything is sent. */
 
 import { ecrPlaceOf, parseImageName } from '../../lambda/core/images';
-import { isAt } from '../../lambda/core/pulls/look';
 import type { RegistryAuth } from '../../lambda/core/runpod/api';
 import { CliError } from '../errors';
 import type { Operator } from '../operator';
@@ -145,9 +144,7 @@ function nameOf(auths: readonly RegistryAuth[], id: string | null): string | und
 /** Asks whether the present image is still there. Only an image of the same registry is asked about. */
 async function whyGone(images: Images, found: FoundImage, { image }: Endpoint): Promise<string | undefined> {
   const name = parseImageName(image);
-  if (!name || !(isAt(found.registry, found.credential, name) || name.host === found.name.host)) {
-    return undefined;
-  }
+  if (!name || !(await images.isBeside(found, name))) return undefined;
   const state = await images.stateOf(found, name);
   return state.found === 'no-image' ? `the registry has no such ${state.missing}` : undefined;
 }

@@ -84,11 +84,13 @@ export class RollOut {
   readonly #workers = new Map<string, NewWorker>();
   readonly #startedMs = performance.now();
   readonly #wallStartMs = Date.now();
-  #deadlineMs: number;
+  readonly #deadlineMs: number;
   #emptySinceMs: number | undefined;
   #logSinceMs: number;
-  #blind = new Set<string>();
+  readonly #reads = new Set<Promise<void>>();
+  readonly #blind = new Set<string>();
   #mayReadLogs = true;
+  #total = 0;
 
   constructor(endpoints: RunpodEndpoints, options: RollOutOptions) {
     this.#endpoints = endpoints;
@@ -112,8 +114,6 @@ export class RollOut {
     const running = [...this.#workers.values()].filter(({ isShownAsRunning }) => isShownAsRunning).length;
     return `${running} of ${this.#total} workers run the new image`;
   }
-
-  #total = 0;
 
   /** Looks once. @returns the outcome, or undefined while the roll-out goes on */
   async look(): Promise<Outcome | undefined> {
@@ -146,7 +146,10 @@ export class RollOut {
     if (isComplete && fresh.every(({ id }) => this.#runs(id))) return this.#rolledOut(fresh);
     const hopeless = this.#hopeless(fresh);
     if (hopeless) return hopeless;
-    return this.#isOver ? this.#conclude(fresh) : undefined;
+    if (!this.#isOver) return undefined;
+    // What the logs say so far decides.
+    await Promise.all(this.#reads);
+    return this.#conclude(fresh);
   }
 
   get #isOver(): boolean {
@@ -202,7 +205,10 @@ export class RollOut {
       return worker && !worker.isReading && !this.#runs(id);
     });
     const inOrder = unclear.sort((a, b) => this.#readsOf(a) - this.#readsOf(b));
-    for (const { id } of inOrder.slice(0, Math.max(0, MAX_LOGS - reading))) void this.#readLog(id);
+    for (const { id } of inOrder.slice(0, Math.max(0, MAX_LOGS - reading))) {
+      const read = this.#readLog(id).finally(() => this.#reads.delete(read));
+      this.#reads.add(read);
+    }
   }
 
   #readsOf({ id }: Worker): number {

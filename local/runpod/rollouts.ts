@@ -28,7 +28,7 @@ export function noRollouts(): RolloutRules {
   return {
     enabled: false,
     replaceMs: 200,
-    retryMs: 300,
+    retryMs: 1_500,
     failingStatus: 'RUNNING',
     pull: async () => ({ ok: true }),
   };
@@ -42,7 +42,8 @@ export async function rollOut(
   now: () => Date,
 ): Promise<void> {
   const version = endpoint.releases?.[0]?.version ?? 1;
-  const isCurrent = () => endpoint.releases?.[0]?.version === version;
+  const isCurrent = () =>
+    endpoint.releases?.[0]?.version === version && user.workloads.serverless.includes(endpoint);
   const running = endpoint.workers?.running ?? [];
   for (const stale of [...running]) {
     if (!Number.isFinite(rules.replaceMs)) return;

@@ -171,6 +171,7 @@ $`,
 
   it('lets one of two deployments at the same time win, and stops the other one', async () => {
     const other = world.cloud.registry.addImage('my-worker', '1.2.0');
+    world.cloud.runpod.rollouts.replaceMs = 1_500;
 
     const first = deploy();
     await untilPatched();
@@ -542,7 +543,7 @@ const FAILURES: readonly Failure[] = [
     },
     code: 1,
     stderr:
-      /^After 2s, 0 of 2 workers run the new image, and no pull has failed\. The roll-out continues\. To put the old image back: npx runpod-ecr deploy e1 --image \S+my-worker:1\.0\.0 --auth ecr-prod --force/,
+      /^After 2s, 0 of 2 workers run the new image, and no pull has failed\. The roll-out continues\. To put the old image back: npx runpod-ecr deploy e1 --image \S+my-worker:1\.0\.0 --force --config /,
     timeout: '2s',
   },
   {
