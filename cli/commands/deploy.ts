@@ -15,7 +15,7 @@ import type { Operator } from '../operator';
 import { commandLine } from '../options';
 import type { Output } from '../output';
 import { askChoice, askYes, mayAsk } from '../prompts';
-import { type Change, has } from '../runpod/endpoints';
+import { type Change, has, type Rollout } from '../runpod/endpoints';
 import { MAX_IMAGE_CHARACTERS, visibleName } from '../visible';
 
 /**
@@ -140,18 +140,19 @@ class Deployment {
           applyChange(endpoints, endpoint.id, change),
         );
         this.#output.line('The endpoint is changed. Following the roll-out:');
-        return this.#conclude(await this.#follow());
+        return this.#conclude(await this.#follow(rollout));
       },
     );
   }
 
   /** Looks until the roll-out has ended. @returns `interrupted` when the person wants the old image back */
-  async #follow(): Promise<{ readonly outcome: Outcome | 'interrupted'; readonly elapsedMs: number }> {
+  async #follow(before: Rollout): Promise<{ readonly outcome: Outcome | 'interrupted'; readonly elapsedMs: number }> {
     const { endpoints, endpoint, change } = this.#plan;
     const { line, mark } = bound(this.#output);
     const rollOut = new RollOut(endpoints, {
       endpoint,
       change,
+      before,
       timeoutMs: this.#timeoutMs,
       events: {
         onRunning: (worker) => line(`${mark('ok')} worker ${worker} runs the new image`),

@@ -7,6 +7,7 @@ import { pagingCheck } from '../doctor/paging-check';
 import { usageCheck } from '../doctor/usage-check';
 import { EXIT } from '../exit-codes';
 import type { Operator } from '../operator';
+import { commandLine } from '../options';
 import type { Output } from '../output';
 import { routeAsker } from '../runpod/access';
 
@@ -36,6 +37,12 @@ export async function doctor(operator: Operator, output: Output): Promise<number
       ? `${output.colors.red('The first problem is:')} ${cause.title}.`
       : output.colors.green(`All ${results.length} checks passed.`),
   );
+  // Only when there is nothing else to do, and only while nobody has chosen an API.
+  const isWell = results.every(({ status }) => status === 'ok');
+  if (isWell && refreshes && (await operator.settings()).runpod.api === 'auto') {
+    const command = commandLine('check-runpod', operator.options);
+    output.line(output.colors.dim(`To see which of Runpod's APIs can update with your key: ${command}`));
+  }
   return cause ? EXIT.broken : EXIT.ok;
 }
 

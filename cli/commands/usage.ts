@@ -1,7 +1,10 @@
 /** `usage`: which workloads use each registry auth, with the digests to pin. */
 
+import { parseImageName } from '../../lambda/core/images';
+import { isId } from '../../lambda/core/runpod/api';
 import { EXIT } from '../exit-codes';
 import type { Operator } from '../operator';
+import { commandLine } from '../options';
 import type { Output } from '../output';
 import { routeAsker } from '../runpod/access';
 import { listUses, pinImage, type Use } from '../runpod/usage';
@@ -20,17 +23,7 @@ export async function usage(operator: Operator, output: Output): Promise<number>
     return [target, kind, visibleName(name), latest ? output.colors.yellow(shown) : shown];
   });
   output.table(['Target', 'Used by', 'Name', 'Image'], rows);
-  const pins = new Map(
-    uses.flatMap(({ image, pinned }) => (pinned && pinned !== image ? [[image, pinned]] : [])),
-  );
-  if (pins.size > 0) {
-    output.line();
-    output.line('To pin an image to its present digest, use this name instead:');
-    for (const [image, pinned] of pins) {
-      output.line(`  ${image}`);
-      output.line(`    ${output.colors.cyan('→')} ${pinned}`);
-    }
-  }
+  showPins(output, uses);
   const unknown = new Map(uses.flatMap(({ image, notPinned }) => (notPinned ? [[image, notPinned]] : [])));
   if (unknown.size > 0) {
     output.line();
@@ -40,12 +33,38 @@ export async function usage(operator: Operator, output: Output): Promise<number>
   return EXIT.ok;
 }
 
+/** Shows the digest of each image that is named by a tag, and the command that gives it to an endpoint. */
+function showPins(output: Output, uses: readonly PinnedUse[]): void {
+  const pins = new Map(
+    uses.flatMap(({ image, pinned }) => (pinned && pinned !== image ? [[image, pinned]] : [])),
+  );
+  if (pins.size === 0) return;
+  output.line();
+  output.line('To pin an image to its present digest, use this name instead:');
+  for (const [image, pinned] of pins) {
+    output.line(`  ${image}`);
+    output.line(`    ${output.colors.cyan('→')} ${pinned}`);
+    for (const use of uses) {
+      if (use.image === image && use.deploy !== undefined) output.line(`      ${use.deploy}`);
+    }
+  }
+}
+
+/** Returns the command that pins the image of an endpoint; undefined when the name could be more than a word of a shell. */
+function pinCommand(operator: Operator, { kind, id, image, pinned }: PinnedUse): string | undefined {
+  if (kind !== 'endpoint' || pinned === undefined || pinned === image) return undefined;
+  if (!isId(id) || parseImageName(image) === undefined) return undefined;
+  return commandLine(`deploy ${id} --image ${image}`, operator.options);
+}
+
 /** A use with the digest of its image, as `--json` shows it. */
 interface PinnedUse extends Use {
   /** The image's name by its digest. @default - it is not in ECR, or its digest is not known */
   readonly pinned?: string;
   /** Why the digest is not known. @default - it is known, or the image is not in ECR */
   readonly notPinned?: string;
+  /** The command that pins the image. @default - it is not the unpinned image of an endpoint */
+  readonly deploy?: string;
 }
 
 async function listPinnedUses(operator: Operator): Promise<PinnedUse[]> {
@@ -57,6 +76,9 @@ async function listPinnedUses(operator: Operator): Promise<PinnedUse[]> {
   return uses.map((use) => {
     const pin = pins.get(use.image);
     if (pin === undefined) return use;
-    return 'pinned' in pin ? { ...use, pinned: pin.pinned } : { ...use, notPinned: pin.unknown };
+    if (!('pinned' in pin)) return { ...use, notPinned: pin.unknown };
+    const pinned = { ...use, pinned: pin.pinned };
+    const deploy = pinCommand(operator, pinned);
+    return { ...pinned, ...(deploy !== undefined && { deploy }) };
   });
 }

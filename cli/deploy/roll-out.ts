@@ -39,12 +39,14 @@ export interface RollOutEvents {
 export interface RollOutOptions {
   readonly endpoint: Endpoint;
   readonly change: Change;
+  /** The newest release before the change. */
+  readonly before: Rollout;
   readonly timeoutMs: number;
   readonly events: RollOutEvents;
 }
 
-/** Pause between two looks. With a short timeout it is shorter. */
-const POLL_MS = 5_000;
+/** Pause between two looks: they use about half of a quota of 60 requests a minute. With a short timeout it is shorter. */
+const POLL_MS = 10_000;
 
 /** A worker without a line in its log counts as running when it looks healthy for this long. */
 const SETTLE_MS = 60_000;
@@ -59,7 +61,7 @@ const CLOCK_TOLERANCE_MS = 60_000;
 const STARTED = /\bstart container\b|downloaded newer image for|image is up to date for/i;
 
 /** The workers whose logs are read at a time. */
-const MAX_LOGS = 5;
+const MAX_LOGS = 3;
 
 /** What is known about a worker of the new release. */
 interface NewWorker {
@@ -135,11 +137,12 @@ export class RollOut {
       this.#endpoints.workers(endpoint.id),
     ]);
     if (!has(now, change)) return { kind: 'replaced', image: now.image };
-    this.#logSinceMs = rollout.createdAtMs ?? this.#logSinceMs;
     this.#total = workers.length;
     if (workers.length === 0 && this.#isEmpty(now)) return { kind: 'no-workers' };
     if (workers.length > 0) this.#emptySinceMs = undefined;
-    const fresh = workers.filter(({ isStale }) => !isStale);
+    const isReleased = this.#isReleased(rollout);
+    if (isReleased) this.#logSinceMs = rollout.createdAtMs ?? this.#logSinceMs;
+    const fresh = isReleased ? workers.filter(({ isStale }) => !isStale) : [];
     for (const worker of fresh) this.#learn(worker);
     this.#readLogs(fresh);
     const isComplete = !rollout.inProgress && fresh.length > 0 && fresh.length === workers.length;
@@ -150,6 +153,14 @@ export class RollOut {
     // What the logs say so far decides.
     await Promise.all(this.#reads);
     return this.#conclude(fresh);
+  }
+
+  /** Whether the release of the change is visible. Until then the old workers still count as up to date. */
+  #isReleased({ version, createdAtMs }: Rollout): boolean {
+    const { before } = this.#options;
+    if (version !== undefined && before.version !== undefined) return version !== before.version;
+    if (createdAtMs !== undefined) return createdAtMs !== before.createdAtMs;
+    return this.elapsedMs >= this.#settleMs;
   }
 
   get #isOver(): boolean {

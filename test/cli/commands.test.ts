@@ -21,7 +21,7 @@ afterAll(async () => {
 });
 
 describe('runpod-ecr', () => {
-  it.each(['init', 'doctor', 'refresh', 'status', 'usage', 'local'])(
+  it.each(['init', 'doctor', 'refresh', 'status', 'usage', 'deploy', 'check-runpod', 'local'])(
     '%s --help shows examples and exit codes',
     async (name) => {
       const { code, stdout } = await world.run([name, '--help']);
@@ -328,6 +328,7 @@ prod    template  base    ${image}
 To pin an image to its present digest, use this name instead:
   ${image}
     → ${ECR_HOST}/my-worker@${digest}
+      npx runpod-ecr deploy e1 --image ${image} --config ${world.configPath}
 `);
   });
 

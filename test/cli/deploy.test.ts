@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Fault, FaultWhen } from '../../local/faults';
 import { noRollouts } from '../../local/runpod/rollouts';
 import { type CommandOptions, type CommandRun, CommandWorld, ECR_HOST } from './command-world';
+import { atTerminal, type Step } from './terminal';
 
 /** An image without a fault. */
 const NEW_TAG = '1.1.0';
@@ -614,6 +615,22 @@ const FAILURES: readonly Failure[] = [
     timeout: '6s',
   },
   {
+    what: 'shows the release late: the old workers do not count',
+    break: () => {
+      world.cloud.runpod.rollouts.replaceMs = 1_000;
+      const before = { version: 1, rollout: { inProgress: false, workersOnLatest: 2, workersTotal: 2 } };
+      const isAfter = (path: string) => path.endsWith('/releases') && patches().length > 0;
+      fault(
+        'runpod',
+        (request) => isAfter(request.path),
+        { status: 200, body: { endpointVersion: 1, rollout: before.rollout, releases: [] } },
+        3,
+      );
+    },
+    code: 0,
+    stdout: /✓ worker w1-v2 runs the new image\n[\s\S]*All 2 workers run the new image/,
+  },
+  {
     what: 'gives the endpoint another image in between',
     break: () => {
       world.cloud.runpod.rollouts.pull = async () => {
@@ -686,6 +703,190 @@ describe('Ctrl-C', () => {
       expect(patches()).toHaveLength(1);
     },
   );
+});
+
+describe('deploy at a terminal', () => {
+  const QUESTION = 'Deploy it?';
+  const MENU = 'What should happen?';
+  const [ENTER, LEFT, DOWN, CTRL_C] = ['\r', '\u001b[D', '\u001b[B', '\u0003'];
+
+  function answering(...steps: readonly Step[]) {
+    return atTerminal(world, ['deploy', 'e1', '--image', `my-worker:${NEW_TAG}`, '--timeout', '60s'], steps);
+  }
+
+  it('asks first, and changes nothing after a no', async () => {
+    const { code, stdout } = await answering([QUESTION, ENTER]);
+
+    expect(code).toBe(130);
+    expect(stdout).toContain('Cancelled. Nothing was changed.');
+    expect(patches()).toEqual([]);
+  });
+
+  it('deploys after a yes', async () => {
+    const { code, stdout } = await answering([QUESTION, `${LEFT}${ENTER}`]);
+
+    expect(code).toBe(0);
+    expect(stdout).toContain('All 2 workers run the new image');
+  });
+
+  it('changes nothing when somebody else has changed the endpoint during the question', async () => {
+    const { code, stdout } = await answering(
+      [QUESTION, () => Object.assign(endpoint(), { image: `${ECR_HOST}/my-worker:arm` })],
+      ['', `${LEFT}${ENTER}`],
+    );
+
+    expect(code).toBe(1);
+    expect(stdout).toContain('Somebody else has just changed endpoint e1. Nothing was changed.');
+    expect(patches()).toEqual([]);
+  });
+
+  it.each([
+    ['leaves the roll-out', `${DOWN}${DOWN}${ENTER}`, 'its roll-out continues', 1],
+    ['leaves it after another Ctrl-C', CTRL_C, 'its roll-out continues', 1],
+    ['puts the old image back', `${DOWN}${ENTER}`, 'so the old image was put back', 2],
+  ])('asks at Ctrl-C what to do, and %s', async (_, keys, message, changes) => {
+    world.cloud.runpod.rollouts.replaceMs = Number.POSITIVE_INFINITY;
+
+    const { code, stdout } = await answering(
+      [QUESTION, `${LEFT}${ENTER}`],
+      ['Following the roll-out', CTRL_C],
+      [MENU, keys],
+    );
+
+    expect(code).toBe(130);
+    expect(stdout).toContain(message);
+    expect(patches()).toHaveLength(changes);
+  });
+
+  it('goes on after Ctrl-C when asked to', async () => {
+    world.cloud.runpod.rollouts.replaceMs = 1_500;
+
+    const { code, stdout } = await answering(
+      [QUESTION, `${LEFT}${ENTER}`],
+      ['Following the roll-out', CTRL_C],
+      [MENU, ENTER],
+    );
+
+    expect(code).toBe(0);
+    expect(stdout).toContain('All 2 workers run the new image');
+  });
+});
+
+describe('deploy of other targets', () => {
+  afterEach(() => world.writeConfig());
+
+  async function hub() {
+    const { registry, logins } = await world.cloud.otherRegistries.get('docker-hub');
+    registry.addImage('acme/my-worker', NEW_TAG);
+    logins.set('robot', 'a-hub-token');
+    world.cloud.aws.secrets.put(
+      'registry/hub',
+      JSON.stringify({ username: 'robot', password: 'a-hub-token' }),
+    );
+    return { type: 'docker-hub', url: registry.url, credentialSecretName: 'registry/hub' };
+  }
+
+  it('asks a registry with the login of the target', async () => {
+    const target = { name: 'hub', registry: await hub(), verifyImage: undefined };
+    world.writeConfig({ ...target, registryAuthId: 'regother' });
+
+    const { code, stdout } = await deploy({ image: `acme/my-worker:${NEW_TAG}`, flags: ['--dry-run'] });
+
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(
+        /→ docker\.io\/acme\/my-worker:1\.1\.0@sha256:\w+\nAuth {6}ecr-prod → other\nProof {5}linux\/amd64; the registry lets the login of target hub pull it\n/,
+      ),
+    });
+  });
+
+  it('refuses a login that the registry refuses', async () => {
+    world.writeConfig({
+      name: 'hub',
+      registry: await hub(),
+      verifyImage: undefined,
+      registryAuthId: 'regother',
+    });
+    world.cloud.aws.secrets.put('registry/hub', JSON.stringify({ username: 'robot', password: 'mistyped' }));
+
+    expect(await deploy({ image: `acme/my-worker:${NEW_TAG}` })).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/^The registry refuses the login of target hub for docker\.io\/acme/),
+    });
+  });
+
+  it('asks which one of two targets with the repository is meant', async () => {
+    const registry = { type: 'ecr', repositories: ['my-worker'] };
+    const targets = [
+      { name: 'prod', registryAuthId: world.authId, registry },
+      { name: 'staging', registryAuthId: 'regother', registry },
+    ];
+    world.writeConfig({}, { targets });
+
+    const unclear = await deploy();
+    const clear = await deploy({ flags: ['--target', 'staging', '--dry-run'] });
+
+    expect(unclear).toMatchObject({
+      code: 2,
+      stderr: 'Several targets can have this image: prod, staging. Choose one with --target.\n',
+    });
+    expect(clear).toMatchObject({ code: 0, stdout: expect.stringContaining('Auth      ecr-prod → other\n') });
+  });
+
+  it('asks ECR as the operator where only the function may assume the role', async () => {
+    const roleArn = 'arn:aws:iam::123456789012:role/pull';
+    world.writeConfig({ registry: { type: 'ecr', repositories: ['my-worker'], roleArn } });
+
+    const { code, stdout } = await deploy({ flags: ['--dry-run'] });
+
+    expect(code).toBe(0);
+    expect(stdout).toContain('the registry lets your AWS credentials pull it\n');
+  });
+
+  it('says what to do about a private image of a registry that no target has', async () => {
+    const { registry } = await world.cloud.otherRegistries.get('self-hosted');
+    registry.addImage('team/tool', '1.0.0');
+    const image = `${new URL(registry.url).host}/team/tool:1.0.0`;
+
+    const refused = await deploy({ image });
+    registry.public.add('team/tool');
+    const open = await deploy({ image, flags: ['--dry-run'] });
+
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/\/team\/tool:1\.0\.0 is private, and no target has its registry/),
+    });
+    expect(open).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('the registry lets a client without a login pull it\n'),
+    });
+  });
+
+  it('attaches nothing where Runpod pulls by a delegation', async () => {
+    const { delegations } = world.user;
+    delegations.push({
+      id: 'deleg_1',
+      name: null,
+      delegatorUserId: 'u',
+      awsUser: '123456789012',
+      repository: 'my-worker',
+      tag: 'latest',
+      awsRegion: 'us-east-1',
+      dockerRegistryUri: ECR_HOST,
+      createdAt: new Date().toISOString(),
+    });
+    endpoint().registry = null;
+    const run = await world.run(
+      ['deploy', 'e1', '--dry-run', '--image', `${ECR_HOST}/my-worker:${NEW_TAG}`],
+      { config: false, env: withoutConfiguration() },
+    );
+    delegations.pop();
+
+    expect(run).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('Auth      none: Runpod pulls by a delegation\n'),
+    });
+  });
 });
 
 interface Deployment extends Pick<CommandOptions, 'onStart'> {

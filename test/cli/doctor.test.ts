@@ -673,6 +673,7 @@ describe('doctor', () => {
 ✓ Who is paged           oncall@example.com
 
 All 13 checks passed.
+To see which of Runpod's APIs can update with your key: npx runpod-ecr check-runpod --config ${world.configPath}
 `);
   });
 

@@ -1,4 +1,3 @@
-import type { ChildProcess } from 'node:child_process';
 import {
   copyFileSync,
   existsSync,
@@ -14,8 +13,8 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { buildCli } from '../../scripts/build-cli';
-import { screenAfter } from '../support/screen';
-import { type CommandRun, CommandWorld } from './command-world';
+import { CommandWorld } from './command-world';
+import { atTerminal as runAtTerminal, type Step, type TerminalOptions } from './terminal';
 
 let world: CommandWorld;
 
@@ -31,92 +30,19 @@ afterEach(async () => {
   expect(leaks).toEqual([]);
 });
 
-/** A Python program that runs a command in a pseudo-terminal and passes input and output through. */
-const PTY = 'import os,pty,sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
-
-/** How long a text may take to appear, in milliseconds. Less than the limit of a test, so that the message says which one. */
-const APPEARS_WITHIN_MS = 20_000;
-
-/** A text to wait for, and what to type, or to do, when it has appeared. */
-type Step = readonly [appears: string, action: string | (() => void)];
-
 const ESC = String.fromCharCode(27);
 const ENTER = '\r';
 const DOWN = `${ESC}[B`;
 const CTRL_C = '\u0003';
 const CTRL_D = '\u0004';
 
-/**
- * Runs the command line in a terminal of 100 columns and answers as a person would.
- *
- * @param redirect - a redirection for the shell, such as `< key.txt`
- * @returns the text on the screen at the end as `stdout`, and every byte of the output as `raw`
- */
-async function atTerminal(
+/** Runs the command line in a terminal. `init` writes the addresses of the embedded Runpod. */
+function atTerminal(
   args: readonly string[],
   steps: readonly Step[],
-  {
-    redirect = '',
-    env = {},
-    launcher,
-    appearsWithinMs = APPEARS_WITHIN_MS,
-  }: {
-    redirect?: string;
-    env?: Record<string, string>;
-    launcher?: boolean;
-    appearsWithinMs?: number;
-  } = {},
-): Promise<CommandRun & { readonly raw: string }> {
-  const left = [...steps];
-  let seen = '';
-  let gaveUp = '';
-  const whenLate = (child: ChildProcess) => {
-    gaveUp = `"${left[0]?.[0]}" did not appear within ${appearsWithinMs} ms. The screen shows:\n${screenAfter(seen)}`;
-    child.kill('SIGKILL');
-  };
-  let timer: NodeJS.Timeout | undefined;
-  const watch = (child: ChildProcess) => {
-    clearTimeout(timer);
-    timer = left.length > 0 ? setTimeout(whenLate, appearsWithinMs, child) : undefined;
-  };
-  const act = (child: ChildProcess, [appears, action]: Step) => {
-    if (typeof action === 'function') return action();
-    // After an answer, only new output counts. A text that needs no answer may come together with the next one.
-    seen = action === '' ? seen.slice(seen.indexOf(appears) + appears.length) : '';
-    // Keys that arrive before the question is drawn would be lost.
-    if (action !== '') setTimeout(() => child.stdin?.write(action), 120);
-  };
-  const answer = (child: ChildProcess) => (chunk: string) => {
-    seen += chunk;
-    for (let next = left[0]; next && seen.includes(next[0]); next = left[0]) {
-      left.shift();
-      watch(child);
-      act(child, next);
-    }
-  };
-  const run = await world.start(
-    'python3',
-    ['-c', PTY, 'sh', '-c', `${inTerminal(args, launcher)} ${redirect}`],
-    {
-      env: { TERM: 'xterm-256color', ...env },
-      onStart: (child) => {
-        watch(child);
-        child.stdout?.on('data', answer(child));
-      },
-    },
-  );
-  clearTimeout(timer);
-  if (gaveUp !== '') throw new Error(gaveUp);
-  expect(left).toEqual([]);
-  return { ...run, raw: run.stdout, stdout: screenAfter(run.stdout) };
-}
-
-/** The shell's command. It sets the size of the pseudo-terminal first. */
-function inTerminal(args: readonly string[], launcher?: boolean): string {
-  const command = world
-    .commandLine(args[0] === 'init' ? [...args, ...urls()] : args, launcher)
-    .map((word) => `'${word}'`);
-  return `stty cols 100 rows 40; exec ${command.join(' ')}`;
+  options?: TerminalOptions,
+): ReturnType<typeof runAtTerminal> {
+  return runAtTerminal(world, args[0] === 'init' ? [...args, ...urls()] : args, steps, options);
 }
 
 function urls(): string[] {
