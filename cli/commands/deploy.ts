@@ -146,7 +146,9 @@ class Deployment {
   }
 
   /** Looks until the roll-out has ended. @returns `interrupted` when the person wants the old image back */
-  async #follow(before: Rollout): Promise<{ readonly outcome: Outcome | 'interrupted'; readonly elapsedMs: number }> {
+  async #follow(
+    before: Rollout,
+  ): Promise<{ readonly outcome: Outcome | 'interrupted'; readonly elapsedMs: number }> {
     const { endpoints, endpoint, change } = this.#plan;
     const { line, mark } = bound(this.#output);
     const rollOut = new RollOut(endpoints, {

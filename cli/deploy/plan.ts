@@ -2,7 +2,7 @@
 
 import { ecrPlaceOf, parseImageName } from '../../lambda/core/images';
 import type { RegistryAuth } from '../../lambda/core/runpod/api';
-import { CliError } from '../errors';
+import { CliError, usageError } from '../errors';
 import type { Operator } from '../operator';
 import { commandLine } from '../options';
 import { readAccountKey, runpodSettings } from '../runpod/account';
@@ -39,12 +39,19 @@ export interface Plan {
  * @throws CliError, OperatorMustActError or TransientError when something is missing or not proved. Nothing was sent.
  */
 export async function makePlan(operator: Operator, wanted: string, flags: DeployFlags): Promise<Plan> {
+  if (flags.target !== undefined && !operator.hasSettings) {
+    throw usageError(
+      '--target names a target of a configuration, and there is none.',
+      'Name it with --config.',
+    );
+  }
   const images = new Images(operator);
   const useTargets = operator.hasSettings && flags.auth === undefined;
   const found = await images.find({ image: flags.image, target: flags.target, useTargets });
   const { restV2Url } = await runpodSettings(operator);
   const secretName = found.target?.runpodApiKeySecretName ?? (await defaultSecret(operator));
   const endpoints = new RunpodEndpoints(operator, await readAccountKey(operator, secretName), restV2Url);
+  endpoints.hide(found.credential.password);
   const endpoint = await endpoints.find(wanted);
   const [image, rollout, workers, auths] = await Promise.all([
     images.prove(found),

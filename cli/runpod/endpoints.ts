@@ -68,6 +68,7 @@ export class RunpodEndpoints {
   readonly #rest: RunpodRest;
   readonly #workloads: RunpodWorkloads;
   readonly #rateLimiter = new RateLimiter();
+  readonly #secrets: string[];
 
   constructor(operator: Operator, { key, source }: AccountKey, restV2Url: string) {
     this.#operator = operator;
@@ -75,7 +76,13 @@ export class RunpodEndpoints {
     this.#keySource = source;
     this.#rest = new RunpodRest(operator.http, 'rest-v2', restV2Url);
     this.#workloads = new RunpodWorkloads(operator.http, restV2Url, this.#rateLimiter);
-    this.show = createShow(() => [key.reveal()]);
+    this.#secrets = [key.reveal()];
+    this.show = createShow(() => this.#secrets);
+  }
+
+  /** Keeps a secret out of the text that `show` returns. The key is kept out in any case. */
+  hide(secret: Secret): void {
+    this.#secrets.push(secret.reveal());
   }
 
   /** Finds an endpoint by its id or its unique name. @throws CliError when there is none, or when two have the name */

@@ -27,6 +27,7 @@ export interface OperatorCloud extends EmbeddedCloud {
 /** Starts an embedded cloud with the APIs that the command line uses. */
 export async function startOperatorCloud(): Promise<OperatorCloud> {
   const cloud = await startEmbeddedCloud();
+  cloud.runpod.rollouts.enabled = true;
   const images = new ImagesStandIn({
     manifests: () => cloud.registry.manifests,
     downloadUrl: (repository, digest) => cloud.registry.signedBlobUrl(repository, digest),

@@ -239,6 +239,19 @@ describe('deploy without a configuration', () => {
     expect(run).toEqual({ code, stdout: '', stderr: `${stderr}\n` });
   });
 
+  it('has no targets', async () => {
+    const run = await world.run(['deploy', 'e1', '--image', image, '--target', 'prod', '--yes'], {
+      config: false,
+      env: withoutConfiguration(),
+    });
+
+    expect(run).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: '--target names a target of a configuration, and there is none. Name it with --config.\n',
+    });
+  });
+
   it('names the missing registry auth of a private image', async () => {
     endpoint().registry = null;
 
@@ -423,6 +436,23 @@ const FAILURES: readonly Failure[] = [
       fault('runpod', { method: 'PATCH' }, { status: 422, body: { detail: 'image is\nnot allowed' } }),
     code: 1,
     stderr: /^Runpod refuses the change \(422\): "image is not allowed"\.$/m,
+    image: 'old',
+  },
+  {
+    what: 'quotes the key and a password: neither is shown',
+    break: () =>
+      world.cloud.runpod.faults.add(
+        { method: 'PATCH' },
+        {
+          serve: (response) => {
+            const password = world.cloud.aws.ecr.issued.at(-1)?.password;
+            response.writeHead(400, { 'content-type': 'application/problem+json' });
+            response.end(JSON.stringify({ detail: `no ${world.key} or ${password?.slice(0, 40)}` }));
+          },
+        },
+      ),
+    code: 1,
+    stderr: /^Runpod refuses the change \(400\): "no \[secret\] or \[secret\]"\.$/m,
     image: 'old',
   },
   {
