@@ -79,8 +79,8 @@ class Check {
   readonly #apis: readonly { readonly route: RunpodRoute; readonly remove: DeleteAuth }[];
   readonly #rateLimiter = new RateLimiter();
   readonly #suffix = randomBytes(4).toString('hex');
-  /** Ids by name, of what was made or may have been made and is not deleted yet. */
-  readonly #made = new Map<string, string | undefined>();
+  /** Names of what was made or may have been made, and is not deleted yet. */
+  readonly #made = new Set<string>();
 
   constructor(operator: Operator, settings: RunpodSettings, key: Secret) {
     this.#operator = operator;
@@ -98,7 +98,7 @@ class Check {
 
   /** Names of registry auths that could not be deleted. */
   get leftovers(): string[] {
-    return [...this.#made.keys()];
+    return [...this.#made];
   }
 
   /** Lists and creates over each API, then updates, then deletes. An update can use what another API has made. */
@@ -117,10 +117,9 @@ class Check {
       await this.#try(result, 'list', () => route.list(this.#call()));
       const name = `${NAME_PREFIX}${this.#suffix}-${route.name}`;
       await this.#try(result, 'create', async () => {
-        this.#made.set(name, undefined);
+        this.#made.add(name);
         try {
           const { id } = await route.create(this.#call(), name, randomCredential());
-          this.#made.set(name, id);
           own.set(route.name, { name, id });
         } catch (error) {
           const nothingMade = error instanceof ApiUnsupportedError && error.certainty === 'final';
@@ -154,16 +153,10 @@ class Check {
       // An API that cannot do it is followed by the next one.
       const auths = await route.list(this.#call()).catch(() => undefined);
       if (!auths) continue;
-      for (const [name, known] of [...this.#made]) {
+      for (const name of [...this.#made]) {
         const id = auths.find((auth) => auth.name === name)?.id;
-        const isGone = id === undefined && known === undefined;
-        const deleted =
-          id !== undefined &&
-          (await remove(this.#call(), id).then(
-            () => true,
-            () => false,
-          ));
-        if (isGone || deleted || (id === undefined && known !== undefined)) this.#made.delete(name);
+        const isGone = id === undefined || (await isDeleted(remove(this.#call(), id)));
+        if (isGone) this.#made.delete(name);
       }
       if (this.#made.size === 0) return;
     }
@@ -189,6 +182,13 @@ class Check {
       rateLimiter: this.#rateLimiter,
     };
   }
+}
+
+function isDeleted(deletion: Promise<void>): Promise<boolean> {
+  return deletion.then(
+    () => true,
+    () => false,
+  );
 }
 
 /** A credential that opens nothing. */
