@@ -275,7 +275,10 @@ class Deployment {
   }
 
   #onInterrupt(): void {
-    if (this.#interrupted && !mayAsk(this.#operator.options)) process.exit(EXIT.interrupted);
+    if (this.#interrupted && !mayAsk(this.#operator.options)) {
+      this.#output.error('Interrupted twice. Look at the endpoint at Runpod: it may have either image.');
+      process.exit(EXIT.interrupted);
+    }
     this.#interrupted = true;
     this.#wake();
   }

@@ -87,10 +87,13 @@ export class RunpodEndpoints {
 
   /** Finds an endpoint by its id or its unique name. @throws CliError when there is none, or when two have the name */
   async find(wanted: string): Promise<Endpoint> {
+    // A key may be allowed to read this endpoint and not to list them all.
+    const byId = isId(wanted) ? await this.#getIfThere(wanted) : undefined;
+    if (byId) return byId;
     const all = await this.#permitted('list endpoints', this.#workloads.workloads(this.#call(), 'endpoint'));
     const byName = all.filter(({ name }) => name === wanted);
-    const found = all.find(({ id }) => id === wanted) ?? (byName.length === 1 ? byName[0] : undefined);
-    if (found) return this.get(found.id);
+    const [found] = byName;
+    if (found && byName.length === 1) return this.get(found.id);
     if (byName.length > 1) {
       const ids = byName.map(({ id }) => id).join(', ');
       throw usageError(`Several endpoints have the name ${wanted}.`, `Give the id of one: ${ids}.`);
@@ -158,6 +161,17 @@ export class RunpodEndpoints {
   /** Lists the repositories from which Runpod pulls without a registry auth; none when that cannot be asked. */
   async delegations(): Promise<readonly DelegatedRepository[]> {
     return this.#workloads.delegations(this.#call()).catch(() => []);
+  }
+
+  /** Returns undefined when Runpod says that there is no such endpoint. */
+  async #getIfThere(id: string): Promise<Endpoint | undefined> {
+    try {
+      return await this.get(id);
+    } catch (error) {
+      const isMissing = error instanceof ApiUnsupportedError && error.certainty === 'final';
+      if (isMissing) return undefined;
+      throw error;
+    }
   }
 
   #call(): RunpodCall {

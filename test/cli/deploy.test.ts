@@ -359,7 +359,8 @@ const REFUSALS: readonly Refusal[] = [
   {
     what: 'the key may not read endpoints',
     break: () => fault('runpod', { path: /serverless/ }, { status: 403, body: { title: 'Forbidden' } }),
-    message: /^The key in the secret runpod\/api-key may not list endpoints \(403\)\. Give it the permission/,
+    message:
+      /^The key in the secret runpod\/api-key may not read the endpoint \(403\)\. Give it the permission/,
   },
   {
     what: 'Runpod refuses the key',
