@@ -19,7 +19,7 @@ export interface RolloutRules {
   retryMs: number;
   /** What the status of a worker is while its pulls fail. At Runpod it says nothing about the pull. */
   failingStatus: NonNullable<StoredWorker['status']>;
-  /** Pulls an image with the credential of a registry auth. A promise that never resolves is a pull that takes for ever. */
+  /** Pulls an image with the credential of a registry auth. A promise that never resolves is a pull that never ends. */
   pull(image: string, registryAuthId: string | null, user: RunpodUser): Promise<SimulatedPull>;
 }
 
