@@ -34,7 +34,7 @@ export async function deploy(
   const timeoutMs = parseTimeout(flags.timeout);
   if (!flags.yes && !flags.dryRun && !mayAsk(operator.options)) {
     throw usageError(
-      'deploy rolls the workers of an endpoint, so without a terminal it asks nobody.',
+      'deploy changes an endpoint, and there is no terminal at which to ask.',
       'Allow it with --yes, or look first with --dry-run.',
     );
   }

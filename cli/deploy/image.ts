@@ -173,6 +173,8 @@ export class Images {
       const { host } = new URL(registry.url);
       return name.host === host || (registry.type === 'docker-hub' && isAtDockerHub(name));
     }
+    // ECR's own hosts are recognised above. Only a stand-in for ECR is elsewhere.
+    if (!isLocal(name.host)) return false;
     const { credential } = await this.#access(target);
     return isAt(registry, credential, name);
   }
@@ -273,9 +275,13 @@ function isHub({ registry }: FoundImage): boolean {
   return registry.type === 'docker-hub';
 }
 
+function isLocal(host: string): boolean {
+  return /^(localhost|127(\.\d{1,3}){3})(:|$)/.test(host);
+}
+
 /** Only a local registry is asked over plain http. */
 function urlOf(host: string): string {
-  return /^(localhost|127(\.\d{1,3}){3})(:|$)/.test(host) ? `http://${host}` : `https://${host}`;
+  return isLocal(host) ? `http://${host}` : `https://${host}`;
 }
 
 /** Whether a target names the repository: among those of its credential, or as the image that it proves. */

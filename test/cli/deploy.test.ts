@@ -70,7 +70,7 @@ $`,
       code: 2,
       stdout: '',
       stderr:
-        'deploy rolls the workers of an endpoint, so without a terminal it asks nobody. Allow it with --yes, or look first with --dry-run.\n',
+        'deploy changes an endpoint, and there is no terminal at which to ask. Allow it with --yes, or look first with --dry-run.\n',
     });
     expect(world.cloud.runpod.requests).toEqual([]);
   });
