@@ -5,18 +5,6 @@ import { isJsonObject, type JsonObject } from '../lambda/core/runpod/api';
 import { CliError, errorName } from './errors';
 import type { Operator } from './operator';
 
-/** The platform of Runpod's workers. */
-export const WORKER_PLATFORM = 'linux/amd64';
-
-/** The parts of an image's name. */
-export interface ImageName {
-  /** Registry host; absent where the name has none. */
-  readonly host?: string;
-  readonly repository: string;
-  /** Tag or digest. */
-  readonly reference: string;
-}
-
 /** Whether an image exists, and for which platforms. */
 export type ImageState =
   | { readonly found: 'image'; readonly digest: string; readonly platforms: readonly string[] }
@@ -30,35 +18,12 @@ const MEDIA_TYPES = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ];
 
-/** Parses `host/repository:tag` or `host/repository@digest`. Without a tag or digest the reference is `latest`. */
-export function parseImageName(name: string): ImageName {
-  const [first = '', ...rest] = name.split('/');
-  const hasHost = rest.length > 0 && /[.:]|^localhost$/.test(first);
-  const path = hasHost ? rest.join('/') : name;
-  const [repository = '', digest] = path.split('@', 2);
-  const [bare = '', tag = 'latest'] = repository.split(':', 2);
-  return { ...(hasHost && { host: first }), repository: bare, reference: digest ?? tag };
-}
-
-/** A private ECR registry. */
-export interface EcrPlace {
+/** An image in ECR. */
+export interface EcrImage {
   /** Account of the registry. @default - the operator's own */
   readonly account?: string | undefined;
   /** @default - the stack's region */
   readonly region?: string | undefined;
-}
-
-/** Returns the account and region in the host of a private ECR registry (all partitions, FIPS and dual-stack); undefined for other hosts. */
-export function ecrPlaceOf(
-  host: string | undefined,
-): { readonly account: string; readonly region: string } | undefined {
-  const [, account, region] =
-    /^(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z]{2,4}(?:-[a-z]+)+-\d{1,2})\./.exec(host ?? '') ?? [];
-  return account !== undefined && region !== undefined ? { account, region } : undefined;
-}
-
-/** An image in ECR. */
-export interface EcrImage extends EcrPlace {
   readonly repository: string;
   /** Tag or digest. */
   readonly reference: string;

@@ -3,12 +3,14 @@
 import { existsSync } from 'node:fs';
 import type { AlarmName } from '../../lambda/core/contract';
 import { OperatorMustActError } from '../../lambda/core/errors';
+import { parseImageName } from '../../lambda/core/images';
 import type { Target } from '../../lambda/core/model';
+import { WORKER_PLATFORM } from '../../lambda/core/registries/manifests';
 import { ConfigError } from '../../lib/config/mistakes';
 import { runbookSection } from '../deployment/alarms';
 import { CliError, describeAwsError, isAccessDenied, isMarkedForDeletion } from '../errors';
 import { formatCount } from '../format';
-import { inspectImage, parseImageName, WORKER_PLATFORM } from '../images';
+import { inspectImage } from '../images';
 import type { Operator } from '../operator';
 import { awsCommand, commandLine } from '../options';
 import { type AskRoutes, listAuths, type RouteAccess, writableRoutes } from '../runpod/access';

@@ -1,25 +1,15 @@
 /** Which workloads at Runpod use a registry auth: templates, serverless endpoints and pods. */
 
-import type { RunpodSettings, Secret, Target } from '../../lambda/core/model';
-import { isJsonObject } from '../../lambda/core/runpod/api';
-import { RunpodRest } from '../../lambda/core/runpod/rest';
+import { ecrPlaceOf, parseImageName } from '../../lambda/core/images';
+import type { Target } from '../../lambda/core/model';
+import { RunpodWorkloads, type Workload } from '../../lambda/core/runpod/workloads';
 import { describeAwsError } from '../errors';
-import { ecrPlaceOf, inspectImage, parseImageName } from '../images';
+import { inspectImage } from '../images';
 import type { Operator } from '../operator';
 import { type AskRoutes, listAuths } from './access';
 
-/** A workload at Runpod. Its environment may hold secrets, so only these fields are kept. */
-interface Workload {
-  readonly kind: 'template' | 'endpoint' | 'pod';
-  readonly id: string;
-  readonly name: string;
-  readonly image: string;
-  /** Id of the registry auth that it names. @default - it names none */
-  readonly registryAuthId?: string;
-}
-
 /** A workload that uses a target's registry auth. */
-export interface Use extends Workload {
+export interface Use extends Omit<Workload, 'active'> {
   readonly target: string;
   readonly registryAuthId: string;
   /** The image's tag is `latest`, which may mean another image tomorrow. */
@@ -45,17 +35,31 @@ export interface OwnPlace {
  * @throws OperatorMustActError, ApiUnsupportedError or TransientError when Runpod cannot be asked
  */
 export async function listUses(operator: Operator, askRoutes: AskRoutes): Promise<Use[]> {
+  const { restV2Url } = (await operator.settings()).runpod;
+  const client = new RunpodWorkloads(operator.http, restV2Url);
+  return describeUses(operator, askRoutes, async (secretName) => {
+    const call = { apiKey: await operator.apiKey(secretName), deadlineMs: operator.deadlineMs() };
+    const lists = (['endpoint', 'template', 'pod'] as const).map((kind) => client.workloads(call, kind));
+    return (await Promise.all(lists)).flat();
+  });
+}
+
+/**
+ * Returns those workloads that use a registry auth of the configuration.
+ *
+ * @param workloadsOf - returns the workloads of the account whose key is in this secret
+ */
+export async function describeUses(
+  operator: Operator,
+  askRoutes: AskRoutes,
+  workloadsOf: (secretName: string) => Promise<readonly Workload[]>,
+): Promise<Use[]> {
   const auths = await listTargetAuths(operator, askRoutes);
   const own = { account: (await operator.identity()).account, region: await operator.region() };
   const uses: Use[] = [];
   for (const secretName of await operator.secretNames()) {
     const ownAuths = auths.filter(({ target }) => target.runpodApiKeySecretName === secretName);
-    const workloads = await listWorkloads(
-      operator,
-      (await operator.settings()).runpod,
-      await operator.apiKey(secretName),
-    );
-    for (const workload of workloads) {
+    for (const workload of await workloadsOf(secretName)) {
       const auth = ownAuths.find(({ registryAuthId }) => registryAuthId === workload.registryAuthId);
       if (auth) uses.push(describeUse(workload, auth, own));
     }
@@ -82,15 +86,19 @@ export function isAuthOf(
   return id === target.registryAuthId || name === target.registryAuthName;
 }
 
-function describeUse(workload: Workload, { target, registryAuthId }: TargetAuth, own: OwnPlace): Use {
-  const { host, repository, reference } = parseImageName(workload.image);
-  const place = ecrPlaceOf(host);
+function describeUse(
+  { active: _, ...workload }: Workload,
+  { target, registryAuthId }: TargetAuth,
+  own: OwnPlace,
+): Use {
+  const image = parseImageName(workload.image);
+  const place = ecrPlaceOf(image?.host);
   return {
     ...workload,
     target: target.name,
     registryAuthId,
-    latest: reference === 'latest',
-    unlisted: place !== undefined && !mayPull(target, { ...place, repository }, own),
+    latest: image?.reference === 'latest',
+    unlisted: image !== undefined && place !== undefined && !mayPull(target, { ...image, ...place }, own),
   };
 }
 
@@ -109,42 +117,6 @@ export function mayPull(
   );
 }
 
-const LISTS = [
-  { kind: 'endpoint', path: 'serverless', field: 'endpoints' },
-  { kind: 'template', path: 'templates', field: 'templates' },
-  { kind: 'pod', path: 'pods', field: 'pods' },
-] as const;
-
-/** Lists all workloads of an account over REST v2. */
-async function listWorkloads(
-  operator: Operator,
-  { restV2Url }: RunpodSettings,
-  apiKey: Secret,
-): Promise<Workload[]> {
-  const rest = new RunpodRest(operator.http, 'rest-v2', restV2Url);
-  const lists = await Promise.all(
-    LISTS.map(async ({ kind, path, field }) => {
-      const items = await rest.list({ apiKey, deadlineMs: operator.deadlineMs() }, path, field);
-      return items.flatMap((item) => readWorkload(kind, item));
-    }),
-  );
-  return lists.flat();
-}
-
-function readWorkload(kind: Workload['kind'], item: unknown): Workload[] {
-  if (!isJsonObject(item) || typeof item.id !== 'string') return [];
-  const { id, name, image, registry } = item;
-  return [
-    {
-      kind,
-      id,
-      name: typeof name === 'string' ? name : id,
-      image: typeof image === 'string' ? image : '',
-      ...(typeof registry === 'string' && { registryAuthId: registry }),
-    },
-  ];
-}
-
 /** An image's name with its digest (`host/repository@sha256:…`), or why the digest is unknown. */
 export type Pin = { readonly pinned: string } | { readonly unknown: string };
 
@@ -155,9 +127,10 @@ export type Pin = { readonly pinned: string } | { readonly unknown: string };
  * @returns undefined if the image is not in ECR
  */
 export async function pinImage(operator: Operator, image: string): Promise<Pin | undefined> {
-  const { host, repository, reference } = parseImageName(image);
-  const place = ecrPlaceOf(host);
-  if (place === undefined) return undefined;
+  const name = parseImageName(image);
+  const place = ecrPlaceOf(name?.host);
+  if (name === undefined || place === undefined) return undefined;
+  const { host, repository, reference } = name;
   try {
     const state = await inspectImage(operator, { ...place, repository, reference });
     if (state.found === 'image') return { pinned: `${host}/${repository}@${state.digest}` };
