@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { systemClock } from '../lambda/core/clock';
 import { createHttp, type RetryPolicy, type SendHttp } from '../lambda/core/http';
-import type { RefresherSettings, Secret } from '../lambda/core/model';
+import type { PullWatchSettings, RefresherSettings, Secret } from '../lambda/core/model';
 import { sendOverNetwork } from '../lambda/core/transport';
 import { readConfigFile } from '../lib/config/load';
 import { ConfigError } from '../lib/config/mistakes';
@@ -96,6 +96,19 @@ export class Operator {
    */
   async settings(): Promise<RefresherSettings> {
     return (await this.deployed())?.settings ?? toSettings(this.config());
+  }
+
+  /**
+   * Returns the settings of the function that watches pulls; undefined when there is to be none.
+   *
+   * @throws ConfigError or CliError
+   */
+  async pullWatch(): Promise<PullWatchSettings | undefined> {
+    const deployed = await this.deployed();
+    if (deployed) return deployed.settings.pullWatch;
+    const { targets, pullWatch } = this.config();
+    const { mode, ignore, intervalMinutes } = pullWatch;
+    return mode === 'off' || targets.length === 0 ? undefined : { ignore, intervalMinutes };
   }
 
   /**

@@ -99,17 +99,19 @@ export class Output {
   }
 
   /**
-   * Runs `action` and shows a spinner until it has ended, on standard error and on a terminal only.
+   * Runs `action` and shows a spinner until it has ended, on standard error and on a terminal only. A label that is a
+   * function is asked again and again.
    *
    * The spinner of `@clack/prompts` is not used because it reads the keyboard. An API key on standard input would be
    * shown and lost, and Ctrl-C would end the process with exit code 0.
    */
-  async withSpinner<T>(label: string, action: () => Promise<T>): Promise<T> {
+  async withSpinner<T>(label: string | (() => string), action: () => Promise<T>): Promise<T> {
     const { stderr, env } = this.#options;
     if (!stderr.isTTY || this.json || env.TERM === 'dumb') return action();
     let frame = 0;
     const draw = () => {
-      stderr.write(`${ERASE_LINE}${SPINNER_FRAMES[frame % SPINNER_FRAMES.length]}  ${label}`);
+      const text = typeof label === 'string' ? label : label();
+      stderr.write(`${ERASE_LINE}${SPINNER_FRAMES[frame % SPINNER_FRAMES.length]}  ${text}`);
       frame += 1;
     };
     this.#spinning = true;

@@ -1,11 +1,12 @@
 /** `doctor`: finds the first thing that is broken, and how to fix it. */
 
 import { accountChecks } from '../doctor/account-checks';
-import { type CheckResult, runChecks } from '../doctor/check';
-import { deploymentChecks } from '../doctor/deployment-checks';
+import { type Check, type CheckResult, runChecks } from '../doctor/check';
+import { alarmsCheck, deploymentChecks } from '../doctor/deployment-checks';
 import { pagingCheck } from '../doctor/paging-check';
-import { usageCheck } from '../doctor/usage-check';
+import { pullChecks } from '../doctor/pull-checks';
 import { EXIT } from '../exit-codes';
+import { formatCount } from '../format';
 import type { Operator } from '../operator';
 import { commandLine } from '../options';
 import type { Output } from '../output';
@@ -19,13 +20,15 @@ export async function doctor(operator: Operator, output: Output): Promise<number
   const checks = [
     ...accountChecks(operator, askRoutes),
     ...deploymentChecks(operator),
-    usageCheck(operator, askRoutes),
+    // Before the alarms, because they say which workload is meant and what to do about it.
+    ...pullChecks(operator, askRoutes, { isWatched: await isWatched(operator) }),
+    alarmsCheck(operator),
     pagingCheck(operator),
   ];
   const refreshes = hasTargets(operator);
   const results = await runChecks(
     checks.filter(({ withoutTargets }) => refreshes || withoutTargets),
-    (title, run) => output.withSpinner(title, run),
+    (check, run) => output.withSpinner(() => labelOf(check), run),
     (result) => show(output, result),
   );
   const cause = results.find(({ status }) => status === 'broken');
@@ -55,11 +58,30 @@ function hasTargets(operator: Operator): boolean {
   }
 }
 
-function show(output: Output, { title, status, found, fix }: CheckResult): void {
+/** Whether there is to be a watch. Settings that cannot be read count as those with one: a check reports it. */
+async function isWatched(operator: Operator): Promise<boolean> {
+  try {
+    return (await operator.pullWatch()) !== undefined;
+  } catch {
+    return true;
+  }
+}
+
+function labelOf({ title, progress }: Check): string {
+  return progress ? `${title}: ${progress()}` : title;
+}
+
+function show(output: Output, { title, status, found, fix, problems }: CheckResult): void {
   const { colors } = output;
-  const [first = '', ...more] = found;
+  const indent = ' '.repeat(TITLE_WIDTH + 2);
+  const arrow = (text: string) => `${colors.cyan('→')} ${text}`;
+  const [first = '', ...more] = problems ? [formatCount(problems.length, 'problem')] : found;
   const text = status === 'not-checked' ? colors.dim(first) : first;
   output.line(`${output.mark(status)} ${colors.bold(title.padEnd(TITLE_WIDTH))}${text}`);
-  for (const line of more) output.line(`${' '.repeat(TITLE_WIDTH + 2)}${line}`);
-  if (fix !== undefined) output.line(`${' '.repeat(TITLE_WIDTH + 2)}${colors.cyan('→')} ${fix}`);
+  for (const line of more) output.line(`${indent}${line}`);
+  for (const problem of problems ?? []) {
+    output.line(`${indent}${output.mark(problem.status)} ${problem.found}`);
+    if (problem.fix !== undefined) output.line(`${indent}  ${arrow(problem.fix)}`);
+  }
+  if (fix !== undefined && !problems) output.line(`${indent}${arrow(fix)}`);
 }

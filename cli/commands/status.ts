@@ -1,4 +1,4 @@
-/** `status`: the targets, the next run, firing alarms and queues. */
+/** `status`: the targets, the next run, firing alarms, queues and the last look of the watch. */
 
 import { CloudWatchClient, GetMetricStatisticsCommand } from '@aws-sdk/client-cloudwatch';
 import { DescribeRuleCommand, EventBridgeClient } from '@aws-sdk/client-eventbridge';
@@ -6,6 +6,7 @@ import { ECR_TOKEN_LIFE_HOURS } from '../../lambda/core/model';
 import { listAlarms } from '../deployment/alarms';
 import { type LastSuccess, lastSuccesses, readHistory } from '../deployment/history';
 import { countMessages, type DeployedStack, intervalMs, requireStack } from '../deployment/stack';
+import { readWatchStatus, showWatch } from '../deployment/watch-status';
 import { EXIT } from '../exit-codes';
 import { formatDuration, formatTime } from '../format';
 import type { Operator } from '../operator';
@@ -32,7 +33,8 @@ interface TargetStatus {
 /**
  * Prints the state of the deployment.
  *
- * @returns the exit code: broken if a target has no valid credential, the schedule is disabled, or an alarm pages
+ * @returns the exit code: broken if a target has no valid credential, the schedule is disabled, an alarm pages, the
+ * watch is silent, or two of its looks in a row found a problem
  */
 export async function status(operator: Operator, output: Output): Promise<number> {
   const view = await output.withSpinner('reading the stack, its log and its alarms', () =>
@@ -48,6 +50,7 @@ export async function status(operator: Operator, output: Output): Promise<number
   if (view.warnings.length > 0) output.line(`Warnings    ${output.colors.yellow(view.warnings.join(', '))}`);
   const { waiting, givenUp, undelivered } = view.retries;
   output.line(`Retries     ${waiting} waiting, ${givenUp} given up, ${undelivered} never delivered`);
+  if (view.watch) showWatch(output, view.watch, operator.options);
   return view.healthy ? EXIT.ok : EXIT.broken;
 }
 
@@ -64,13 +67,14 @@ async function readStatus(operator: Operator) {
   const settings = await operator.refresherSettings();
   const stack = await requireStack(operator);
   const since = new Date(Date.now() - LOOK_BACK_MS);
-  const [history, alarms, waiting, givenUp, undelivered, nextRun] = await Promise.all([
+  const [history, alarms, waiting, givenUp, undelivered, nextRun, watch] = await Promise.all([
     readHistory(operator, stack.output('LogGroupName'), since),
     listAlarms(operator, settings.service),
     countMessages(operator, stack.output('RetryQueueUrl')),
     countMessages(operator, stack.output('DeadLetterQueueUrl')),
     countMessages(operator, stack.output('UndeliveredQueueUrl')),
     nextRunOf(operator, stack, intervalMs(settings.minCredentialMinutes)),
+    readWatchStatus(operator, stack),
   ]);
   const successes = lastSuccesses(history);
   const targets = settings.targets.map(
@@ -90,7 +94,7 @@ async function readStatus(operator: Operator) {
   const firing = alarms.filter((alarm) => alarm.firing);
   const pages = firing.filter(({ severity }) => severity === 'page');
   return {
-    healthy: allFresh && nextRun !== 'disabled' && pages.length === 0,
+    healthy: allFresh && nextRun !== 'disabled' && pages.length === 0 && watch?.healthy !== false,
     stack: stack.name,
     targets,
     schedule: nextRun === 'disabled' ? 'disabled' : 'enabled',
@@ -98,6 +102,7 @@ async function readStatus(operator: Operator) {
     alarms: pages.map(({ name }) => name),
     warnings: firing.filter(({ severity }) => severity === 'warning').map(({ name }) => name),
     retries: { waiting, givenUp, undelivered },
+    ...(watch && { watch }),
   };
 }
 

@@ -1,7 +1,15 @@
 /** The checks of `doctor`: their type, their results, and how they run one after another. */
 
-import { describeAwsError, isOwnError } from '../errors';
+import { CliError, describeAwsError, isOwnError } from '../errors';
 import type { Status } from '../output';
+
+/** One of several problems that a check found. */
+export interface Problem {
+  readonly status: 'broken' | 'warning';
+  readonly found: string;
+  /** @default - there is nothing to do */
+  readonly fix?: string;
+}
 
 /** What a check found. */
 export interface Finding {
@@ -10,6 +18,8 @@ export interface Finding {
   readonly found: readonly string[];
   /** The command or the edit that fixes it. @default - there is nothing to do */
   readonly fix?: string;
+  /** The problems, if they have different fixes. `found` and `fix` then have the same texts and the first fix. */
+  readonly problems?: readonly Problem[];
 }
 
 /** One check. It relies on the checks before it: they were not broken. */
@@ -19,15 +29,15 @@ export interface Check {
   readonly title: string;
   /** Whether it also makes sense where repositories are delegated and nothing is refreshed. @default false */
   readonly withoutTargets?: boolean;
+  /** Says how far the check has come, for a terminal. @default - only the title is shown */
+  progress?(): string;
   /** Runs the check. An error that it throws counts as a broken check. */
   run(): Promise<Finding>;
 }
 
 /** The result of one check, as `--json` shows it. */
-export interface CheckResult extends Pick<Check, 'id' | 'title'> {
+export interface CheckResult extends Pick<Check, 'id' | 'title'>, Omit<Finding, 'status'> {
   readonly status: Status;
-  readonly found: readonly string[];
-  readonly fix?: string;
 }
 
 /** Makes the finding of a check that passed. */
@@ -53,7 +63,7 @@ export function fail(found: readonly string[], fix: string): Finding {
  */
 export async function runChecks(
   checks: readonly Check[],
-  wrap: (title: string, run: () => Promise<Finding>) => Promise<Finding>,
+  wrap: (check: Check, run: () => Promise<Finding>) => Promise<Finding>,
   onResult: (result: CheckResult) => void,
 ): Promise<CheckResult[]> {
   const results: CheckResult[] = [];
@@ -62,7 +72,7 @@ export async function runChecks(
     const { id, title } = check;
     const result: CheckResult = broken
       ? { id, title, status: 'not-checked', found: ['not checked'] }
-      : { id, title, ...(await wrap(title, () => runSafely(check))) };
+      : { id, title, ...(await wrap(check, () => runSafely(check))) };
     broken ||= result.status === 'broken';
     results.push(result);
     onResult(result);
@@ -77,6 +87,7 @@ async function runSafely(check: Check): Promise<Finding> {
   try {
     return await check.run();
   } catch (error) {
+    if (error instanceof CliError && error.fix !== undefined) return fail([error.problem], error.fix);
     return fail([isOwnError(error) ? error.message : describeAwsError(error)], FIX_AND_REPEAT);
   }
 }

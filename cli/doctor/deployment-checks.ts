@@ -2,7 +2,7 @@
 
 import { DescribeRuleCommand, EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { LOG_MESSAGES } from '../../lambda/core/contract';
+import { type AlarmName, LOG_MESSAGES } from '../../lambda/core/contract';
 import type { OperatorReason } from '../../lambda/core/errors';
 import { ECR_TOKEN_LIFE_HOURS } from '../../lambda/core/model';
 import { listAlarms, runbookSection } from '../deployment/alarms';
@@ -23,13 +23,14 @@ import type { Operator } from '../operator';
 import { awsCommand, commandLine, deployCommand } from '../options';
 import { type Check, type Finding, fail, ok, warn } from './check';
 import { fixFor, fixForCrash, type TargetFailure } from './failure-fixes';
+import { logLevelProblem } from './log-level';
 
 const HOUR_MS = 60 * 60_000;
 
 /** How far back successes are searched. An ECR credential from an older success has expired. */
 const LOOK_BACK_MS = ECR_TOKEN_LIFE_HOURS * HOUR_MS;
 
-/** Makes the checks, in the order in which they run. Two of them share one dry run of the function. */
+/** Makes the checks of the function, in the order in which they run. Two of them share one dry run of the function. */
 export function deploymentChecks(operator: Operator): Check[] {
   let outcome: Promise<InvocationOutcome> | undefined;
   const dryRun = () => {
@@ -41,8 +42,12 @@ export function deploymentChecks(operator: Operator): Check[] {
     { id: 'function', title: 'Function and its role', run: () => checkFunction(operator, dryRun) },
     { id: 'registry', title: 'Registry accepts', run: () => checkRegistry(operator, dryRun) },
     { id: 'last-run', title: 'Schedule, last run', run: () => checkLastRun(operator) },
-    { id: 'alarms', title: 'Queues and alarms', run: () => checkAlarms(operator) },
   ];
+}
+
+/** Makes the check of the queues and alarms. It comes after the checks that know a better fix. */
+export function alarmsCheck(operator: Operator): Check {
+  return { id: 'alarms', title: 'Queues and alarms', run: () => checkAlarms(operator) };
 }
 
 async function checkStack(operator: Operator): Promise<Finding> {
@@ -122,23 +127,14 @@ async function checkFunction(operator: Operator, dryRun: () => Promise<Invocatio
   return silenced ? warn([well, ...silenced.found]) : ok(well);
 }
 
-/** Log levels at which Lambda drops the log lines from which CloudWatch reads the metrics. */
-const SILENT_LEVELS: readonly string[] = ['WARN', 'ERROR', 'FATAL'];
-
-/** Checks the log level. With JSON logs, Lambda drops lines without a level when the log level is above INFO. */
+/** Checks the log level of the refresher. */
 async function checkLogLevel(operator: Operator): Promise<Finding | undefined> {
   const name = (await requireStack(operator)).output('FunctionName');
   try {
     const { LoggingConfig } = await operator
       .client(LambdaClient)
       .send(new GetFunctionConfigurationCommand({ FunctionName: name }));
-    const level = LoggingConfig?.ApplicationLogLevel ?? '';
-    if (LoggingConfig?.LogFormat !== 'JSON' || !SILENT_LEVELS.includes(level)) return undefined;
-    const update = `lambda update-function-configuration --function-name ${name} --logging-config LogFormat=JSON,ApplicationLogLevel=INFO`;
-    return fail(
-      [`its log level is ${level}: Lambda drops every metric, so no alarm can see a failure`],
-      awsCommand(update, operator.options),
-    );
+    return logLevelProblem(operator, name, LoggingConfig);
   } catch (error) {
     // The function does not exist. The dry run reports that with its fix.
     if (errorName(error) === 'ResourceNotFoundException') return undefined;
@@ -240,12 +236,26 @@ async function checkAlarms(operator: Operator): Promise<Finding> {
   const firing = alarms.filter((alarm) => alarm.firing);
   const pages = firing.filter(({ severity }) => severity === 'page').map(({ name }) => name);
   if (pages.length > 0) {
+    const found = [`firing: ${pages.join(', ')} (docs/runbook.md has a heading for each)`];
     const refresh = commandLine('refresh', operator.options);
-    return fail([`firing: ${pages.join(', ')} (docs/runbook.md has a heading for each)`], refresh);
+    return fail(found, pages.every(isOfWatch) ? await waitForLook(operator) : refresh);
   }
   const warnings = [
     ...(retrying > 0 ? [`${formatCount(retrying, 'failed run')} will be tried again within 15 minutes`] : []),
     ...firing.map(({ name }) => `warning: ${name}; see ${runbookSection(name)}`),
   ];
   return warnings.length > 0 ? warn(warnings) : ok('the queues are empty, no alarm is firing');
+}
+
+/** The pages of the watch. A refresh does not end them. */
+const PAGES_OF_WATCH: readonly string[] = ['PullsFailing', 'ImagesUnpullable'] satisfies AlarmName[];
+
+function isOfWatch(name: string): boolean {
+  return PAGES_OF_WATCH.includes(name);
+}
+
+/** Doctor found no failing pull, so the alarm is older than the fix. */
+async function waitForLook(operator: Operator): Promise<string> {
+  const { intervalMinutes = 60 } = (await operator.pullWatch()) ?? {};
+  return `wait for the next look of the watch, which ends the alarm within ${formatDuration(intervalMinutes * 60_000)}`;
 }

@@ -1,3 +1,5 @@
+import { LOCAL_ACCOUNT } from '../aws/protocol';
+import { LOCAL_REGION } from '../cloud';
 import type { ReceivedRequest, StandInAnswer } from '../exchange';
 import type { Invocation, LambdaRuntime } from '../lambda-runtime';
 import { StandInServer } from '../stand-in-server';
@@ -39,7 +41,10 @@ export class FunctionApi extends StandInServer {
     if (what === 'configuration') {
       const LoggingConfig = invocable.logging ?? { LogFormat: 'Text' };
       const Environment = { Variables: invocable.environment ?? {} };
-      return { status: 200, body: { FunctionName: name, LoggingConfig, Environment } };
+      return {
+        status: 200,
+        body: { FunctionName: name, FunctionArn: functionArn(name), LoggingConfig, Environment },
+      };
     }
     const event: unknown = JSON.parse(body || '{}');
     this.received.push(event);
@@ -51,6 +56,11 @@ export class FunctionApi extends StandInServer {
     };
     return { status: 200, headers, body: JSON.stringify(invocation.error ?? invocation.result ?? null) };
   }
+}
+
+/** Returns the ARN of a function of the operator's own account. */
+export function functionArn(name: string): string {
+  return `arn:aws:lambda:${LOCAL_REGION}:${LOCAL_ACCOUNT}:function:${name}`;
 }
 
 const NOT_ALLOWED = 'User: arn:aws:iam::123456789012:user/operator is not authorized: lambda:InvokeFunction';

@@ -27,6 +27,8 @@ export class Observations {
   readonly queues = new Map<string, number>();
   /** State of each rule, by name. */
   readonly rules = new Map<string, 'ENABLED' | 'DISABLED'>();
+  /** ARNs of what each rule invokes, by the rule's name. */
+  readonly ruleTargets = new Map<string, readonly string[]>();
   /** Times at which each rule fired, by name. */
   readonly fired = new Map<string, Date[]>();
   readonly #logs = new Map<string, { readonly timestamp: number; readonly message: string }[]>();
@@ -41,10 +43,10 @@ export class Observations {
     this.#logs.set(group, []);
   }
 
-  /** Sets the alarms to OK that a successful run ends. RunningSlow and ApiKeyOld stay as they are. */
+  /** Sets the alarms to OK that a successful run ends. RunningSlow, ApiKeyOld and those of the watch stay as they are. */
   resolveAlarms(): void {
     for (const [name, alarm] of this.alarms) {
-      if (!/-(RunningSlow|ApiKeyOld)$/.test(name)) alarm.state = 'OK';
+      if (!NOT_ENDED_BY_A_RUN.test(name)) alarm.state = 'OK';
     }
   }
 
@@ -135,6 +137,14 @@ export class Observations {
     if (!State) throw new AwsError('ResourceNotFoundException', `Rule ${Name} does not exist.`);
     return { Name, State };
   }
+
+  /** Answers `ListRuleNamesByTarget` on one page. */
+  rulesByTarget({ TargetArn }: JsonInput): object {
+    const names = [...this.ruleTargets].filter(([, targets]) => targets.includes(String(TargetArn)));
+    return { RuleNames: names.map(([name]) => name) };
+  }
 }
 
 const PAGE_SIZE = 100;
+
+const NOT_ENDED_BY_A_RUN = /-(RunningSlow|ApiKeyOld|PullsFailing|ImagesUnpullable|WatchSilent)$/;

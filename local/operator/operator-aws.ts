@@ -31,6 +31,7 @@ export class OperatorAws extends AwsServer {
       DescribeKey: (input) => keys.describe(input),
       GetKeyPolicy: (input) => keys.policy(input),
       DescribeRule: (input) => observations.describeRule(input),
+      ListRuleNamesByTarget: (input) => observations.rulesByTarget(input),
     };
   }
 

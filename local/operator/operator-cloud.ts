@@ -1,9 +1,10 @@
+import { dirname, join } from 'node:path';
 import { METADATA_KEY, type RefresherMetadata } from '../../lambda/core/contract';
 import type { CloudFormationTemplate, Synthesised } from '../../lib/synthesise';
 import { LOCAL_ACCOUNT } from '../aws/protocol';
 import { type EmbeddedCloud, LOCAL_REGION, startEmbeddedCloud } from '../cloud';
 import { LambdaRuntime } from '../lambda-runtime';
-import { FunctionApi, type InvocableFunction } from './function-api';
+import { FunctionApi, functionArn, type InvocableFunction } from './function-api';
 import { ImagesStandIn } from './images';
 import { OperatorAws } from './operator-aws';
 
@@ -82,7 +83,13 @@ async function deploy(
   };
   const outputs = outputsOf(template, physicalId);
   for (const id of idsOf('AWS::SQS::Queue')) observations.queues.set(queueUrl(id), 0);
-  for (const id of idsOf('AWS::Events::Rule')) observations.rules.set(nameOf(id), 'ENABLED');
+  for (const id of idsOf('AWS::Events::Rule')) {
+    observations.rules.set(nameOf(id), 'ENABLED');
+    observations.ruleTargets.set(
+      nameOf(id),
+      targetIdsOf(propertiesOf(id)).map((target) => functionArn(nameOf(target))),
+    );
+  }
   for (const id of idsOf('AWS::CloudWatch::Alarm')) {
     const { AlarmName, AlarmActions } = propertiesOf(id);
     const topicArns = Array.isArray(AlarmActions) ? AlarmActions.map(topicArn) : [];
@@ -99,26 +106,7 @@ async function deploy(
     const { TopicArn, Protocol, Endpoint } = propertiesOf(id);
     topics.subscribe(topicArn(TopicArn), String(Protocol), String(Endpoint));
   }
-  for (const { functionId, logGroupId } of refreshersIn(template)) {
-    const LogGroupName = nameOf(logGroupId);
-    const FunctionName = nameOf(functionId);
-    const { Environment, LoggingConfig } = propertiesOf(functionId);
-    const environment = variablesOf(resolved(Environment, ({ Ref }) => nameOf(Ref)));
-    observations.log(LogGroupName, cloud.clock.now(), '{"message":"INIT_START"}');
-    await functionApi.functions.get(FunctionName)?.runtime.stop();
-    functionApi.functions.set(FunctionName, {
-      runtime: new LambdaRuntime({
-        assetDirectory: synthesised.assetDirectory,
-        environment: { ...environment, ...cloud.environment() },
-      }),
-      environment,
-      logging: loggingOf(LoggingConfig),
-      onInvoked: ({ output, metrics }) => {
-        if (metrics.RunSucceeded === 1) observations.resolveAlarms();
-        for (const line of output.split('\n')) observations.log(LogGroupName, cloud.clock.now(), line);
-      },
-    });
-  }
+  await deployFunctions({ cloud, operatorAws, functionApi }, nameOf, synthesised);
   stacks.stacks.set(name, {
     name,
     template,
@@ -128,6 +116,38 @@ async function deploy(
     status: 'CREATE_COMPLETE',
   });
   return outputs;
+}
+
+async function deployFunctions(
+  { cloud, operatorAws: { observations }, functionApi }: Parts,
+  nameOf: (id: string) => string,
+  synthesised: Synthesised,
+): Promise<void> {
+  const { template } = synthesised;
+  for (const { functionId, logGroupId, isWatch } of functionsIn(template)) {
+    const LogGroupName = nameOf(logGroupId);
+    const FunctionName = nameOf(functionId);
+    const { Environment, LoggingConfig, Code } = template.Resources[functionId]?.Properties ?? {};
+    const environment = variablesOf(resolved(Environment, ({ Ref }) => nameOf(Ref)));
+    observations.log(LogGroupName, cloud.clock.now(), '{"message":"INIT_START"}');
+    cloud.aws.logs.put(LogGroupName, cloud.clock.now(), []);
+    await functionApi.functions.get(FunctionName)?.runtime.stop();
+    functionApi.functions.set(FunctionName, {
+      runtime: new LambdaRuntime({
+        assetDirectory: isWatch ? assetBeside(synthesised.assetDirectory, Code) : synthesised.assetDirectory,
+        environment: { ...environment, ...cloud.environment(), AWS_LAMBDA_LOG_GROUP_NAME: LogGroupName },
+      }),
+      environment,
+      logging: loggingOf(LoggingConfig),
+      onInvoked: ({ output, metrics }) => {
+        if (metrics.RunSucceeded === 1) observations.resolveAlarms();
+        const lines = output.split('\n');
+        for (const line of lines) observations.log(LogGroupName, cloud.clock.now(), line);
+        // The watch reads its own log. No other function does.
+        if (isWatch) cloud.aws.logs.put(LogGroupName, cloud.clock.now(), lines);
+      },
+    });
+  }
 }
 
 const PSEUDO_PARAMETERS: Readonly<Record<string, string>> = {
@@ -156,17 +176,51 @@ function variablesOf(environment: unknown): Record<string, string> {
   );
 }
 
-/** Returns the refreshers of a template: by the metadata of their functions, or the only one by the outputs. */
-function refreshersIn({ Resources, Outputs = {} }: CloudFormationTemplate) {
+/** A function of a template that runs here. */
+interface DeployedFunction {
+  readonly functionId: string;
+  readonly logGroupId: string;
+  readonly isWatch: boolean;
+}
+
+/** Returns the functions of the refreshers of a template: by their metadata, or those of the only one by the outputs. */
+function functionsIn({ Resources, Outputs = {} }: CloudFormationTemplate): DeployedFunction[] {
   const byMetadata = Object.entries(Resources).flatMap(([functionId, { Metadata }]) => {
     const metadata = Metadata?.[METADATA_KEY] as RefresherMetadata | undefined;
-    return metadata ? [{ functionId, logGroupId: metadata.resources.LogGroupName ?? '' }] : [];
+    return metadata ? functionsOf({ ...metadata.resources, FunctionName: functionId }) : [];
   });
   if (byMetadata.length > 0) return byMetadata;
-  const { FunctionName, LogGroupName } = Outputs;
-  return isReference(FunctionName?.Value) && isReference(LogGroupName?.Value)
-    ? [{ functionId: FunctionName.Value.Ref, logGroupId: LogGroupName.Value.Ref }]
-    : [];
+  const references = Object.entries(Outputs).flatMap(([name, { Value }]) =>
+    isReference(Value) ? [[name, Value.Ref] as const] : [],
+  );
+  return functionsOf(Object.fromEntries(references));
+}
+
+function functionsOf(ids: RefresherMetadata['resources']): DeployedFunction[] {
+  const { FunctionName, LogGroupName, WatchFunctionName, WatchLogGroupName } = ids;
+  const pairs = [
+    { functionId: FunctionName, logGroupId: LogGroupName, isWatch: false },
+    { functionId: WatchFunctionName, logGroupId: WatchLogGroupName, isWatch: true },
+  ];
+  return pairs.flatMap(({ functionId, logGroupId, isWatch }) =>
+    functionId !== undefined && logGroupId !== undefined ? [{ functionId, logGroupId, isWatch }] : [],
+  );
+}
+
+/** Returns the directory of another function's asset in the same cloud assembly. */
+function assetBeside(assetDirectory: string, code: unknown): string {
+  const { S3Key } = code as { S3Key: string };
+  return join(dirname(assetDirectory), `asset.${S3Key.replace(/\.zip$/, '')}`);
+}
+
+/** Returns the logical ids of the functions that a rule invokes. */
+function targetIdsOf({ Targets }: Readonly<Record<string, unknown>>): string[] {
+  const targets = Array.isArray(Targets) ? (Targets as { Arn?: unknown }[]) : [];
+  return targets.flatMap(({ Arn }) => {
+    const attribute =
+      typeof Arn === 'object' && Arn !== null && 'Fn::GetAtt' in Arn ? Arn['Fn::GetAtt'] : undefined;
+    return Array.isArray(attribute) ? [String(attribute[0])] : [];
+  });
 }
 
 /** Returns a function's `LoggingConfig` with Lambda's defaults. */

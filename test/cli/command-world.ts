@@ -94,6 +94,26 @@ export class CommandWorld {
     await this.deploy();
     this.cloud.operatorAws.topics.confirmAll();
     await this.run(['refresh']);
+    await this.lookAtPulls();
+  }
+
+  /**
+   * Invokes the deployed watch as its schedule does. Its output goes into its log group.
+   *
+   * @param minutesAgo - for which moment the schedule sent the event
+   */
+  async lookAtPulls(minutesAgo = 0): Promise<void> {
+    const [, watch] = [...this.cloud.functionApi.functions].find(([name]) => /PullWatch/.test(name)) ?? [];
+    if (!watch) throw new Error('No watch is deployed.');
+    const time = new Date(Date.now() - minutesAgo * 60_000).toISOString();
+    const event = { source: 'aws.events', 'detail-type': 'Scheduled Event', time };
+    watch.onInvoked(await watch.runtime.invoke(event));
+  }
+
+  /** Name of the log group of the deployed watch. */
+  get watchLogGroup(): string {
+    const { outputs } = this.cloud.operatorAws.stacks.stacks.get('EcrCredentialRefresher') ?? {};
+    return outputs?.WatchLogGroupName ?? '';
   }
 
   /**
