@@ -43,17 +43,6 @@ export function visibleJson(value: unknown): string {
   return document.replace(INVISIBLE_IN_JSON, (found) => (found === '\n' ? found : escaped(found)));
 }
 
-/** A Runpod key, the value of an Authorization header, and text as long and as dense as ECR's password. */
-const SECRETS = /\brpa_[A-Za-z0-9]{8,}|\b(?:Bearer|Basic)\s+[\w.~+/=-]{8,}|[A-Za-z0-9+/=_-]{200,}/g;
-
-/**
- * Replaces what has the form of a secret by `[secret]`: for text out of a log, where the secrets themselves are not
- * known. The function that wrote the log has removed those that it knew.
- */
-export function withoutSecrets(text: string): string {
-  return text.replace(SECRETS, '[secret]');
-}
-
 function withoutControls(text: string): string {
   return stripVTControlCharacters(text).replace(LINE_BREAKS, ' ').replace(INVISIBLE, '');
 }

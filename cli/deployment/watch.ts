@@ -3,8 +3,9 @@
 import { LOG_MESSAGES } from '../../lambda/core/contract';
 import type { BlindTarget, PullFinding, PullProblem } from '../../lambda/core/model';
 import type { JsonObject } from '../../lambda/core/runpod/api';
+import { withoutSecretForms } from '../../lambda/core/shown-text';
 import type { Operator } from '../operator';
-import { MAX_IMAGE_CHARACTERS, visibleLine, visibleName, withoutSecrets } from '../visible';
+import { MAX_IMAGE_CHARACTERS, visibleLine, visibleName } from '../visible';
 import { type LogLine, readHistory } from './history';
 
 /** A problem of a workload that a look found. */
@@ -153,7 +154,7 @@ function sentenceOf(value: unknown): string {
 
 /** Secrets go before the text is cut, because a cut secret has another form. */
 function shown(value: unknown, maxCharacters?: number): string {
-  return visibleName(withoutSecrets(visibleLine(String(value ?? ''))), maxCharacters);
+  return visibleName(withoutSecretForms(visibleLine(String(value ?? ''))), maxCharacters);
 }
 
 function numberOf(value: unknown): number {

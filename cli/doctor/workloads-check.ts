@@ -4,6 +4,7 @@ import { parseImageName } from '../../lambda/core/images';
 import type { PullFinding, Target } from '../../lambda/core/model';
 import type { NotLooked } from '../../lambda/core/pulls/look';
 import { WORKER_PLATFORM } from '../../lambda/core/registries/manifests';
+import { withoutSecretForms } from '../../lambda/core/shown-text';
 import type { LastLook } from '../deployment/watch';
 import { formatCount, formatTime } from '../format';
 import type { Operator } from '../operator';
@@ -11,7 +12,7 @@ import { awsCommand, commandLine, deployCommand } from '../options';
 import type { AskRoutes } from '../runpod/access';
 import { type FreshLook, LOOK_LIMIT_MS, lookAfresh } from '../runpod/pulls';
 import { describeUses, type Use } from '../runpod/usage';
-import { MAX_IMAGE_CHARACTERS, visibleName, withoutSecrets } from '../visible';
+import { MAX_IMAGE_CHARACTERS, visibleName } from '../visible';
 import { type Check, type Finding, ok, type Problem, warn } from './check';
 import { storeKeyCommand } from './failure-fixes';
 
@@ -120,7 +121,7 @@ function problemOf(operator: Operator, finding: PullFinding, { names, targets, l
   const target = targets.find(({ name }) => name === finding.target);
   const name = names.get(workload);
   const [kind = '', id = ''] = workload.split(' ');
-  const who = name === undefined || name === id ? workload : `${workload} (${withoutSecrets(name)})`;
+  const who = name === undefined || name === id ? workload : `${workload} (${withoutSecretForms(name)})`;
   // A sentence of the watch is: what is wrong; what to do; and for a log its newest line.
   const [wrong = '', toDo = '', ...line] = detail.split('; ');
   const said = line.length > 0 ? `; ${line.join('; ')}` : '';

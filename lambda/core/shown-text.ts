@@ -43,6 +43,14 @@ export function createShow(secrets: () => Iterable<string>): Show {
   };
 }
 
+/** A Runpod key, the value of an Authorization header, and text as long and as dense as ECR's password. */
+const SECRET_FORMS = /\brpa_[A-Za-z0-9]{8,}|\b(?:Bearer|Basic)\s+[\w.~+/=-]{16,}|[A-Za-z0-9+/=_-]{200,}/g;
+
+/** Replaces what has the form of a secret by `[secret]`: for text in which secrets may stand that are not known. */
+export function withoutSecretForms(text: string): string {
+  return text.replace(SECRET_FORMS, '[secret]');
+}
+
 /** A secret that is shorter than a piece is not searched for: it would hide ordinary words. */
 function addPieces(pieces: Set<string> | undefined, secret: string, size: number): void {
   if (secret.length < size) return;

@@ -182,7 +182,7 @@ describe('status', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(
       new RegExp(
-        `^Target {2}Registry auth +Registry {2}Last success +Life left +Route\nprod +${world.authId} +ecr +\\d{4}-.* UTC {2}11 h 59 min {2}rest-v2\n\nNext run +\\d{4}-.* UTC \\(in 4 h 5\\d min\\)\nAlarms +none firing\nRetries +0 waiting, 0 given up, 0 never delivered\n$`,
+        `^Target {2}Registry auth +Registry {2}Last success +Life left +Route\nprod +${world.authId} +ecr +\\d{4}-.* UTC {2}11 h 59 min {2}rest-v2\n\nNext run +\\d{4}-.* UTC \\(in 4 h 5\\d min\\)\nAlarms +none firing\nRetries +0 waiting, 0 given up, 0 never delivered\nWatch +looked \\d{4}-.* UTC \\(0 min ago\\) at 1 workload, 0 images: no problem\n$`,
       ),
     );
   });

@@ -44,8 +44,9 @@ const CHECK_IDS = [
   'function',
   'registry',
   'last-run',
-  'alarms',
   'usage',
+  'watch',
+  'alarms',
   'paging',
 ];
 
@@ -290,7 +291,7 @@ const PROBLEMS: readonly Problem[] = [
     fix: /^aws events enable-rule --name \S+$/,
     breakIt: () => {
       const { rules } = world.cloud.operatorAws.observations;
-      for (const name of rules.keys()) rules.set(name, 'DISABLED');
+      for (const name of rules.keys()) if (!/PullWatch/.test(name)) rules.set(name, 'DISABLED');
       return (suggestion) => rules.set(suggestion.split(' ').at(-1) ?? '', 'ENABLED');
     },
   },
@@ -668,11 +669,12 @@ describe('doctor', () => {
 ✓ Function and its role  a dry run with its own role read the key, asked Runpod and got the credentials
 ✓ Registry accepts       every new credential was accepted
 ✓ Schedule, last run     refreshed 0 min ago, good for another 11 h 59 min
-✓ Queues and alarms      the queues are empty, no alarm is firing
 ✓ Workloads at Runpod    1 endpoint
+✓ Watch of the pulls     looked 0 min ago at 1 workload: no problem
+✓ Queues and alarms      the queues are empty, no alarm is firing
 ✓ Who is paged           oncall@example.com
 
-All 13 checks passed.
+All 14 checks passed.
 To see which of Runpod's APIs can update with your key: npx runpod-ecr check-runpod --config ${world.configPath}
 `);
   });
@@ -713,7 +715,13 @@ To see which of Runpod's APIs can update with your key: npx runpod-ecr check-run
 
   it('warns about :latest and about a fallback route, and still exits with 0', async () => {
     const image = `${ECR_HOST}/my-worker:latest`;
-    world.user.workloads.pods.push({ id: 'p1', name: 'lab', image, registry: world.authId });
+    world.user.workloads.pods.push({
+      id: 'p1',
+      name: 'lab',
+      image,
+      registry: world.authId,
+      status: 'EXITED',
+    });
     world.cloud.runpod.faults.add({ path: /^\/v2\/registries/ }, { status: 410 }, 2);
 
     const { healthy, links } = await diagnose();

@@ -17,7 +17,7 @@ import type {
   Workload,
 } from '../runpod/workloads';
 import { ApiKey, createApiKeyReader, type ReadSecret } from '../secrets';
-import { createShow, type Show } from '../shown-text';
+import { createShow, type Show, withoutSecretForms } from '../shown-text';
 import { type FailedPullKind, recogniseFailedPull } from './failed-pull';
 import {
   deniedDetail,
@@ -112,6 +112,9 @@ const IMAGE_LIMIT_MS = 20_000;
 /** Longest image name that is shown, in characters: host, repository (255) and digest. */
 const MAX_SHOWN_IMAGE = 400;
 
+/** A secret must not be cut before it is recognised, so this much of a text is cleaned before it is cut. */
+const MAX_CLEANED = 4_000;
+
 /** Longest part of a log line that is shown, in characters. */
 const MAX_SHOWN_LINE = 300;
 
@@ -185,7 +188,9 @@ class LookRun {
     this.request = request;
     this.services = services;
     this.readSecret = services.createSecretReader();
-    this.show = createShow(() => this.#secrets);
+    const show = createShow(() => this.#secrets);
+    // The log of a worker may hold a credential of an earlier run, which nobody here knows.
+    this.show = (text, maxCharacters) => show(withoutSecretForms(show(text, MAX_CLEANED)), maxCharacters);
     const nowMs = services.clock.steady();
     this.#imagesEndMs = nowMs + (request.deadlineMs - nowMs) / 2;
   }

@@ -1,4 +1,4 @@
-import { createShow } from '../../../lambda/core/shown-text';
+import { createShow, withoutSecretForms } from '../../../lambda/core/shown-text';
 import { findLeaks } from '../../support/find-leaks';
 
 const SECRET = 'rpa_8Kd02mXq71LbTz55vNw3';
@@ -51,5 +51,23 @@ describe('createShow', () => {
   it('cuts text, and searches only its beginning', () => {
     expect(show('x'.repeat(1_000_000), 10)).toBe('xxxxxxxxx…');
     expect(show(`${'x'.repeat(95)} ${SECRET}`, 100)).not.toContain(SECRET.slice(0, 3));
+  });
+});
+
+describe('withoutSecretForms', () => {
+  it.each([
+    ['a Runpod key', `key ${SECRET} refused`, 'key [secret] refused'],
+    ['a header', 'Authorization: Basic QVdTOmV5SndZWGxzYjJGa0lqb2k=', 'Authorization: [secret]'],
+    ['a token', `token ${'eyJwYXls'.repeat(30)} end`, 'token [secret] end'],
+  ])('hides what has the form of %s', (_, text, shown) => {
+    expect(withoutSecretForms(text)).toBe(shown);
+  });
+
+  it.each([
+    'no basic auth credentials',
+    'Basic authentication required by registry.example.com',
+    `host/${'a'.repeat(120)}/b@sha256:${'0'.repeat(64)}`,
+  ])('leaves other text as it is: %s', (text) => {
+    expect(withoutSecretForms(text)).toBe(text);
   });
 });
