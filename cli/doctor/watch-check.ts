@@ -134,7 +134,7 @@ function describeLook(
     ...blind.map(({ target, reason }) => `it is blind for target ${target}: ${reason}`),
     ...(foundNow ? gone : [])
       .slice(0, MAX_SHOWN)
-      .map(({ workload, detail }) => `it found, and doctor does not: ${workload}: ${detail}`),
+      .map(({ workload, detail }) => `found then and not now: ${workload}: ${detail}`),
     ...unknown,
   ];
   return warnings.length > 0 ? warn([summary, ...warnings]) : ok(summary);

@@ -10,11 +10,14 @@ import { formatCount, formatTime } from '../format';
 import type { Operator } from '../operator';
 import { awsCommand, commandLine, deployCommand } from '../options';
 import type { AskRoutes } from '../runpod/access';
-import { type FreshLook, LOOK_LIMIT_MS, lookAfresh } from '../runpod/pulls';
+import { type FreshLook, lookAfresh } from '../runpod/pulls';
 import { describeUses, type Use } from '../runpod/usage';
 import { MAX_IMAGE_CHARACTERS, visibleName } from '../visible';
 import { type Check, type Finding, ok, type Problem, warn } from './check';
 import { storeKeyCommand } from './failure-fixes';
+
+/** Time limit of a look while a person waits, in milliseconds. A silent log takes 5 s, and 16 are read at a time. */
+const LOOK_LIMIT_MS = 45_000;
 
 /** What the check depends on. */
 export interface WorkloadsCheckOptions {
@@ -23,19 +26,22 @@ export interface WorkloadsCheckOptions {
   readonly readLastLook: () => Promise<LastLook | undefined>;
   /** Called with the fresh look. */
   readonly onLook: (look: FreshLook) => void;
+  /** Time limit of the look, in milliseconds. @default 45,000 */
+  readonly limitMs?: number;
 }
 
 /** Makes the check that workers can pull what the endpoints, Pods and templates name. */
 export function workloadsCheck(operator: Operator, options: WorkloadsCheckOptions): Check {
   const progress = { images: 0, logs: 0 };
-  const limit = `at most ${LOOK_LIMIT_MS / 1_000} s`;
+  const { limitMs = LOOK_LIMIT_MS } = options;
+  const limit = `at most ${limitMs / 1_000} s`;
   return {
     id: 'usage',
     title: 'Workloads at Runpod',
     progress: () =>
       `${formatCount(progress.images, 'image')} asked, ${formatCount(progress.logs, 'log')} read, ${limit}`,
     run: async () => {
-      const look = await lookAfresh(operator, progress);
+      const look = await lookAfresh(operator, limitMs, progress);
       options.onLook(look);
       return findingOf(operator, look, options);
     },
@@ -252,9 +258,14 @@ function blindProblems(
   return [...problems, { status: 'warning', found: `templates cannot be listed: ${templatesUnlisted}` }];
 }
 
-function notLookedProblems({ notLooked }: FreshLook): Problem[] {
+/** Once the time is over, every log that is missing is missing for that reason. */
+const OUT_OF_TIME = 'the time limit was over; the watch has more time';
+
+function notLookedProblems({ notLooked, outOfTime }: FreshLook): Problem[] {
   const groups = new Map<string, NotLooked[]>();
-  for (const entry of notLooked) {
+  for (const one of notLooked) {
+    const isLate = outOfTime && one.aspect === 'log' && !one.partly;
+    const entry = isLate ? { ...one, because: OUT_OF_TIME } : one;
     const key = JSON.stringify([entry.because, entry.aspect, entry.partly, entry.workload === undefined]);
     groups.set(key, [...(groups.get(key) ?? []), entry]);
   }

@@ -19,9 +19,6 @@ import {
 import { createSecretReader } from '../../lambda/core/secrets';
 import type { Operator } from '../operator';
 
-/** Time limit of a look for a waiting person, in milliseconds. A log without lines takes 5 s, and 16 are read at a time. */
-export const LOOK_LIMIT_MS = 45_000;
-
 /** A workload that cannot pull logs it every few minutes. Older lines may be of a problem that is fixed. */
 export const LOG_MINUTES = 15;
 
@@ -34,9 +31,11 @@ export interface FreshLook extends Look {
   readonly listed: ReadonlyMap<string, readonly Workload[]>;
   /** Why templates could not be listed. @default - they were */
   readonly templatesUnlisted?: string;
+  /** Whether the time limit was reached. */
+  readonly outOfTime: boolean;
 }
 
-/** How far a look has come. */
+/** How far a look has come. It is kept up to date. */
 export interface LookProgress {
   images: number;
   logs: number;
@@ -45,10 +44,14 @@ export interface LookProgress {
 /**
  * Looks at endpoints, Pods and templates now. What could not be looked at within the time limit is in the result.
  *
- * @param progress - is kept up to date
+ * @param limitMs - no request starts later, in milliseconds
  * @throws ConfigError or CliError
  */
-export async function lookAfresh(operator: Operator, progress: LookProgress): Promise<FreshLook> {
+export async function lookAfresh(
+  operator: Operator,
+  limitMs: number,
+  progress: LookProgress,
+): Promise<FreshLook> {
   const settings = await operator.settings();
   const { stack } = operator.options;
   const watch = settings.pullWatch ?? (stack === undefined ? operator.config().pullWatch : undefined);
@@ -56,11 +59,12 @@ export async function lookAfresh(operator: Operator, progress: LookProgress): Pr
   const accounts = new Map<string, AllWorkloads>();
   const inspectImage = createInspectImage(operator.http);
   const nowMs = systemClock.now();
+  const deadlineMs = systemClock.steady() + limitMs;
   const look = await lookAtPulls(
     {
       targets: settings.targets,
       ignore,
-      deadlineMs: systemClock.steady() + LOOK_LIMIT_MS,
+      deadlineMs,
       logEndMs: nowMs,
       logSinceMs: () => nowMs - LOG_MINUTES * 60_000,
     },
@@ -83,6 +87,7 @@ export async function lookAfresh(operator: Operator, progress: LookProgress): Pr
   const unlisted = [...accounts.values()].flatMap(({ templatesUnlisted }) => templatesUnlisted ?? []);
   return {
     ...look,
+    outOfTime: systemClock.steady() >= deadlineMs,
     listed: new Map([...accounts].map(([secretName, { listed }]) => [secretName, listed])),
     ...(unlisted[0] !== undefined && { templatesUnlisted: unlisted[0] }),
   };

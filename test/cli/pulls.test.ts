@@ -3,8 +3,10 @@ import { text } from 'node:stream/consumers';
 import { doctor } from '../../cli/commands/doctor';
 import { status } from '../../cli/commands/status';
 import type { CheckResult } from '../../cli/doctor/check';
+import { workloadsCheck } from '../../cli/doctor/workloads-check';
 import { Operator } from '../../cli/operator';
 import { Output } from '../../cli/output';
+import { routeAsker } from '../../cli/runpod/access';
 import { LOG_MESSAGES, METADATA_KEY, type RefresherMetadata } from '../../lambda/core/contract';
 import type { RefresherConfig } from '../../lib/config/schema';
 import { toSettings } from '../../lib/config/settings';
@@ -275,6 +277,31 @@ describe('doctor', () => {
     });
   });
 
+  it('ends at its time limit, and says which logs it did not read', async () => {
+    for (let number = 0; number < 40; number += 1) addPod({ id: `silent${number}` });
+    const operator = new Operator({ config: world.configPath });
+    const { run, progress } = workloadsCheck(operator, {
+      askRoutes: routeAsker(operator),
+      readLastLook: async () => undefined,
+      onLook: () => undefined,
+      limitMs: 7_000,
+    });
+    const startedMs = performance.now();
+    const finding = await run();
+
+    expect(performance.now() - startedMs).toBeLessThan(12_000);
+    expect(finding).toMatchObject({
+      status: 'warning',
+      found: [
+        '1 endpoint, 40 pods; 1 image can be pulled',
+        expect.stringMatching(
+          /^not looked at: the log of pod silent\d+, .* and \d+ more: the time limit was over; the watch has more time$/,
+        ),
+      ],
+    });
+    expect(progress?.()).toMatch(/^1 image asked, \d+ logs read, at most 7 s$/);
+  }, 30_000);
+
   it('believes the role of the watch when ECR refuses the own credentials of a person', async () => {
     world.writeConfig({ registry: { type: 'ecr', repositories: ['my-worker', 'team/batch'] } });
     await world.deploy();
@@ -491,7 +518,7 @@ describe('the check of the watch', () => {
       found: [
         'looked 12 min ago at 3 workloads: 1 problem',
         'it is blind for target prod: the key may not read logs',
-        'it found, and doctor does not: endpoint ep1: the registry has no such tag or digest; push it again',
+        'found then and not now: endpoint ep1: the registry has no such tag or digest; push it again',
       ],
     });
   });
