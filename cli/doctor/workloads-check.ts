@@ -169,7 +169,7 @@ function fixFor(operator: Operator, fixable: Fixable): string {
         ? `push it again, or deploy another: ${deployImage(operator, fixable, 'TAG')}`
         : `push it again, or give the ${kind} another image`;
     case 'wrong-platform':
-      return `docker buildx build --platform ${WORKER_PLATFORM} --push -t ${image} .`;
+      return `docker buildx build --platform ${WORKER_PLATFORM} --push -t ${tagOf(image)} .`;
     case 'pull-denied':
       return fixForDenied(operator, finding, target);
     case 'not-attached':
@@ -178,6 +178,13 @@ function fixFor(operator: Operator, fixable: Fixable): string {
     case 'pull-failed':
       return fixForFailedPull(operator, fixable, toDo);
   }
+}
+
+/** Returns the name under which an image is pushed. Only its checked parts become words of a command. */
+function tagOf(image: string): string {
+  const { host, repository = 'REPOSITORY', reference = 'TAG' } = parseImageName(image) ?? {};
+  const tag = reference.includes(':') ? 'TAG' : reference;
+  return `${host === undefined ? '' : `${host}/`}${repository}:${tag}`;
 }
 
 function fixForDenied(operator: Operator, { image }: PullFinding, target: Target | undefined): string {

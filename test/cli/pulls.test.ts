@@ -185,6 +185,25 @@ describe('doctor', () => {
     });
   });
 
+  it('names a command that attaches the registry auth', async () => {
+    addEndpoint({ registry: null, workers: { min: 0, max: 3, running: [] } });
+    const { fix = '' } = (await check('usage')) ?? {};
+    const words = fix.split(' ').slice(2);
+
+    const deployed = await world.run([...words, '--yes'], { config: false });
+
+    expect(deployed).toMatchObject({ code: 0, stderr: '' });
+    expect(world.user.workloads.serverless.at(-1)?.registry).toBe(world.authId);
+    expect((await check('usage'))?.status).toBe('ok');
+  });
+
+  it("makes only the checked parts of an image's name part of a command", async () => {
+    world.cloud.registry.addImage('my-worker', 'arm', 'arm64');
+    addEndpoint({ image: `${image('my-worker:arm')}:$(reboot)` });
+
+    expect((await check('usage'))?.fix).toMatch(/--push -t \S+\/my-worker:arm \.$/);
+  });
+
   it('shows each problem with a fix of its own when there are several', async () => {
     addEndpoint({ image: image('my-worker:gone') });
     addPod({ registry: null, logs: [QUIET] });
