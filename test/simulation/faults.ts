@@ -16,6 +16,7 @@ export class Faults {
   readonly #throttling: Span[] = [];
   readonly #disabled: Span[] = [];
   readonly #metricsLost: Span[] = [];
+  readonly #doubled: (Span & { readonly afterMs: number })[] = [];
 
   /**
    * Rules cannot invoke the function. A `denied` event goes to the target's dead-letter queue at once, an `unavailable` one
@@ -38,6 +39,16 @@ export class Faults {
   /** The function's own metrics do not arrive, as when its log group is missing. */
   ownMetricsLost(fromMs: number, toMs: number): void {
     this.#metricsLost.push({ fromMs, toMs });
+  }
+
+  /** Rules deliver each event twice, the second time this much later. EventBridge promises "at least once". */
+  deliveredTwice(fromMs: number, toMs: number, afterMs: number): void {
+    this.#doubled.push({ fromMs, toMs, afterMs });
+  }
+
+  /** Returns after how long an event of this time is delivered again, if it is. */
+  secondDeliveryAfterMs(atMs: number): number | undefined {
+    return this.#doubled.find((span) => covers(span, atMs))?.afterMs;
   }
 
   /** Returns why rules cannot invoke at this time, if they cannot. */

@@ -54,6 +54,8 @@ export class ScheduleRule {
     if (!fault) {
       this.#count('Invocations');
       connection.invoker.send(event);
+      const afterMs = faults.secondDeliveryAfterMs(events.nowMs);
+      if (afterMs !== undefined) events.at(events.nowMs + afterMs, () => connection.invoker.send(event));
       return;
     }
     const { maxRetries, maxEventAgeMs } = connection.target;

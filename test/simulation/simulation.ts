@@ -11,7 +11,7 @@ import { type Invoke, SimulatedFunction } from './lambda-function';
 import { MetricStore } from './metric-store';
 import { ScheduleRule } from './schedule-rule';
 import { SqsQueue } from './sqs-queue';
-import { readTemplate, type Wiring } from './template';
+import { readTemplate, type TemplatePart, type Wiring } from './template';
 import type { AlarmResource } from './template-alarm';
 import { type CloudFormationTemplate, NotUnderstoodError } from './template-values';
 
@@ -27,6 +27,8 @@ export interface CloudBehaviour extends EvaluationOptions, ServiceTimings {
 export interface SimulationProps {
   /** As `cdk synth` writes it. */
   readonly template: CloudFormationTemplate;
+  /** The part of the template that is simulated. @default 'refresher' */
+  readonly part?: TemplatePart;
   readonly invoke: Invoke;
   readonly startMs: number;
   /** When every schedule fires for the first time. @default - at the start */
@@ -78,7 +80,7 @@ export class Simulation {
   readonly #deadLetterQueueIds: ReadonlySet<string>;
 
   constructor(props: SimulationProps) {
-    const wiring = readTemplate(props.template);
+    const wiring = readTemplate(props.template, props.part);
     const behaviour = { ...DEFAULT_BEHAVIOUR, ...props.behaviour };
     this.#events = new EventQueue(props.startMs);
     this.#isWarningTopic = props.isWarningTopic ?? ((topic) => /warn/i.test(topic));

@@ -58,13 +58,16 @@ export interface Wiring {
   readonly alarms: readonly AlarmResource[];
 }
 
+/** The two parts of a stack. They share no state, so each is simulated by itself. */
+export type TemplatePart = 'refresher' | 'watch';
+
 /**
- * Reads the schedule, functions, queues, event source mappings and alarms of a template.
+ * Reads the schedule, functions, queues, event source mappings and alarms of one part of a template.
  *
  * @throws NotUnderstoodError naming the property, when the template uses something that the simulation does not model
  */
-export function readTemplate(template: CloudFormationTemplate): Wiring {
-  const ofType = resourcesByType(template);
+export function readTemplate(template: CloudFormationTemplate, part: TemplatePart = 'refresher'): Wiring {
+  const ofType = resourcesByType(template, part);
   const composite = ofType('AWS::CloudWatch::CompositeAlarm')[0];
   if (composite) throw new NotUnderstoodError(composite.where, 'a composite alarm');
   const invokeConfigs = ofType('AWS::Lambda::EventInvokeConfig');
@@ -81,13 +84,17 @@ export function readTemplate(template: CloudFormationTemplate): Wiring {
   };
 }
 
-/** Ids of the resources of the watch, which shares no state with the refresher and is simulated by itself. */
+/** Ids of the watch's resources. */
 const OF_THE_WATCH = /^(PullWatch|Alarms(PullsFailing|ImagesUnpullable|WatchSilent))/;
 
-function resourcesByType(template: CloudFormationTemplate): (type: string) => readonly Properties[] {
+function resourcesByType(
+  template: CloudFormationTemplate,
+  part: TemplatePart,
+): (type: string) => readonly Properties[] {
   const byType = new Map<string, Properties[]>();
   for (const [id, resource] of Object.entries(template.Resources ?? {})) {
-    if (!isObject(resource) || typeof resource.Type !== 'string' || OF_THE_WATCH.test(id)) continue;
+    if (!isObject(resource) || typeof resource.Type !== 'string') continue;
+    if (OF_THE_WATCH.test(id) !== (part === 'watch')) continue;
     const properties = isObject(resource.Properties) ? resource.Properties : {};
     const known = byType.get(resource.Type) ?? [];
     known.push(new Properties(id, properties));
