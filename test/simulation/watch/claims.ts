@@ -126,7 +126,9 @@ class Check {
     for (const alarm of ALARMS) {
       for (const { state, atMs } of this.#changes(alarm)) {
         if (state !== 'ALARM') continue;
-        const looks = this.#reported.filter(({ endMs }) => endMs <= atMs && atMs < endMs + 2 * WATCH_ALARM_LAG_MS);
+        const looks = this.#reported.filter(
+          ({ endMs }) => endMs <= atMs && atMs < endMs + 2 * WATCH_ALARM_LAG_MS,
+        );
         if (looks.some((look) => this.#sight.sawTwice(look, alarm === 'PullsFailing'))) continue;
         const isBlind = looks.some((look) => this.#sight.isBlind(look));
         const claim = isBlind ? 'a blind key never pages' : 'no false page';
@@ -140,7 +142,8 @@ class Check {
       const changes = this.#changes(alarm);
       for (const [index, { from, state, atMs: onMs }] of changes.entries()) {
         if (from === 'ALARM' && state === 'OK') this.#noteClear(onMs);
-        if (state === 'ALARM') this.#checkCleared(alarm, onMs, changes[index + 1]?.atMs ?? Number.POSITIVE_INFINITY);
+        if (state === 'ALARM')
+          this.#checkCleared(alarm, onMs, changes[index + 1]?.atMs ?? Number.POSITIVE_INFINITY);
       }
     }
   }
@@ -152,13 +155,14 @@ class Check {
 
   #checkCleared(alarm: PageAlarm, onMs: number, offMs: number): void {
     const lagMs = 2 * WATCH_ALARM_LAG_MS;
-    for (const look of this.#reported) {
+    const untilMs = Math.min(offMs, this.#outcome.world.plan.endMs) - lagMs;
+    for (const [index, look] of this.#reported.entries()) {
       const { endMs } = look;
-      if (endMs < onMs || endMs + lagMs >= Math.min(offMs, this.#outcome.world.plan.endMs)) continue;
-      const others = this.#reported.filter(
-        (other) => other !== look && other.endMs > endMs - WINDOW_MS && other.endMs <= endMs + lagMs,
-      );
-      if (others.length > 0 || !this.#sight.hadNothingToSee(look, alarm === 'PullsFailing')) continue;
+      if (endMs < onMs || endMs >= untilMs) continue;
+      const [before, after] = [this.#reported[index - 1], this.#reported[index + 1]];
+      const isAlone =
+        (!before || before.endMs <= endMs - WINDOW_MS) && (!after || after.endMs > endMs + lagMs);
+      if (!isAlone || !this.#sight.hadNothingToSee(look, alarm === 'PullsFailing')) continue;
       this.violations.push({ claim: 'all clear', atMs: endMs, what: `${alarm} stayed on` });
     }
   }
@@ -175,7 +179,11 @@ class Check {
       const nextMs = this.#reported[index + 1]?.endMs ?? this.#outcome.world.plan.endMs;
       if (nextMs - endMs <= SILENT_AFTER_MS) continue;
       if (silences.some(({ atMs }) => endMs < atMs && atMs <= endMs + SILENT_AFTER_MS)) continue;
-      this.violations.push({ claim, atMs: endMs, what: 'WatchSilent did not warn of a day without a report' });
+      this.violations.push({
+        claim,
+        atMs: endMs,
+        what: 'WatchSilent did not warn of a day without a report',
+      });
     }
   }
 

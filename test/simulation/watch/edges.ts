@@ -139,11 +139,7 @@ class AccountInMemory extends RunpodWorkloads {
 }
 
 /** Makes the services of the watch. */
-export function servicesIn(
-  world: WatchWorld,
-  targets: readonly Target[],
-  clock: PassingClock,
-): LookServices {
+export function servicesIn(world: WatchWorld, targets: readonly Target[], clock: PassingClock): LookServices {
   const accounts = new Map<string, RunpodWorkloads>();
   for (const { runpodApiKeySecretName: keySecret } of targets) {
     const auths = targets

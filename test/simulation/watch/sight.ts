@@ -34,6 +34,9 @@ interface Turn {
   readonly looks: readonly [SimulatedLook, ...SimulatedLook[]];
 }
 
+/** Problems that a turn could see, and the latest such turn. */
+type Pending = Map<string, { readonly turn: Turn; readonly problem: SeenProblem }>;
+
 /** Says what each look of a year could see. It follows from the world, not from what the watch found. */
 export class Sight {
   readonly #world: WatchWorld;
@@ -48,28 +51,34 @@ export class Sight {
   }
 
   /** Returns each pair of looks in a row, with looks between that could not look, that could see the same problem. */
-  *confirmations(): Iterable<Confirmation> {
-    for (const workload of this.#world.workloads) {
-      const pending = new Map<string, { readonly turn: Turn; readonly problem: SeenProblem }>();
-      for (const turn of this.#turns) {
-        const [second] = turn.looks;
-        const before = this.#before(turn);
-        const sure = new Map(this.#sureProblems(turn, workload).map((one) => [keyOf(one), one]));
-        for (const [key, { turn: first, problem }] of pending) {
-          const forgets = !second.memoryRead || !before || turn.atMs - first.atMs >= DAY_MS;
-          if (forgets || !(sure.has(key) || this.#keepsInMind(turn, problem))) pending.delete(key);
-        }
-        for (const [key, problem] of sure) {
-          const first = pending.get(key)?.turn;
-          if (first && second.reported) {
-            const lateMs = second.startMs - first.looks[0].startMs - this.#intervalMs;
-            const heldUp = first.index !== turn.index - 1 || lateMs > 2 * MINUTE_MS;
-            yield { first: first.looks[0], second, problem, heldUp };
-          }
-          pending.set(key, { turn, problem });
-        }
-      }
+  confirmations(): Confirmation[] {
+    return this.#world.workloads.flatMap((workload) => {
+      const pending: Pending = new Map();
+      return this.#turns.flatMap((turn) => this.#confirmedBy(turn, workload, pending));
+    });
+  }
+
+  /** @param pending - the problems of this workload that the turns before could see. It is brought up to date. */
+  #confirmedBy(turn: Turn, workload: SimulatedWorkload, pending: Pending): Confirmation[] {
+    const [second] = turn.looks;
+    if (pending.size === 0 && this.#world.isQuiet(turn.atMs - this.#intervalMs, second.endMs)) return [];
+    const sure = new Map(this.#sureProblems(turn, workload).map((one) => [keyOf(one), one]));
+    const hasMemory = second.memoryRead && this.#before(turn) !== undefined;
+    for (const [key, { turn: first, problem }] of pending) {
+      const isKnown = hasMemory && turn.atMs - first.atMs < DAY_MS;
+      if (!isKnown || !(sure.has(key) || this.#keepsInMind(turn, problem))) pending.delete(key);
     }
+    const confirmed: Confirmation[] = [];
+    for (const [key, problem] of sure) {
+      const first = pending.get(key)?.turn;
+      if (first && second.reported) {
+        const lateMs = second.startMs - first.looks[0].startMs - this.#intervalMs;
+        const heldUp = first.index !== turn.index - 1 || lateMs > 2 * MINUTE_MS;
+        confirmed.push({ first: first.looks[0], second, problem, heldUp });
+      }
+      pending.set(key, { turn, problem });
+    }
+    return confirmed;
   }
 
   /**
@@ -84,7 +93,9 @@ export class Sight {
 
   /** Returns whether a key kept this look from anything. */
   isBlind(look: SimulatedLook): boolean {
-    return this.#world.workloads.some((workload) => this.#obstacles(look, workload, 'pull-failed').has('blind'));
+    return this.#world.workloads.some((workload) =>
+      this.#obstacles(look, workload, 'pull-failed').has('blind'),
+    );
   }
 
   /** Returns whether this look could see everything and no workload had such a problem. */
@@ -96,7 +107,8 @@ export class Sight {
         [...this.#obstacles(look, workload, problem)].every((obstacle) => obstacle === 'no'),
       );
       if (!isFree) return false;
-      if (isLog) return this.#world.failedPulls(workload, this.#since(turn, workload), turn.atMs).length === 0;
+      if (isLog)
+        return this.#world.failedPulls(workload, this.#since(turn, workload), turn.atMs).length === 0;
       return this.#moments(look).every((ms) => this.#world.problemsOf(workload, ms).length === 0);
     });
   }
@@ -105,15 +117,18 @@ export class Sight {
     let count = 0;
     for (let turn: Turn | undefined = last; turn; turn = this.#before(turn)) {
       if (last.atMs - turn.atMs > DAY_MS + this.#intervalMs) return false;
-      const saw = this.#maySee(turn, problem);
-      if (saw) count += 1;
+      if (this.#maySee(turn, problem)) count += 1;
+      else if (!this.#couldNotLook(turn, problem, turn === last)) return false;
       if (count === 2) return true;
-      const obstacles = turn.looks.flatMap((look) => [...this.#obstacles(look, problem.workload, problem.problem)]);
-      if (!saw && (turn === last ? obstacles.includes('blind') : false)) return false;
-      if (!saw && obstacles.every((obstacle) => obstacle === 'no')) return false;
       if (turn.looks.every(({ memoryRead }) => !memoryRead)) return false;
     }
     return false;
+  }
+
+  /** Returns whether something kept a turn from a problem. A page never has a blind key as its reason. */
+  #couldNotLook({ looks }: Turn, { workload, problem }: SeenProblem, isLast: boolean): boolean {
+    const obstacles = looks.flatMap((look) => [...this.#obstacles(look, workload, problem)]);
+    return obstacles.some((one) => one !== 'no') && !(isLast && obstacles.includes('blind'));
   }
 
   /** Returns every problem that there was at this turn or at one of the turns of the day before. */

@@ -152,14 +152,25 @@ export function drawWatchYear(
   intervalMs: number,
   workloads: readonly [SimulatedWorkload, ...SimulatedWorkload[]],
 ): WatchPlan {
+  const draw = (kind: TroubleKind): { readonly trouble: Trouble; readonly workload: SimulatedWorkload } => {
+    const workload = random.oneOf(workloads);
+    const subject = subjectOf(kind, workload);
+    return { trouble: drawTrouble(random, kind, subject, { startMs, intervalMs }), workload };
+  };
+  const drawAll = (kinds: readonly TroubleKind[]) =>
+    kinds.flatMap((kind) => Array.from({ length: random.count(PER_YEAR[kind]) }, () => draw(kind)));
   const kinds = Object.keys(PER_YEAR) as TroubleKind[];
-  const drawn = kinds.flatMap((kind) =>
-    Array.from({ length: random.count(PER_YEAR[kind]) }, () => {
-      const workload = random.oneOf(workloads);
-      return drawTrouble(random, kind, subjectOf(kind, workload), { startMs, intervalMs });
-    }),
-  );
-  const troubles = drawn.map((trouble) => nearAnother(random, trouble, drawn));
+  const ofWorkloads = drawAll(kinds.filter((kind) => OF_WORKLOADS.has(kind)));
+  const lasting = ofWorkloads.filter(({ trouble: { fromMs, toMs } }) => toMs - fromMs > intervalMs);
+  const others = drawAll(kinds.filter((kind) => !OF_WORKLOADS.has(kind))).map(({ trouble }) => {
+    // Two of three come within hours of a lasting trouble of a workload, and concern it.
+    const near = random.next() < 2 / 3 ? lasting[Math.floor(random.next() * lasting.length)] : undefined;
+    if (!near) return trouble;
+    const fromMs = near.trouble.fromMs + random.between(-2, 3) * HOUR_MS;
+    const toMs = fromMs + trouble.toMs - trouble.fromMs;
+    return { ...trouble, subject: subjectOf(trouble.kind, near.workload), fromMs, toMs };
+  });
+  const troubles = [...ofWorkloads.map(({ trouble }) => trouble), ...others];
   return {
     startMs,
     endMs: startMs + YEAR_MS,
@@ -203,12 +214,4 @@ function drawStart(random: SeededRandom, startMs: number, intervalMs: number): n
   if (random.next() < 0.5) return anywhereMs;
   const lookMs = startMs + Math.round((anywhereMs - startMs) / intervalMs) * intervalMs;
   return lookMs + random.between(-5, 3) * MINUTE_MS;
-}
-
-/** Half of the troubles of accounts, registries and the watch come within hours of a workload's trouble. */
-function nearAnother(random: SeededRandom, trouble: Trouble, drawn: readonly Trouble[]): Trouble {
-  if (OF_WORKLOADS.has(trouble.kind) || random.next() < 0.5) return trouble;
-  const other = drawn[Math.floor(random.next() * drawn.length)] ?? trouble;
-  const shiftMs = other.fromMs + random.between(-2, 4) * HOUR_MS - trouble.fromMs;
-  return { ...trouble, fromMs: trouble.fromMs + shiftMs, toMs: trouble.toMs + shiftMs };
 }

@@ -58,6 +58,15 @@ export class WatchWorld {
     return this.#byHour.get(Math.floor(atMs / HOUR_MS)) ?? [];
   }
 
+  /** Returns whether there is no trouble at any time in `[fromMs, toMs]`. Roll-outs that are over do not count. */
+  isQuiet(fromMs: number, toMs: number): boolean {
+    for (let hour = Math.floor(fromMs / HOUR_MS); hour <= Math.floor(toMs / HOUR_MS); hour++) {
+      const troubles = this.#byHour.get(hour);
+      if (troubles?.some((one) => one.fromMs <= toMs && fromMs < one.toMs)) return false;
+    }
+    return true;
+  }
+
   /** Returns whether a trouble of this kind and subject is there at a time. */
   has(kind: TroubleKind, subject: string, atMs: number): boolean {
     for (const one of this.troublesOfHour(atMs)) {
@@ -75,7 +84,9 @@ export class WatchWorld {
     return {
       active: !kinds.has('scaled-to-zero'),
       image,
-      ...(!kinds.has('auth-detached') && { authId: kinds.has('other-auth-attached') ? 'auth_foreign' : authId }),
+      ...(!kinds.has('auth-detached') && {
+        authId: kinds.has('other-auth-attached') ? 'auth_foreign' : authId,
+      }),
       pull: pullOf(kinds),
     };
   }
@@ -140,35 +151,31 @@ function pullOf(kinds: ReadonlySet<TroubleKind>): WorkloadState['pull'] {
   return kinds.has('arm64-pushed') ? 'wrong-platform' : 'possible';
 }
 
-function obstacleOf(kind: TroubleKind, workload: SimulatedWorkload, aspect: Aspect): Obstacle {
-  switch (kind) {
-    case 'runpod-down':
-    case 'secrets-manager':
-      return 'sure';
-    // A workload that names the id of a target's auth is still recognised.
-    case 'auth-list-down':
-      return 'maybe';
-    case 'endpoint-list-down':
-      return workload.kind === 'endpoint' ? 'sure' : 'no';
-    case 'pod-list-down':
-      return workload.kind === 'pod' ? 'sure' : 'no';
-    case 'delegations-down':
-      return aspect === 'wiring' ? 'sure' : 'no';
-    case 'registry-down':
-      return aspect === 'image' ? 'sure' : 'no';
+/** Troubles that keep the watch from everything of an account or registry. */
+const OF_EVERYTHING: Readonly<Partial<Record<TroubleKind, Obstacle>>> = {
+  'runpod-down': 'sure',
+  'secrets-manager': 'sure',
+  // A workload that names the id of a target's auth is still recognised.
+  'auth-list-down': 'maybe',
+  'key-refused': 'blind',
+  'key-may-not-list': 'blind',
+};
+
+/** Troubles that keep it from one aspect. */
+const OF_ASPECT: Readonly<Record<Aspect, Readonly<Partial<Record<TroubleKind, Obstacle>>>>> = {
+  wiring: { 'delegations-down': 'sure', 'token-denied': 'sure' },
+  image: { 'registry-down': 'sure', 'token-denied': 'sure' },
+  log: {
+    'logs-down': 'sure',
+    'logs-cut': 'maybe',
+    'key-may-not-read-logs': 'blind',
     // A workload without the right auth is only recognised by its image.
-    case 'token-denied':
-      return aspect === 'log' ? 'maybe' : 'sure';
-    case 'logs-down':
-      return aspect === 'log' ? 'sure' : 'no';
-    case 'logs-cut':
-      return aspect === 'log' ? 'maybe' : 'no';
-    case 'key-refused':
-    case 'key-may-not-list':
-      return 'blind';
-    case 'key-may-not-read-logs':
-      return aspect === 'log' ? 'blind' : 'no';
-    default:
-      return 'no';
-  }
+    'token-denied': 'maybe',
+  },
+};
+
+function obstacleOf(kind: TroubleKind, workload: SimulatedWorkload, aspect: Aspect): Obstacle {
+  if (kind === 'endpoint-list-down' && workload.kind === 'endpoint') return 'sure';
+  if (kind === 'pod-list-down' && workload.kind === 'pod') return 'sure';
+  return OF_EVERYTHING[kind] ?? OF_ASPECT[aspect][kind] ?? 'no';
 }

@@ -68,7 +68,8 @@ export async function simulateWatchYear(props: WatchYearProps): Promise<WatchYea
 function scheduleOf(template: CloudFormationTemplate): { intervalMs: number; functionId: string } {
   const [rule] = readTemplate(template, 'watch').rules;
   const functionId = rule?.targets[0]?.functionId;
-  if (!rule || functionId === undefined) throw new NotUnderstoodError('template', 'expected the rule of a watch');
+  if (!rule || functionId === undefined)
+    throw new NotUnderstoodError('template', 'expected the rule of a watch');
   return { intervalMs: rule.intervalMs, functionId };
 }
 
