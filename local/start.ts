@@ -1,11 +1,11 @@
-/** The demo: one refresh on an embedded cloud, with a worker's pull before and after it. */
+/** The demo: one refresh on an embedded cloud, with a worker's pull before and after it, and two looks of the watch. */
 
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createColors } from 'picocolors';
-import type { RefreshReport, Target } from '../lambda/core/model';
+import type { RefreshReport, Target, WatchReport } from '../lambda/core/model';
 import { readConfigFile } from '../lib/config/load';
 import { ConfigError } from '../lib/config/mistakes';
 import { checkConfig } from '../lib/config/parse';
@@ -16,6 +16,7 @@ import example from '../refresher.config.example.json';
 import { type EmbeddedCloud, startEmbeddedCloud } from './cloud';
 import { type Invocation, LambdaRuntime } from './lambda-runtime';
 import { type Accounts, embed, imageOf, registryOf, seed } from './seed';
+import { WatchDemo, type WatchedCloud } from './watch-demo';
 import { pullAsWorker } from './worker';
 
 /** Colours only on a terminal. By default picocolors also colours the log of a CI server. */
@@ -24,8 +25,9 @@ const colors = createColors(process.stdout.isTTY === true && !process.env.NO_COL
 const EXAMPLE = 'refresher.config.example.json';
 const USAGE = `Usage: npm start [-- --config PATH]
 
-Runs one refresh on the embedded cloud, and shows a worker's pull before and after it. Needs no AWS account, no Runpod
-account and no Docker. The exit code is 0 only if every worker can pull at the end.
+Runs one refresh on the embedded cloud, and shows a worker's pull before and after it. Then the watch looks twice, the
+second time after a tag was deleted. Needs no AWS account, no Runpod account and no Docker. The exit code is 0 only if
+every worker can pull after the refresh, and the watch finds the tag that is gone and nothing else.
 
   -c, --config PATH  the configuration to run (default: ${EXAMPLE}); stand-ins replace
                      every address in it, and made-up values replace every secret
@@ -111,10 +113,49 @@ async function refreshOnce(
   const canAllPull = await pullAll(cloud, accounts, targets);
   print(
     canAllPull
-      ? `\n${colors.green('Every worker pulls again.')} ${NEXT}\n`
+      ? `\n${colors.green('Every worker pulls again.')}`
       : `\n${colors.red('A worker still cannot pull.')}\n`,
   );
-  return canAllPull && invocation.error === undefined;
+  if (!canAllPull || invocation.error) return false;
+  const sees = await lookTwice({ cloud, accounts, targets, template, assetDirectory });
+  print(`\n${NEXT}\n`);
+  return sees;
+}
+
+/**
+ * Lets the watch look before and after a tag is deleted.
+ *
+ * @returns whether it found nothing before and the tag after. A stack without a watch has nothing to show
+ */
+async function lookTwice(watched: WatchedCloud): Promise<boolean> {
+  const watch = await WatchDemo.start(watched);
+  if (!watch) return true;
+  print('The watch looks every hour whether the next worker can pull, too.\n');
+  try {
+    const before = await watch.look(scheduledEvent());
+    printFindings(before);
+    if (before.findings.length === 0) {
+      const { workloads } = before;
+      const endpoints = workloads === 1 ? '1 endpoint' : `${workloads} endpoints`;
+      step('watch', `${endpoints}: every image can be pulled, and no log tells of a failed pull`);
+    }
+    await watch.deleteTag();
+    step('registry', `the tag of ${watch.endpoints[0]?.name} is deleted`);
+    const { findings } = await watch.look(scheduledEvent());
+    printFindings({ findings });
+    const isFound = findings.length > 0 && findings.every(({ problem }) => problem === 'image-missing');
+    if (isFound) step('watch', 'if the next look finds it too, ImagesUnpullable pages the person on call');
+    return before.findings.length === 0 && isFound;
+  } finally {
+    await watch.stop();
+  }
+}
+
+function printFindings({ findings }: Pick<WatchReport, 'findings'>): void {
+  steps(
+    'watch',
+    findings.map(({ workload, image, detail }) => colors.red(`${workload}, ${image}: ${detail}`)),
+  );
 }
 
 const NEXT = 'Next: README.md says how to deploy it into your account.';

@@ -31,7 +31,7 @@ beforeAll(() => {
 afterAll(() => rmSync(directory, { recursive: true }));
 
 describe('npm start', () => {
-  it('refreshes every kind of registry, and workers can pull only after it', () => {
+  it('refreshes every kind of registry, workers can pull only after it, and the watch finds a tag that is gone', () => {
     const { code, stdout } = start(
       ['--config', join(ROOT, 'refresher.config.all-registries.example.json')],
       SCRIPT,
@@ -45,6 +45,24 @@ describe('npm start', () => {
     expect(namesAfter('refreshed  ')).toEqual(names);
     expect(namesAfter('✓')).toEqual(names);
     expect(stdout).not.toContain('not proved');
+    expect(stdout).toContain('7 endpoints: every image can be pulled, and no log tells of a failed pull');
+    expect(stdout).toMatch(/watch +endpoint ep-ecr, \S+\/my-worker:1\.4\.2: the registry has no such tag/);
+    expect(stdout.match(/has no such tag/g)).toHaveLength(1);
+  }, 60_000);
+
+  it('shows no look of the watch when the stack has none', () => {
+    const registry = { type: 'ecr', repositories: ['worker'] };
+    const config = {
+      targets: [{ name: 'prod', registryAuthId: 'a1', registry }],
+      pullWatch: { mode: 'off' },
+    };
+    writeFileSync(join(directory, 'unwatched.json'), JSON.stringify(config));
+
+    const { code, stdout } = start(['-c', 'unwatched.json']);
+
+    expect(stdout).toContain('Every worker pulls again.');
+    expect(stdout).not.toContain('watch');
+    expect(code).toBe(0);
   }, 60_000);
 
   it('exits with 1 when a worker cannot pull at the end', () => {
