@@ -108,7 +108,9 @@ function identityOf({ workload, problem, image }: Remembered): string {
 /** Whether a look could not see if a problem still stands. */
 function wasNotLookedAt({ target, workload, problem }: Remembered, look: Look): boolean {
   const [kind = ''] = workload.split(' ');
-  if (look.unlisted.has(`${kind} ${target}`) || look.unlisted.has(`auth ${target}`)) return true;
+  const lists = [`${kind} ${target}`, `auth ${target}`];
+  if (lists.some((list) => look.unlisted.has(list) || look.hidden.has(list))) return true;
+  if (ASPECT_OF[problem] === 'log' && look.hidden.has(`log ${target}`)) return true;
   return look.notLooked.some(
     (one) =>
       one.workload === workload &&

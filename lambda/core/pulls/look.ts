@@ -95,6 +95,11 @@ export interface Look {
    * account of target prod, `auth prod` when its workloads cannot be told from others.
    */
   readonly unlisted: ReadonlySet<string>;
+  /**
+   * What a key may not read, named as in `unlisted`, and `log prod` for the logs of the account. Nobody waits for it, but
+   * it does not mean that a problem is over.
+   */
+  readonly hidden: ReadonlySet<string>;
 }
 
 /** How many workloads are looked at at a time. Most of the time of a look is waiting for logs. */
@@ -178,6 +183,7 @@ class LookRun {
   readonly blind = new Map<string, BlindTarget>();
   readonly notLooked: NotLooked[] = [];
   readonly unlisted = new Set<string>();
+  readonly hidden = new Set<string>();
   readonly #secrets = new Set<string>();
   readonly #credentials = new Map<string, Promise<Credential | undefined>>();
   readonly #images = new Map<string, Promise<ImageState>>();
@@ -254,6 +260,7 @@ class LookRun {
       blind: [...this.blind.values()],
       notLooked: this.notLooked,
       unlisted: this.unlisted,
+      hidden: this.hidden,
     };
   }
 }
@@ -496,7 +503,7 @@ class AccountLook {
     } catch (error) {
       if (isBlindness(error)) {
         this.#mayNotReadLogs = true;
-        this.#addBlind(`read logs: ${reasonOfBlindness(error)}`);
+        this.#addBlind(`read logs: ${reasonOfBlindness(error)}`, 'log');
       } else {
         this.#logFailuresInARow += 1;
         gaps.push({ because: messageOf(error), partly: false });
@@ -536,7 +543,7 @@ class AccountLook {
       return await this.#key.use((apiKey) => ask(this.#call(apiKey)));
     } catch (error) {
       if (unsupported && isFinallyUnsupported(error)) return unsupported;
-      if (isBlindness(error)) this.#addBlind(`${what}: ${reasonOfBlindness(error)}`);
+      if (isBlindness(error)) this.#addBlind(`${what}: ${reasonOfBlindness(error)}`, unlisted);
       else this.#addUnlisted(what, unlisted, messageOf(error));
       return undefined;
     }
@@ -553,8 +560,9 @@ class AccountLook {
     return { apiKey, deadlineMs: this.#run.request.deadlineMs };
   }
 
-  #addBlind(what: string): void {
+  #addBlind(what: string, hidden: string | undefined): void {
     for (const { name } of this.#targets) {
+      if (hidden !== undefined) this.#run.hidden.add(`${hidden} ${name}`);
       const before = this.#run.blind.get(name)?.reason;
       const reason = before === undefined ? `the key may not ${what}` : `${before}; nor ${what}`;
       if (!before?.includes(what)) this.#run.blind.set(name, { target: name, reason });

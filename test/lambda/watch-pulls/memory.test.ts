@@ -25,6 +25,7 @@ function aLook(findings: readonly PullFinding[], differences: Partial<Look> = {}
     blind: [],
     notLooked: [],
     unlisted: new Set(),
+    hidden: new Set(),
     ...differences,
   };
 }
@@ -84,6 +85,24 @@ describe('remember', () => {
       1,
     ],
     [
+      'two looks and one whose key may not list pods',
+      [
+        aLook([aFinding('image-missing')]),
+        aLook([aFinding('image-missing')]),
+        aLook([], { hidden: new Set(['pod prod']) }),
+      ],
+      1,
+    ],
+    [
+      'two looks and one whose key may not read logs',
+      [
+        aLook([aFinding('image-missing')]),
+        aLook([aFinding('image-missing')]),
+        aLook([], { hidden: new Set(['log prod']) }),
+      ],
+      0,
+    ],
+    [
       'two looks and one that only failed to read the log',
       [
         aLook([aFinding('image-missing')]),
@@ -112,6 +131,13 @@ describe('remember', () => {
 
     expect(confirmedWorkloads(memory)).toEqual({ pullsFailing: 1, imagesUnpullable: 0 });
     expect(isConfirmed(memory, aFinding('pull-failed'))).toBe(true);
+  });
+
+  it('keeps failed pulls when the key may no longer read logs', () => {
+    const failed = aLook([aFinding('pull-failed')]);
+    const memory = memoryAfter(failed, failed, aLook([], { hidden: new Set(['log prod']) }));
+
+    expect(confirmedWorkloads(memory)).toEqual({ pullsFailing: 1, imagesUnpullable: 0 });
   });
 
   it('counts a workload once, whatever its problems are', () => {

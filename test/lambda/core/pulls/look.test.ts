@@ -37,9 +37,11 @@ async function look(sketch: Sketch) {
   };
   const { transport, sent } = respondingTransport(({ url }) => {
     const path = new URL(url).pathname.replace('/v2/', '');
+    const answer = sketch.answers?.[path];
+    if (answer) return answer;
     if (lists[path]) return anAnswer(200, lists[path]);
     const emptyLog = anAnswer(200, '', { 'content-type': 'text/event-stream' });
-    return sketch.answers?.[path] ?? (path.endsWith('/workers') ? anAnswer(200, { workers: [] }) : emptyLog);
+    return path.endsWith('/workers') ? anAnswer(200, { workers: [] }) : emptyLog;
   });
   const http = createHttp({ transport, clock, policy: DEFAULT_RETRY_POLICY });
   const result = await lookAtPulls(
@@ -256,14 +258,24 @@ describe('lookAtPulls', () => {
     }));
     const forbidden = anAnswer(403, { title: 'Forbidden', status: 403 });
 
-    const { blind, sent, notLooked } = await look({
+    const { blind, hidden, sent, notLooked } = await look({
       pods,
       answers: Object.fromEntries(pods.map(({ id }) => [`pods/${id}/logs`, forbidden])),
     });
 
+    expect([...hidden]).toEqual(['log prod']);
     expect(blind).toEqual([{ target: 'prod', reason: 'the key may not read logs: Runpod denies it (403)' }]);
     expect(sent.filter(({ url }) => url.includes('/logs?')).length).toBeLessThan(20);
     expect(notLooked).toEqual([]);
+  });
+
+  it('says which lists a key may not read', async () => {
+    const forbidden = anAnswer(403, { title: 'Forbidden', status: 403 });
+
+    const { hidden, unlisted } = await look({ answers: { serverless: forbidden } });
+
+    expect([...hidden]).toEqual(['endpoint prod']);
+    expect([...unlisted]).toEqual([]);
   });
 
   it('is out of time at once when there is none', async () => {
