@@ -126,6 +126,16 @@ describe('simulateWatchYear', () => {
       image,
     ],
     ['a key that may not list', [trouble('key-may-not-list', 40, KEY)], none],
+    [
+      'a missing image while the key may not list for two hours',
+      [trouble('image-deleted', 6), trouble('key-may-not-list', 2, KEY, 2.6)],
+      image,
+    ],
+    [
+      'failed pulls while the key may not read logs for two hours',
+      [trouble('pulls-fail', 6), trouble('key-may-not-read-logs', 2, KEY, 2.6)],
+      pulls,
+    ],
     ['a key that is refused', [trouble('key-refused', 40, KEY)], none],
   ] satisfies [string, Trouble[], object][])('pages as it should for %s', async (_, troubles, pages) => {
     const report = await simulate(troubles);

@@ -23,6 +23,8 @@ export const WATCH_CLAIMS = {
   'paged within two looks': 'a problem that two looks could see is paged within 5 min of the second',
   'no false page': 'no page for what two looks in a row did not see',
   'all clear': 'the alarm is OK within 10 min of a look that could see everything and had nothing to see',
+  'no false all clear':
+    'no OK for a problem that stayed, because the looks of up to a day could not look for it',
   'a blind key never pages': 'no page because a key may not read',
   'silent after a day': 'WatchSilent goes off after a day without a report, and only then',
 } as const;
@@ -65,6 +67,7 @@ export function checkClaims(outcome: WatchOutcome): {
   check.pagedWithinTwoLooks();
   check.noFalsePage();
   check.allClear();
+  check.noFalseAllClear();
   check.silentAfterADay();
   return { violations: check.violations, figures: check.figures() };
 }
@@ -164,6 +167,19 @@ class Check {
         (!before || before.endMs <= endMs - WINDOW_MS) && (!after || after.endMs > endMs + lagMs);
       if (!isAlone || !this.#sight.hadNothingToSee(look, alarm === 'PullsFailing')) continue;
       this.violations.push({ claim: 'all clear', atMs: endMs, what: `${alarm} stayed on` });
+    }
+  }
+
+  noFalseAllClear(): void {
+    for (const alarm of ALARMS) {
+      for (const { from, state, atMs } of this.#changes(alarm)) {
+        if (from !== 'ALARM' || state !== 'OK') continue;
+        const last = this.#reported.findLast(({ endMs }) => endMs <= atMs);
+        const hidden = last && this.#sight.hiddenProblem(last, alarm === 'PullsFailing');
+        if (!hidden) continue;
+        const what = `${alarm} ended, but ${hidden.workload.id} still has ${hidden.problem}`;
+        this.violations.push({ claim: 'no false all clear', atMs, what });
+      }
     }
   }
 

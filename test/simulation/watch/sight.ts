@@ -43,6 +43,7 @@ export class Sight {
   readonly #turns: readonly Turn[];
   readonly #intervalMs: number;
   readonly #sinceMs = new Map<string, number>();
+  #confirmations: readonly Confirmation[] | undefined;
 
   constructor(world: WatchWorld, looks: readonly SimulatedLook[], intervalMs: number) {
     this.#world = world;
@@ -89,6 +90,37 @@ export class Sight {
     const last = this.#turns.find(({ atMs }) => atMs === look.atMs);
     if (!last) return false;
     return this.#problemsUpTo(last, isLog).some((problem) => this.#sawTwice(last, problem));
+  }
+
+  /**
+   * Returns a problem that two looks of the last day could see and that is still there, although every look since could
+   * not look for it.
+   */
+  hiddenProblem({ atMs }: SimulatedLook, isLog: boolean): SeenProblem | undefined {
+    const last = this.#turns.find((turn) => turn.atMs === atMs);
+    if (!last) return undefined;
+    this.#confirmations ??= this.confirmations();
+    return this.#confirmations
+      .filter(({ second, problem }) => {
+        const isRecent = second.atMs < atMs && atMs - second.atMs < DAY_MS - this.#intervalMs;
+        return isRecent && (problem.problem === 'pull-failed') === isLog;
+      })
+      .find(({ second, problem }) => {
+        const since = this.#turns.filter((turn) => turn.atMs > second.atMs && turn.atMs <= atMs);
+        return since.every((turn) => this.#isHidden(turn, problem));
+      })?.problem;
+  }
+
+  /** Returns whether a problem was there and no delivery could look for it. */
+  #isHidden({ looks }: Turn, problem: SeenProblem): boolean {
+    const isLog = problem.problem === 'pull-failed';
+    return looks.every((look) => {
+      const isThere = isLog ? this.#isActive(look, problem.workload) : this.#isThere(look, problem);
+      const isKept = [...this.#obstacles(look, problem.workload, problem.problem)].every(
+        (obstacle) => obstacle === 'sure' || obstacle === 'blind',
+      );
+      return look.memoryRead && isThere && isKept;
+    });
   }
 
   /** Returns whether a key kept this look from anything. */
@@ -173,9 +205,10 @@ export class Sight {
   #keepsInMind({ looks: [look] }: Turn, { workload, problem, image }: SeenProblem): boolean {
     const obstacles = this.#obstacles(look, workload, problem);
     if (problem === 'pull-failed') {
-      return this.#isActive(look, workload) && [...obstacles].every((obstacle) => obstacle === 'sure');
+      const isKept = [...obstacles].every((obstacle) => obstacle === 'sure' || obstacle === 'blind');
+      return isKept && this.#isActive(look, workload);
     }
-    return !obstacles.has('blind') && this.#isThere(look, { workload, problem, image });
+    return this.#isThere(look, { workload, problem, image });
   }
 
   #maySee(turn: Turn, { workload, problem, image }: SeenProblem): boolean {
