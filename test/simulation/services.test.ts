@@ -55,6 +55,16 @@ describe('Simulation', () => {
     expect(alarmChanges(sim.pages)).toEqual(['RefreshSilent ALARM']);
   });
 
+  it('delivers an event twice, the second time later and with the same content', async () => {
+    const { sim, seen } = scenario(() => SUCCESS);
+    sim.faults.deliveredTwice(at(6), at(7), 4 * 60_000);
+
+    await sim.runUntil(at(12));
+
+    expect(seen.map(({ minutes }) => minutes)).toEqual([0, 360, 364, 720]);
+    expect(seen[2]?.event).toEqual(seen[1]?.event);
+  });
+
   it('sends an event that a rule may not deliver to the dead-letter queue at once, and pages', async () => {
     const { sim, seen } = scenario(() => SUCCESS);
     sim.faults.lambdaDelivery(at(6), at(7), 'denied');

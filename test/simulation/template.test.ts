@@ -45,6 +45,19 @@ describe('readTemplate', () => {
     ]);
   });
 
+  it('reads the refresher and the watch apart', () => {
+    const template = fixtureTemplate({
+      PullWatchFunction: { Type: 'AWS::Lambda::Function', Properties: { Timeout: 60 } },
+    });
+
+    expect(readTemplate(template).functions.map(({ id }) => id)).toEqual(['Function']);
+    expect(readTemplate(template, 'watch')).toMatchObject({
+      functions: [{ id: 'PullWatchFunction', timeoutMs: 60_000 }],
+      rules: [],
+      alarms: [],
+    });
+  });
+
   it('reads rate expressions', () => {
     expect(['rate(1 hour)', 'rate(6 hours)', 'rate(1 minute)', 'rate(30 minutes)'].map(rate)).toEqual([
       3_600_000, 21_600_000, 60_000, 1_800_000,

@@ -67,14 +67,16 @@ function brokenIn({ violations }: WatchYearReport): string[] {
 }
 
 describe('simulateWatchYear', () => {
-  it('keeps the claims through a year of random troubles', async () => {
-    const report = await simulateWatchYear({ template: template(), settings, seed: 1 });
+  it('keeps the claims through four months of random troubles', async () => {
+    const plan = (drawn: WatchPlan) => ({ ...drawn, endMs: drawn.startMs + 120 * 24 * HOUR_MS });
+
+    const report = await simulateWatchYear({ template: template(), settings, seed: 1, plan });
 
     const summary = summariseWatch([report]);
 
     expect(describeWatch(summary)).not.toContain('BROKEN');
     expect(summary.violations).toEqual([]);
-    expect(summary.due).toBeGreaterThan(50);
+    expect(summary.due).toBeGreaterThan(20);
     expect(summary.toPage.most).toBeLessThan(66);
     expect(summary.pagesByAlarm).toEqual({
       PullsFailing: expect.any(Number),
@@ -197,6 +199,13 @@ describe('simulateWatchYear', () => {
       'AlarmsImagesUnpullable',
       { EvaluationPeriods: 180, DatapointsToAlarm: 3 },
       [trouble('image-deleted', 4)],
+    ],
+    [
+      'paged within two looks',
+      'the alarm has no action',
+      'AlarmsPullsFailing',
+      { AlarmActions: [] },
+      [trouble('pulls-fail', 4)],
     ],
     [
       'silent after a day',

@@ -117,7 +117,13 @@ class Check {
       const page = this.#changes(alarm).find(
         ({ state, atMs }) => state === 'ALARM' && second.startMs < atMs && atMs <= byMs,
       );
-      if (page) (heldUp ? this.#heldUpDelaysMs : this.#pageDelaysMs).push(page.atMs - first.startMs);
+      if (page?.topics.length === 0) {
+        this.violations.push({
+          claim: 'paged within two looks',
+          atMs: page.atMs,
+          what: `${alarm} notifies nobody`,
+        });
+      } else if (page) (heldUp ? this.#heldUpDelaysMs : this.#pageDelaysMs).push(page.atMs - first.startMs);
       else if (!this.#isOn(alarm, this.#nextReportMs(second, byMs))) {
         const what = `${problem.workload.id} has ${problem.problem}, and ${alarm} is not on`;
         this.violations.push({ claim: 'paged within two looks', atMs: second.endMs, what });
