@@ -111,16 +111,24 @@ export class Sight {
       })?.problem;
   }
 
-  /** Returns whether a problem was there and no delivery could look for it. */
-  #isHidden({ looks }: Turn, problem: SeenProblem): boolean {
+  /** Returns whether a problem was there and no delivery could look for it, although it knew of the look before. */
+  #isHidden(turn: Turn, problem: SeenProblem): boolean {
+    const before = this.#before(turn);
+    if (!before) return false;
+    const { workload } = problem;
     const isLog = problem.problem === 'pull-failed';
-    return looks.every((look) => {
-      const isThere = isLog ? this.#isActive(look, problem.workload) : this.#isThere(look, problem);
-      const isKept = [...this.#obstacles(look, problem.workload, problem.problem)].every(
-        (obstacle) => obstacle === 'sure' || obstacle === 'blind',
-      );
-      return look.memoryRead && isThere && isKept;
+    if (isLog && this.#world.failedPulls(workload, before.atMs, turn.atMs).length === 0) return false;
+    return turn.looks.every((look) => {
+      const isThere = isLog ? this.#isActive(look, workload) : this.#isThere(look, problem);
+      return look.memoryRead && isThere && this.#couldNotLookAtAll(look, problem);
     });
+  }
+
+  /** Returns whether something kept a look from a problem all the time. */
+  #couldNotLookAtAll(look: SimulatedLook, { workload, problem }: SeenProblem): boolean {
+    return [...this.#obstacles(look, workload, problem)].every(
+      (obstacle) => obstacle === 'sure' || obstacle === 'blind',
+    );
   }
 
   /** Returns whether a key kept this look from anything. */
@@ -203,20 +211,15 @@ export class Sight {
 
   /** Returns whether a problem was there all the time, and the look sees it or knows that it could not look. */
   #keepsInMind({ looks: [look] }: Turn, { workload, problem, image }: SeenProblem): boolean {
-    const obstacles = this.#obstacles(look, workload, problem);
     if (problem === 'pull-failed') {
-      const isKept = [...obstacles].every((obstacle) => obstacle === 'sure' || obstacle === 'blind');
-      return isKept && this.#isActive(look, workload);
+      return this.#couldNotLookAtAll(look, { workload, problem, image }) && this.#isActive(look, workload);
     }
     return this.#isThere(look, { workload, problem, image });
   }
 
   #maySee(turn: Turn, { workload, problem, image }: SeenProblem): boolean {
     return turn.looks.some((look) => {
-      const isKept = [...this.#obstacles(look, workload, problem)].every(
-        (obstacle) => obstacle === 'sure' || obstacle === 'blind',
-      );
-      if (isKept) return false;
+      if (this.#couldNotLookAtAll(look, { workload, problem, image })) return false;
       if (problem === 'pull-failed') {
         return this.#world.failedPulls(workload, this.#since(turn, workload), turn.atMs).length > 0;
       }

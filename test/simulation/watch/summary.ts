@@ -17,6 +17,8 @@ export interface WatchSummary {
   readonly seed: number;
   readonly troubles: number;
   readonly looks: number;
+  /** The others had a result that was known. */
+  readonly looksThatRan: number;
   /** Times at which a second look could see a problem, so that the alarm had to be on. */
   readonly due: number;
   readonly pages: number;
@@ -44,6 +46,7 @@ export function summariseWatch(years: readonly [WatchYearReport, ...WatchYearRep
     seed: years[0].seed,
     troubles: sum(({ plan }) => plan.troubles.length),
     looks: sum(({ looks }) => looks),
+    looksThatRan: sum(({ looks, skippedLooks }) => looks - skippedLooks),
     due: sum(({ due }) => due),
     pages: Object.values(pagesByAlarm).reduce((total, count) => total + count, 0),
     pagesByAlarm,
@@ -62,6 +65,7 @@ export function describeWatch(summary: WatchSummary): string {
   const rows: readonly (readonly [string, string | number])[] = [
     ['troubles', summary.troubles],
     ['looks', summary.looks],
+    ['of those, run in full', summary.looksThatRan],
     ['times that a second look could see a problem', summary.due],
     ['pages', `${pages}  (${alarms.join(', ')})`],
     ['from the first such look to the page', describeSpread(toPage)],

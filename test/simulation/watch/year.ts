@@ -32,6 +32,8 @@ export interface WatchYearReport extends WatchFigures {
   readonly seed: number;
   readonly plan: WatchPlan;
   readonly looks: number;
+  /** The looks of which the result was known, so that they did not run. */
+  readonly skippedLooks: number;
   readonly violations: readonly WatchViolation[];
 }
 
@@ -62,7 +64,8 @@ export async function simulateWatchYear(props: WatchYearProps): Promise<WatchYea
     transitions: sim.transitions,
     intervalMs,
   });
-  return { seed, plan: world.plan, looks: watcher.looks.length, ...figures, violations };
+  const { looks, skipped: skippedLooks } = watcher;
+  return { seed, plan: world.plan, looks: looks.length, skippedLooks, ...figures, violations };
 }
 
 function scheduleOf(template: CloudFormationTemplate): { intervalMs: number; functionId: string } {
