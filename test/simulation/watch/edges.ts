@@ -97,7 +97,7 @@ class AccountInMemory extends RunpodWorkloads {
 
   override async workers(call: RunpodCall, endpointId: string): Promise<Worker[]> {
     this.#request(call, 'logs-down', 'key-may-not-list', 'key-may-not-read-logs');
-    return [{ id: `worker-of-${endpointId}`, status: 'INITIALIZING', uptimeSeconds: 0 }];
+    return [{ id: `worker-of-${endpointId}`, status: 'INITIALIZING', uptimeSeconds: 0, isStale: false }];
   }
 
   override async systemLog(call: RunpodCall, owner: LogOwner, window: LogWindow): Promise<WorkloadLog> {
