@@ -11,7 +11,7 @@ import { pullAsWorker } from '../../local/worker';
 import { findLeaks } from '../support/find-leaks';
 import { DockerRegistry } from './docker-registry';
 
-/** The bundled function against Debian's real registry with htpasswd. AWS and Runpod are stand-ins. */
+/** The bundled function against Debian's registry behind nginx, as the guide sets them up. AWS and Runpod are stand-ins. */
 
 const SECRET = 'registry/self-hosted';
 /** Targets whose image exists. */
@@ -48,7 +48,11 @@ beforeAll(async () => {
   const text = JSON.stringify({ targets, alarms, runpod: cloud.runpod.settings() });
   const config = parseConfig(text, 'e2e.json');
   const { assetDirectory } = synthesise(config, directory);
-  lambda = new LambdaRuntime({ assetDirectory, environment: cloud.environment() });
+  const NODE_EXTRA_CA_CERTS = process.env.NODE_EXTRA_CA_CERTS ?? '';
+  lambda = new LambdaRuntime({
+    assetDirectory,
+    environment: { ...cloud.environment(), NODE_EXTRA_CA_CERTS },
+  });
 });
 
 afterAll(async () => {
@@ -109,6 +113,16 @@ describe("Debian's docker-registry", () => {
 
     expect(result?.refreshed).toHaveLength(3);
     expect(await pull('by-tag', '1.4.2')).toMatchObject({ ok: true });
+  });
+
+  it('lets the user at Runpod pull and not push', async () => {
+    const manifest = '/v2/team/my-worker/manifests/1.4.2';
+    const uploads = '/v2/team/my-worker/blobs/uploads/';
+
+    expect(await registry.statusFor('runpod', 'GET', manifest)).toBe(200);
+    expect(await registry.statusFor('runpod', 'POST', uploads)).toBe(403);
+    expect(await registry.statusFor('runpod', 'DELETE', manifest)).toBe(403);
+    expect(await registry.statusFor('push', 'POST', uploads)).toBe(202);
   });
 
   it('answers 404 for a missing image, and then nothing is sent to Runpod', async () => {

@@ -4,8 +4,9 @@
  * Programs in `.venv/bin` come first. The npm packages of this folder are installed when they are missing.
  */
 
-import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
 const ROOT = join(__dirname, '../..');
@@ -16,9 +17,12 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   aws: 'the AWS CLI',
   'docker-registry': "Debian's docker-registry",
   htpasswd: "Debian's apache2-utils",
+  nginx: "Debian's nginx",
+  openssl: 'OpenSSL',
 };
 
-process.env.PATH = [join(ROOT, '.venv/bin'), process.env.PATH].join(delimiter);
+// nginx stands in /usr/sbin, which is not in the path of every user.
+process.env.PATH = [join(ROOT, '.venv/bin'), process.env.PATH, '/usr/sbin'].join(delimiter);
 process.exitCode = main();
 
 /** @returns the exit code */
@@ -37,7 +41,33 @@ function main(): number {
     return 1;
   const jest = join(ROOT, 'node_modules/jest/bin/jest.js');
   const config = join(__dirname, 'jest.config.json');
-  return run(process.execPath, [jest, '--config', config, '--runInBand', ...process.argv.slice(2)]);
+  const directory = mkdtempSync(join(tmpdir(), 'e2e-certificate-'));
+  try {
+    trustNewCertificate(directory);
+    return run(process.execPath, [jest, '--config', config, '--runInBand', ...process.argv.slice(2)]);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Makes a certificate for 127.0.0.1, and lets the Node processes that are started from here trust it.
+ *
+ * Node reads `NODE_EXTRA_CA_CERTS` only when it starts, so a test cannot do this for itself.
+ */
+function trustNewCertificate(directory: string): void {
+  const [key, certificate] = [join(directory, 'key.pem'), join(directory, 'certificate.pem')];
+  execFileSync(
+    'openssl',
+    [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
+      ...['-keyout', key, '-out', certificate, '-days', '2', '-subj', '/CN=127.0.0.1'],
+      ...['-addext', 'subjectAltName=IP:127.0.0.1'],
+    ],
+    { stdio: 'pipe' },
+  );
+  process.env.NODE_EXTRA_CA_CERTS = certificate;
+  process.env.E2E_CERTIFICATE_KEY = key;
 }
 
 function run(file: string, args: readonly string[], stdio: 'inherit' | 'ignore' = 'inherit'): number {

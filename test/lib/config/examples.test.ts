@@ -1,11 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Template } from 'aws-cdk-lib/assertions';
 import { readConfigFile } from '../../../lib/config/load';
 import { registry } from '../../../lib/config/registries';
 import { toSettings } from '../../../lib/config/settings';
 import { stackOf } from '../synthesise';
-import { config, type Json } from './builder';
 
 const ROOT = join(__dirname, '../../..');
 const TYPES = registry.options.map(({ shape }) => shape.type.value).sort();
@@ -35,18 +33,5 @@ describe('refresher.config.all-registries.example.json', () => {
       'https://us-central1-docker.pkg.dev',
       'https://registry.example.com:5000',
     ]);
-  });
-});
-
-describe('docs/choosing-a-registry.md', () => {
-  const text = readFileSync(join(ROOT, 'docs/choosing-a-registry.md'), 'utf8');
-  const targets = [...text.matchAll(/```json\n(\{[\s\S]*?)```/g)].map(
-    ([, json = '']): Json => JSON.parse(json),
-  );
-
-  it('has an example target for every type of registry, and all of them are valid in one configuration', () => {
-    const types = config({ targets }).targets.map((target) => target.registry.type);
-
-    expect([...types].sort()).toEqual(TYPES);
   });
 });
