@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type CloudFormationTemplate, refresherFunction } from '../../lib/synthesise';
 import { LambdaRuntime } from '../../local/lambda-runtime';
 import { RegistryStandIn } from '../../local/registry';
 import { RunpodStandIn } from '../../local/runpod/runpod';
@@ -124,7 +125,7 @@ describe('the deployed stack', () => {
     expect(createHash('sha256').update(readFileSync(zip)).digest('base64')).toBe(deployed.CodeSha256);
   });
 
-  it('has three queues, one topic, two log groups and the event source of the retries', async () => {
+  it('has three queues, two topics, two log groups and the event source of the retries', async () => {
     const { QueueUrls } = await emulator.aws<{ QueueUrls: string[] }>('sqs', 'list-queues');
     const { Topics } = await emulator.aws<{ Topics: object[] }>('sns', 'list-topics');
     const { logGroups } = await emulator.aws<{
@@ -141,7 +142,7 @@ describe('the deployed stack', () => {
       (url) => /(RetryQueue|DeadLetterQueue|UndeliveredQueue)/.exec(url)?.[1],
     ).sort();
     expect(names).toEqual(['DeadLetterQueue', 'RetryQueue', 'UndeliveredQueue']);
-    expect(Topics).toHaveLength(1);
+    expect(Topics).toHaveLength(2);
     expect(
       logGroups.filter(({ logGroupName }) => /RefresherLogGroup|PullWatchLogGroup/.test(logGroupName)),
     ).toMatchObject([{ retentionInDays: 30 }, { retentionInDays: 30 }]);
@@ -347,13 +348,14 @@ async function allRules(): Promise<{ Name: string; ScheduleExpression?: string; 
 /** Downloads the function's code from the bucket of the deployment. @returns the path of the archive */
 async function fetchCode(): Promise<string> {
   const bucket = `cdk-hnb659fds-assets-${ACCOUNT}-${REGION}`;
-  const { Contents } = await emulator.aws<{ Contents: { Key: string }[] }>(
-    's3api',
-    'list-objects-v2',
-    '--bucket',
-    bucket,
+  const { TemplateBody } = await emulator.aws<{ TemplateBody: CloudFormationTemplate }>(
+    'cloudformation',
+    'get-template',
+    '--stack-name',
+    STACK,
   );
-  const [key = ''] = Contents.map(({ Key }) => Key).filter((name) => name.endsWith('.zip'));
+  const { Code } = refresherFunction(TemplateBody).Properties as { Code: { S3Key: string } };
+  const key = Code.S3Key;
   const file = join(directory, 'code.zip');
   await emulator.aws('s3api', 'get-object', '--bucket', bucket, '--key', key, file);
   return file;
