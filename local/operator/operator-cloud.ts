@@ -136,6 +136,7 @@ async function deployFunctions(
       runtime: new LambdaRuntime({
         assetDirectory: isWatch ? assetBeside(synthesised.assetDirectory, Code) : synthesised.assetDirectory,
         environment: { ...environment, ...cloud.environment(), AWS_LAMBDA_LOG_GROUP_NAME: LogGroupName },
+        clock: cloud.clock,
       }),
       environment,
       logging: loggingOf(LoggingConfig),
