@@ -63,6 +63,7 @@ const contextOf = ({ requestId, deadlineMs }) => {
 process.on('disconnect', () => process.exit());
 if (process.env.EMBEDDED_CLOCK === 'true') globalThis.Date = CloudDate;
 try {
+  if (process.env.EMBEDDED_REGISTRY) await import('./registry-host.mjs');
   const handler = await load();
   process.on('message', async (invocation) => {
     aheadMs = invocation.aheadMs ?? 0;
