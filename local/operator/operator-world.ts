@@ -7,6 +7,7 @@ import type { AlarmName, OutputName } from '../../lambda/core/contract';
 import { readConfigFile } from '../../lib/config/load';
 import type { RefresherConfig } from '../../lib/config/schema';
 import type { CloudFormationTemplate, Synthesised } from '../../lib/synthesise';
+import type { Invocation } from '../lambda-runtime';
 import type { InvocableFunction } from './function-api';
 import type { ObservedAlarm } from './observations';
 import { OPERATOR_PLACE, type OperatorCloud } from './operator-cloud';
@@ -46,18 +47,18 @@ export class OperatorWorld {
   }
 
   /** Invokes a deployed function as its schedule does. The output goes into its log group. @param time - of the event */
-  async invokeOnSchedule(which: 'refresher' | 'watch', time: Date): Promise<void> {
+  async invokeOnSchedule(which: 'refresher' | 'watch', time: Date): Promise<Invocation<unknown>> {
     const deployed = this.deployedFunction(which);
     const event = { source: 'aws.events', 'detail-type': 'Scheduled Event', time: time.toISOString() };
-    deployed.onInvoked(await deployed.runtime.invoke(event));
+    const invocation = await deployed.runtime.invoke(event);
+    deployed.onInvoked(invocation);
+    return invocation;
   }
 
   /** Returns a function of the first deployed stack. @throws Error when it is not deployed */
   deployedFunction(which: 'refresher' | 'watch'): InvocableFunction {
     const isWatch = which === 'watch';
-    const found = [...this.cloud.functionApi.functions].find(
-      ([name]) => /PullWatch/.test(name) === isWatch,
-    );
+    const found = [...this.cloud.functionApi.functions].find(([name]) => /PullWatch/.test(name) === isWatch);
     if (!found) throw new Error(`No ${which} is deployed.`);
     return found[1];
   }
@@ -79,7 +80,7 @@ export class OperatorWorld {
   async #synthesised(config: RefresherConfig): Promise<Synthesised> {
     const { synthesise } = await import('../../lib/synthesise');
     const key = JSON.stringify(config);
-    const outdir = join(this.directory, `cdk-${this.#assemblies.size}`);
+    const outdir = join(this.directory, `.cdk-${this.#assemblies.size}`);
     const assembly = this.#assemblies.get(key) ?? synthesise(config, outdir, OPERATOR_PLACE);
     this.#assemblies.set(key, assembly);
     return assembly;

@@ -93,8 +93,8 @@ export class CommandWorld extends OperatorWorld {
    *
    * @param minutesAgo - for which moment the schedule sent the event
    */
-  lookAtPulls(minutesAgo = 0): Promise<void> {
-    return this.invokeOnSchedule('watch', new Date(Date.now() - minutesAgo * 60_000));
+  async lookAtPulls(minutesAgo = 0): Promise<void> {
+    await this.invokeOnSchedule('watch', new Date(Date.now() - minutesAgo * 60_000));
   }
 
   /** Name of the log group of the deployed watch. */
