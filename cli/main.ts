@@ -3,6 +3,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { version } from '../package.json';
 import { endWithClosedPipe } from './closed-pipe';
+import type { DemoFlags } from './commands/demo';
 import type { DeployFlags } from './deploy/options';
 import { EXIT } from './exit-codes';
 import { addInitOptions, type InitFlags } from './init/options';
@@ -80,6 +81,7 @@ function createProgram(): Command {
   ).action(
     run(program, async (...context) => (await import('./commands/check-runpod')).checkRunpod(...context)),
   );
+  addDemo(program);
   command(program, 'local', 'show one refresh on the embedded cloud; no account is needed', [
     'local',
     'local --config refresher.config.json',
@@ -150,6 +152,20 @@ function addDeploy(program: Command): void {
       run(program, async (...context) =>
         (await import('./commands/deploy')).deploy(...context, endpoint, flags),
       )(),
+    );
+}
+
+function addDemo(program: Command): void {
+  command(program, 'demo', 'try every command in an embedded cloud; no account is needed', [
+    'demo',
+    'demo -- doctor',
+    'demo --break list',
+    'demo --break key -- doctor',
+  ])
+    .argument('[words...]', 'a command to run after --, or in the shell of a demo: break NAME, fix')
+    .option('--break <name>', 'start with one thing broken; list names them')
+    .action((words: string[], flags: DemoFlags) =>
+      run(program, async (...context) => (await import('./commands/demo')).demo(...context, words, flags))(),
     );
 }
 

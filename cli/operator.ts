@@ -14,11 +14,11 @@ import { toSettings } from '../lib/config/settings';
 import { AwsClients, type AwsClientType } from './aws-clients';
 import type { DeployedRefresher } from './deployment/deployed-refresher';
 import { CliError, usageError } from './errors';
-import { CLONE_ROOT } from './installation';
+import { CLONE_ROOT, DEMO_VARIABLES } from './installation';
 import { commandLine, DEFAULT_CONFIG, type GlobalOptions } from './options';
 
-/** The default configuration file is here: in a clone its root, for the installed package the working directory. */
-const DEFAULT_FOLDER = CLONE_ROOT ?? process.cwd();
+/** The default configuration file is here: in a demo its folder, in a clone its root, otherwise the working directory. */
+const DEFAULT_FOLDER = process.env[DEMO_VARIABLES.folder] ?? CLONE_ROOT ?? process.cwd();
 
 /** Shorter than the function's retries, because a person is waiting. */
 const POLICY: RetryPolicy = { maxAttempts: 2, baseDelayMs: 300, maxDelayMs: 1_000, attemptTimeoutMs: 8_000 };

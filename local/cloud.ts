@@ -37,14 +37,23 @@ export interface EmbeddedCloud {
 export interface EmbeddedCloudOptions {
   /** @default - follows the machine's clock */
   readonly clock?: StandInClock;
+  /**
+   * The host name of ECR's registry in the names of images. Processes of this cloud reach it with `registry-host.mjs`.
+   *
+   * @default - its address on the loopback interface
+   */
+  readonly registryHost?: string;
 }
 
 /** Starts an embedded cloud. It keeps its state in memory and listens on the loopback interface only. */
 export async function startEmbeddedCloud({
   clock = new StandInClock(),
+  registryHost,
 }: EmbeddedCloudOptions = {}): Promise<EmbeddedCloud> {
   const registry = new RegistryStandIn((username, password) => aws.ecr.accepts(username, password));
-  const aws: AwsStandIn = new AwsStandIn(clock, () => registry.url);
+  const aws: AwsStandIn = new AwsStandIn(clock, () =>
+    registryHost === undefined ? registry.url : `https://${registryHost}`,
+  );
   const otherRegistries = new OtherRegistries((username, password) =>
     aws.ecrPublic.accepts(username, password),
   );
@@ -68,6 +77,7 @@ export async function startEmbeddedCloud({
       AWS_ACCESS_KEY_ID: 'AKIAEMBEDDEDCLOUD',
       AWS_SECRET_ACCESS_KEY: 'embedded-cloud',
       AWS_ENDPOINT_URL: aws.url,
+      ...(registryHost && { EMBEDDED_REGISTRY: `${registryHost} ${registry.url}` }),
     }),
     close: async () => {
       await Promise.all([...servers, otherRegistries].map((server) => server.close()));

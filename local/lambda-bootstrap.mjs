@@ -2,6 +2,16 @@
 import { pathToFileURL } from 'node:url';
 
 const startedAt = performance.now();
+
+// The clock of the embedded cloud may be set back, so that a function writes the log of yesterday.
+const MachineDate = Date;
+let aheadMs = 0;
+const now = () => MachineDate.now() + aheadMs;
+const CloudDate = new Proxy(MachineDate, {
+  construct: (target, args, newTarget) =>
+    Reflect.construct(target, args.length > 0 ? args : [now()], newTarget === CloudDate ? target : newTarget),
+  get: (target, name) => (name === 'now' ? now : Reflect.get(target, name)),
+});
 const describe = (error, errorType = error?.name ?? typeof error) => ({
   errorType,
   errorMessage: error?.message ?? String(error),
@@ -46,14 +56,17 @@ const contextOf = ({ requestId, deadlineMs }) => {
     logGroupName: process.env.AWS_LAMBDA_LOG_GROUP_NAME,
     logStreamName: process.env.AWS_LAMBDA_LOG_STREAM_NAME,
     invokedFunctionArn: `arn:aws:lambda:${region}:123456789012:function:${functionName}`,
-    getRemainingTimeInMillis: () => deadlineMs - Date.now(),
+    getRemainingTimeInMillis: () => deadlineMs - MachineDate.now(),
   };
 };
 
 process.on('disconnect', () => process.exit());
+if (process.env.EMBEDDED_CLOCK === 'true') globalThis.Date = CloudDate;
 try {
+  if (process.env.EMBEDDED_REGISTRY) await import('./registry-host.mjs');
   const handler = await load();
   process.on('message', async (invocation) => {
+    aheadMs = invocation.aheadMs ?? 0;
     process.env._X_AMZN_TRACE_ID = traceOf(invocation.requestId);
     const outcome = await run(handler, invocation.event, contextOf(invocation));
     // The output and the outcome use different channels. The end mark shows that all output of this event has arrived.

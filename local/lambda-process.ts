@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { LambdaOutput, type PrintedLine } from './lambda-output';
+import type { StandInClock } from './stand-in-clock';
 
 /** How to run a function's asset. */
 export interface LambdaRuntimeOptions {
@@ -11,6 +12,8 @@ export interface LambdaRuntimeOptions {
   readonly environment: Readonly<Record<string, string>>;
   /** @default - the Node binary of this process */
   readonly nodePath?: string;
+  /** The function's time of day. Each invocation sets it anew. @default - the machine's clock */
+  readonly clock?: StandInClock;
 }
 
 /** An error as Lambda reports it. */
@@ -39,6 +42,7 @@ interface Message {
 /** One process that runs a function. Lambda calls it an execution environment. */
 export class LambdaProcess {
   readonly #child: ChildProcess;
+  readonly #clock: StandInClock | undefined;
   readonly #output = new LambdaOutput();
   readonly #ready: Promise<undefined>;
   /** Resolves with the reason when the process has ended. */
@@ -46,9 +50,11 @@ export class LambdaProcess {
   #importMs: number | undefined;
   #hasEnded = false;
 
-  constructor({ assetDirectory, environment, nodePath }: LambdaRuntimeOptions) {
+  constructor({ assetDirectory, environment, nodePath, clock }: LambdaRuntimeOptions) {
+    this.#clock = clock;
+    const ofClock = clock && { EMBEDDED_CLOCK: 'true' };
     this.#child = fork(join(__dirname, 'lambda-bootstrap.mjs'), [join(assetDirectory, 'index.mjs')], {
-      env: { ...lambdaEnvironment(assetDirectory), ...environment },
+      env: { ...lambdaEnvironment(assetDirectory), ...environment, ...ofClock },
       execArgv: [],
       execPath: nodePath ?? process.execPath,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -79,7 +85,9 @@ export class LambdaProcess {
     const [requestId, endMark] = [randomUUID(), randomUUID()];
     const done = Promise.all([this.#message('done', requestId), this.#output.until(endMark)]);
     // An error of `send` needs no handling: the process has ended, which is reported below.
-    this.#child.send({ event, requestId, endMark, deadlineMs: Date.now() + timeoutMs }, () => undefined);
+    const aheadMs = this.#clock ? this.#clock.now().getTime() - Date.now() : 0;
+    const deadlineMs = Date.now() + timeoutMs;
+    this.#child.send({ event, requestId, endMark, deadlineMs, aheadMs }, () => undefined);
     const outcome = await this.#inTime(
       done.then(([message]) => message),
       timeoutMs,

@@ -40,8 +40,10 @@ export async function buildCli(outdir: string): Promise<void> {
     metafile: true,
     logLevel: 'error',
   });
-  // A process of its own runs this file: see `local/lambda-process.ts`.
-  copyFileSync(join(ROOT, 'local/lambda-bootstrap.mjs'), join(outdir, 'lambda-bootstrap.mjs'));
+  // Processes of their own run these files: see `local/lambda-process.ts` and `local/registry-host.ts`.
+  for (const file of ['lambda-bootstrap.mjs', 'registry-host.mjs']) {
+    copyFileSync(join(ROOT, 'local', file), join(outdir, file));
+  }
   writeFileSync(join(outdir, LICENCES_FILE), licencesOf(Object.keys(metafile.inputs)));
 }
 

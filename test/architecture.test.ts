@@ -27,10 +27,12 @@ const ARROWS: Readonly<Record<string, RegExp>> = {
 
 /** Single files that may import more than their folder. */
 const EXCEPTIONS: Readonly<Record<string, RegExp>> = {
+  'cli/commands/demo.ts': /^local\/demo\//,
   'cli/main.ts': /^local\/start$/,
   'cli/init/app.ts': /^cdk\.json$/,
   'cli/start.ts': /^local\/start$/,
   'lib/synthesise.ts': /^cdk\.json$/,
+  'local/demo/demo-world.ts': /^refresher\.config\.example\.json$/,
   'local/start.ts': /^refresher\.config\.example\.json$/,
 };
 

@@ -95,7 +95,14 @@ function runpodOf(flags: InitFlags): RunpodSettings {
   return { ...RUNPOD_DEFAULTS, ...urlsOf(flags) };
 }
 
-function urlsOf({ restV2Url, restV1Url, graphqlUrl }: InitFlags): Partial<RunpodSettings> {
+/** In a demo the environment names the addresses, so that no key is sent to Runpod. */
+function urlsOf(flags: InitFlags): Partial<RunpodSettings> {
+  const { env } = process;
+  const {
+    restV2Url = env.RUNPOD_REST_V2_URL,
+    restV1Url = env.RUNPOD_REST_V1_URL,
+    graphqlUrl = env.RUNPOD_GRAPHQL_URL,
+  } = flags;
   return {
     ...(restV2Url && { restV2Url }),
     ...(restV1Url && { restV1Url }),

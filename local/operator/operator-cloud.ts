@@ -2,7 +2,7 @@ import { dirname, join } from 'node:path';
 import { METADATA_KEY, type RefresherMetadata } from '../../lambda/core/contract';
 import type { CloudFormationTemplate, Synthesised } from '../../lib/synthesise';
 import { LOCAL_ACCOUNT } from '../aws/protocol';
-import { type EmbeddedCloud, LOCAL_REGION, startEmbeddedCloud } from '../cloud';
+import { type EmbeddedCloud, type EmbeddedCloudOptions, LOCAL_REGION, startEmbeddedCloud } from '../cloud';
 import { LambdaRuntime } from '../lambda-runtime';
 import { FunctionApi, functionArn, type InvocableFunction } from './function-api';
 import { ImagesStandIn } from './images';
@@ -26,8 +26,8 @@ export interface OperatorCloud extends EmbeddedCloud {
 }
 
 /** Starts an embedded cloud with the APIs that the command line uses. */
-export async function startOperatorCloud(): Promise<OperatorCloud> {
-  const cloud = await startEmbeddedCloud();
+export async function startOperatorCloud(options?: EmbeddedCloudOptions): Promise<OperatorCloud> {
+  const cloud = await startEmbeddedCloud(options);
   cloud.runpod.rollouts.enabled = true;
   const images = new ImagesStandIn({
     manifests: () => cloud.registry.manifests,
@@ -41,7 +41,7 @@ export async function startOperatorCloud(): Promise<OperatorCloud> {
     operatorAws,
     functionApi,
     operatorEnvironment: () => ({
-      AWS_REGION: LOCAL_REGION,
+      ...cloud.environment(),
       AWS_ACCESS_KEY_ID: 'AKIAOPERATOR',
       AWS_SECRET_ACCESS_KEY: 'embedded-cloud',
       AWS_ENDPOINT_URL: operatorAws.url,
@@ -136,6 +136,7 @@ async function deployFunctions(
       runtime: new LambdaRuntime({
         assetDirectory: isWatch ? assetBeside(synthesised.assetDirectory, Code) : synthesised.assetDirectory,
         environment: { ...environment, ...cloud.environment(), AWS_LAMBDA_LOG_GROUP_NAME: LogGroupName },
+        clock: cloud.clock,
       }),
       environment,
       logging: loggingOf(LoggingConfig),

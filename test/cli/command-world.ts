@@ -1,14 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { AlarmName, OutputName } from '../../lambda/core/contract';
-import { readConfigFile } from '../../lib/config/load';
-import type { RefresherConfig } from '../../lib/config/schema';
-import type { CloudFormationTemplate, Synthesised } from '../../lib/synthesise';
-import type { ObservedAlarm } from '../../local/operator/observations';
-import { OPERATOR_PLACE, type OperatorCloud, startOperatorCloud } from '../../local/operator/operator-cloud';
+import { type OperatorCloud, startOperatorCloud } from '../../local/operator/operator-cloud';
+import { OperatorWorld } from '../../local/operator/operator-world';
 import type { RunpodUser } from '../../local/runpod/accounts';
 import { built } from '../support/built-once';
 import { programIn } from '../support/bundled-programs';
@@ -44,21 +39,17 @@ export interface CommandOptions {
 }
 
 /** The embedded cloud and a configuration file. Runs the command line against them as a separate process. */
-export class CommandWorld {
-  readonly cloud: OperatorCloud;
+export class CommandWorld extends OperatorWorld {
   readonly user: RunpodUser;
-  readonly directory = mkdtempSync(join(tmpdir(), 'command-'));
-  readonly configPath = join(this.directory, 'refresher.json');
   /** Every Runpod key that was made in this world. */
   readonly keys: string[] = [];
   authId = '';
   /** The program that `run` starts, unless it starts the launcher. */
   program: string = BUNDLED_LAUNCHER;
   #output = '';
-  readonly #assemblies = new Map<string, Synthesised>();
 
   private constructor(cloud: OperatorCloud) {
-    this.cloud = cloud;
+    super(cloud, { folder: 'command-', config: 'refresher.json' });
     this.user = cloud.runpod.addUser(this.newKey());
   }
 
@@ -103,11 +94,7 @@ export class CommandWorld {
    * @param minutesAgo - for which moment the schedule sent the event
    */
   async lookAtPulls(minutesAgo = 0): Promise<void> {
-    const [, watch] = [...this.cloud.functionApi.functions].find(([name]) => /PullWatch/.test(name)) ?? [];
-    if (!watch) throw new Error('No watch is deployed.');
-    const time = new Date(Date.now() - minutesAgo * 60_000).toISOString();
-    const event = { source: 'aws.events', 'detail-type': 'Scheduled Event', time };
-    watch.onInvoked(await watch.runtime.invoke(event));
+    await this.invokeOnSchedule('watch', new Date(Date.now() - minutesAgo * 60_000));
   }
 
   /** Name of the log group of the deployed watch. */
@@ -140,29 +127,6 @@ export class CommandWorld {
     writeFileSync(this.configPath, JSON.stringify(config));
   }
 
-  /** Does what `npx cdk deploy` does, without the first refresh. @returns the stack's outputs */
-  async deploy(): Promise<Readonly<Partial<Record<OutputName, string>>>> {
-    const config = readConfigFile(this.configPath);
-    return this.cloud.deploy(config.stackName, await this.#synthesised(config));
-  }
-
-  /** Deploys the refresher of the configuration as a part of another stack. @param change - makes that stack's template */
-  async deployWithin(
-    stackName: string,
-    change: (template: CloudFormationTemplate, config: RefresherConfig) => CloudFormationTemplate,
-  ): Promise<void> {
-    const config = readConfigFile(this.configPath);
-    const { template, assetDirectory } = await this.#synthesised(config);
-    await this.cloud.deploy(stackName, { template: change(template, config), assetDirectory });
-  }
-
-  /** Returns an alarm of the deployed stack, to change its state. */
-  alarm(name: AlarmName): ObservedAlarm {
-    const alarm = this.cloud.operatorAws.observations.alarms.get(`EcrCredentialRefresher-${name}`);
-    if (!alarm) throw new Error(`There is no alarm ${name}.`);
-    return alarm;
-  }
-
   /** Returns the environment in which the command line finds this world. */
   environment(): Record<string, string> {
     return {
@@ -171,16 +135,6 @@ export class CommandWorld {
       TMPDIR: this.directory,
       ...this.cloud.operatorEnvironment(),
     };
-  }
-
-  /** Synthesises each configuration once. Most worlds deploy nothing, so the CDK is loaded when one does. */
-  async #synthesised(config: RefresherConfig): Promise<Synthesised> {
-    const { synthesise } = await import('../../lib/synthesise');
-    const key = JSON.stringify(config);
-    const outdir = join(this.directory, `cdk-${this.#assemblies.size}`);
-    const assembly = this.#assemblies.get(key) ?? synthesise(config, outdir, OPERATOR_PLACE);
-    this.#assemblies.set(key, assembly);
-    return assembly;
   }
 
   /** Returns the words of a command line that uses this world's configuration. */
@@ -235,10 +189,5 @@ export class CommandWorld {
       ({ password }, index) => [`password ${index}`, password.slice(0, 16)] as const,
     );
     return findLeaks([this.#output, ...files].join('\n'), Object.fromEntries([...keys, ...passwords]));
-  }
-
-  async stop(): Promise<void> {
-    await this.cloud.close();
-    rmSync(this.directory, { recursive: true, force: true });
   }
 }

@@ -1,7 +1,19 @@
 import { LambdaRuntime, type LambdaRuntimeOptions } from '../../local/lambda-runtime';
+import { StandInClock } from '../../local/stand-in-clock';
 import { SCRIPTED_SOURCE, type TinyAsset, writeTinyAsset } from './tiny-asset';
 
 const ENVIRONMENT = { AWS_REGION: 'eu-west-1', MINE: 'yes' };
+
+const DAY_MS = 24 * 60 * 60_000;
+
+/** What the function says about the time. */
+interface Time {
+  readonly nowMs: number;
+  readonly constructedMs: number;
+  readonly fixed: string;
+  readonly isDate: boolean;
+  readonly remainingMs: number;
+}
 
 let asset: TinyAsset;
 let lambda: LambdaRuntime;
@@ -38,6 +50,27 @@ describe('LambdaRuntime', () => {
     expect(invocation).toMatchObject({ ok: true, result });
     expect(invocation.result).toEqual(result);
     expect(invocation.error).toBeUndefined();
+  });
+
+  it("gives the function the time of the cloud's clock, anew for each event", async () => {
+    const clock = new StandInClock();
+    clock.advance(-DAY_MS);
+    const yesterday = runtimeOf({ clock });
+
+    const first = await yesterday.invoke<Time>({ act: 'time' });
+    clock.advance(DAY_MS);
+    const second = await yesterday.invoke<Time>({ act: 'time' });
+    await yesterday.stop();
+
+    const agoMs = [first, second].map(({ result }) => Date.now() - (result?.nowMs ?? 0));
+    expect(agoMs[0]).toBeGreaterThanOrEqual(DAY_MS);
+    expect(agoMs[0]).toBeLessThan(DAY_MS + 60_000);
+    expect(agoMs[1]).toBeLessThan(60_000);
+    expect(first.result).toMatchObject({ fixed: '1970-01-01T00:00:00.000Z', isDate: true });
+    expect(first.result?.constructedMs).toBeGreaterThanOrEqual(first.result?.nowMs ?? 0);
+    expect(first.result?.constructedMs).toBeLessThan((first.result?.nowMs ?? 0) + 60_000);
+    expect(first.result?.remainingMs).toBeLessThanOrEqual(300_000);
+    expect(first.result?.remainingMs).toBeGreaterThan(240_000);
   });
 
   it('gives the function its own environment, and of its parent only PATH', async () => {

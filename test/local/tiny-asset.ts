@@ -27,6 +27,13 @@ const acts = {
   odd: () => ({ when: new Date(0), gone: undefined, nan: NaN }),
   circle: () => { const it = {}; it.it = it; return it; },
   environment: () => ({ ...process.env }),
+  time: (_, context) => ({
+    nowMs: Date.now(),
+    constructedMs: new Date().getTime(),
+    fixed: new Date(0).toISOString(),
+    isDate: new Date() instanceof Date,
+    remainingMs: context.getRemainingTimeInMillis(),
+  }),
   context: (_, context) => ({ ...context, remainingMs: context.getRemainingTimeInMillis() }),
   fail: () => { class PlannedError extends Error { name = 'PlannedError' } throw new PlannedError('as planned'); },
   failWithText: () => { throw 'just text'; },

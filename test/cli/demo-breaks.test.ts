@@ -1,0 +1,121 @@
+import { BREAKS } from '../../local/demo/breaks';
+import { DEMO_TIMEOUT_MS, DemoProcesses } from './demo-process';
+
+const demos = new DemoProcesses();
+
+afterEach(() => expect(demos.remains()).toEqual([]));
+
+afterAll(() => demos.remove());
+
+/** What doctor says to each break: the title of the check, what it found, and the fix. */
+const FOUND: Readonly<Record<string, readonly [title: string, found: RegExp, fix: RegExp]>> = {
+  key: [
+    'Runpod API key',
+    /refuses the key in runpod\/api-key \(401\)/,
+    /npx runpod-ecr init --store-key --replace-key$/,
+  ],
+  'key-scope': [
+    'Runpod API key',
+    /may not write registry auths \(403\)/,
+    /^give it secrets:write at Runpod, or /,
+  ],
+  secret: ['Secret', /can't find the specified secret/, /^npx runpod-ecr init --store-key --replace-key$/],
+  auth: [
+    'Registry auths',
+    /no registry auth clzdaifot0001l90809257ynb/,
+    /^put one of reg\w+ \(ecr-staging\) into registryAuthId/,
+  ],
+  permission: [
+    'Function and its role',
+    /ecr:GetAuthorizationToken: AccessDenied/,
+    /^npx cdk deploy --revert-drift/,
+  ],
+  registry: [
+    'Function and its role',
+    /ecr:GetAuthorizationToken/,
+    /^wait some minutes, since retries may fix it/,
+  ],
+  'registry-denies': [
+    'Registry accepts',
+    /amazonaws\.com\/v2\/my-serverless-worker.* \(403\)/,
+    /^look for a Deny in the repository's policy/,
+  ],
+  image: [
+    'Repositories, images',
+    /my-serverless-worker:1\.4\.2 is not in its repository/,
+    /^docker buildx build --platform linux\/amd64 --push/,
+  ],
+  platform: [
+    'Repositories, images',
+    /is for linux\/arm64/,
+    /^docker buildx build --platform linux\/amd64 --push/,
+  ],
+  stack: ['Stack', /differs from refresher\.config\.json/, /^npx cdk deploy$/],
+  function: [
+    'Function and its role',
+    /its function was deleted/,
+    /^aws cloudformation delete-stack .*, then npx cdk deploy$/,
+  ],
+  schedule: ['Schedule, last run', /schedule is disabled/, /^aws events enable-rule --name \S+$/],
+  silence: [
+    'Schedule, last run',
+    /prod, staging: not refreshed in the last 12 hours/,
+    /^npx runpod-ecr refresh$/,
+  ],
+  worker: [
+    'Workloads at Runpod',
+    /images-staging.*a pull failed \(the registry refused the credential\)/,
+    /^npx runpod-ecr refresh, and wait some minutes/,
+  ],
+  'not-attached': [
+    'Workloads at Runpod',
+    /\(images\): the endpoint names no registry auth/,
+    /^npx runpod-ecr deploy k3v9x2m7q1 --image my-serverless-worker:1\.4\.2 --target prod$/,
+  ],
+  queue: ['Queues and alarms', /1 failed run/, /^aws sqs purge-queue --queue-url \S+$/],
+  topic: ['Who is paged', /nobody/, /^follow the link in the mail from AWS Notifications/],
+  muted: [
+    'Who is paged',
+    /muted by hand, so nobody is paged: RefreshFailing/,
+    /^aws cloudwatch enable-alarm-actions --alarm-names \S+$/,
+  ],
+};
+
+describe('demo --break', () => {
+  it.each(Object.entries(FOUND))(
+    '%s leads through doctor to its fix',
+    async (name, [title, found, fix]) => {
+      const { code, stdout, stderr } = await demos.run(['demo', '--break', name, '--', 'doctor']);
+
+      expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
+      const [, first = '', more = ''] =
+        new RegExp(`^✗ ${title} +(.*)\\n((?: .*\\n)*)`, 'm').exec(stdout) ?? [];
+      expect(`${first}\n${more}`).toMatch(found);
+      expect(/→ (.*)/.exec(more)?.[1]).toMatch(fix);
+      expect(stdout).toContain(`The first problem is: ${title}.`);
+    },
+    DEMO_TIMEOUT_MS,
+  );
+
+  it('list names every break in one line, and each has a test', async () => {
+    const { code, stdout } = await demos.run(['demo', '--break', 'list']);
+    const json = await demos.run(['demo', '--break', 'list', '--json']);
+
+    expect(code).toBe(0);
+    expect(stdout.trimEnd().split('\n')).toEqual(
+      Object.entries(BREAKS).map(([name, { what }]) =>
+        expect.stringMatching(new RegExp(`^${name} +${what}$`)),
+      ),
+    );
+    expect(Object.keys(FOUND)).toEqual(Object.keys(BREAKS));
+    expect(JSON.parse(json.stdout).breaks).toContainEqual({ name: 'key', what: BREAKS.key?.what });
+  });
+
+  it('rejects a name that is not in the list', async () => {
+    expect(await demos.run(['demo', '--break', 'toString'])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'There is no break "toString". To list them: npx runpod-ecr demo --break list\n',
+    });
+  });
+});
