@@ -199,7 +199,11 @@ class Deployment {
         this.#report('rolled-out', { workers });
         const seconds = Math.round(elapsedMs / 1_000);
         this.#output.line(
-          colors.green(`All ${formatCount(workers, 'worker')} run the new image, after ${seconds} s.`),
+          colors.green(
+            workers === 1
+              ? `The only worker runs the new image, after ${seconds} s.`
+              : `All ${workers} workers run the new image, after ${seconds} s.`,
+          ),
         );
         if (seenInLog < workers) {
           this.#output.line(
