@@ -58,6 +58,14 @@ export function isMarkedForDeletion(error: unknown): boolean {
   return error instanceof Error && /marked for deletion|scheduled for deletion/.test(error.message);
 }
 
+/**
+ * Whether the message of a failed read says that the secret does not exist. Secrets Manager's error code is the same for
+ * a secret without a value, so the message decides.
+ */
+export function isMissingSecret(message: string): boolean {
+  return message.includes('ResourceNotFoundException') && !/staging label/i.test(message);
+}
+
 /** Whether an error is one of the project's own. Only such a message was written to be shown. */
 export function isOwnError(error: unknown): error is CliError | ConfigError | RefresherError {
   return error instanceof CliError || error instanceof ConfigError || error instanceof RefresherError;

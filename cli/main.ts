@@ -4,6 +4,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { version } from '../package.json';
 import { endWithClosedPipe } from './closed-pipe';
 import type { DemoFlags } from './commands/demo';
+import type { DoctorFlags } from './commands/doctor';
 import type { DeployFlags } from './deploy/options';
 import { EXIT } from './exit-codes';
 import { addInitOptions, type InitFlags } from './init/options';
@@ -58,11 +59,7 @@ function createProgram(): Command {
     .addHelpText('after', `${examples(['init', 'doctor', 'refresh --target prod'])}\n${EXIT_CODES}`);
 
   addInit(program);
-  command(program, 'doctor', 'check everything from AWS to your workers, and say how to fix what is broken', [
-    'doctor',
-    'doctor --stack MyStack --json',
-    'doctor --profile production --region eu-west-1',
-  ]).action(run(program, async (...context) => (await import('./commands/doctor')).doctor(...context)));
+  addDoctor(program);
   addRefresh(program);
   command(program, 'status', 'show the targets, their remaining life, alarms and retries', [
     'status',
@@ -112,6 +109,19 @@ function addInit(program: Command): void {
   addInitOptions(init).action((flags: InitFlags) =>
     run(program, async (...context) => (await import('./commands/init')).init(...context, flags))(),
   );
+}
+
+function addDoctor(program: Command): void {
+  command(program, 'doctor', 'check everything from AWS to your workers, and say how to fix what is broken', [
+    'doctor',
+    'doctor --watch',
+    'doctor --stack MyStack --json',
+    'doctor --profile production --region eu-west-1',
+  ])
+    .option('--watch [seconds]', 'repeat every 10 seconds, or as often as you say, until Ctrl-C')
+    .action((flags: DoctorFlags) =>
+      run(program, async (...context) => (await import('./commands/doctor')).doctor(...context, flags))(),
+    );
 }
 
 function addRefresh(program: Command): void {

@@ -1,52 +1,133 @@
-/** `doctor`: finds the first thing that is broken, and how to fix it. */
+/** `doctor`: finds everything that is broken, and how to fix it. */
 
 import { accountChecks } from '../doctor/account-checks';
 import { type Check, type CheckResult, runChecks } from '../doctor/check';
-import { alarmsCheck, deploymentChecks } from '../doctor/deployment-checks';
+import { alarmsCheck, deploymentChecks, deploymentOf } from '../doctor/deployment-checks';
+import { nodeCheck, templateReader } from '../doctor/local-checks';
 import { pagingCheck } from '../doctor/paging-check';
 import { pullChecks } from '../doctor/pull-checks';
+import { usageError } from '../errors';
 import { EXIT } from '../exit-codes';
 import { formatCount } from '../format';
-import type { Operator } from '../operator';
+import { whileInterruptible } from '../interrupts';
+import { Operator } from '../operator';
 import { commandLine } from '../options';
 import type { Output } from '../output';
 import { routeAsker } from '../runpod/access';
 
 const TITLE_WIDTH = 23;
 
-/** Runs the checks and prints each result. @returns the exit code */
-export async function doctor(operator: Operator, output: Output): Promise<number> {
-  const askRoutes = routeAsker(operator);
-  const checks = [
-    ...accountChecks(operator, askRoutes),
-    ...deploymentChecks(operator),
-    // Before the alarms, because they say which workload is meant and what to do about it.
-    ...pullChecks(operator, askRoutes, { isWatched: await isWatched(operator) }),
-    alarmsCheck(operator),
-    pagingCheck(operator),
-  ];
-  const refreshes = hasTargets(operator);
-  const results = await runChecks(
-    checks.filter(({ withoutTargets }) => refreshes || withoutTargets),
-    (check, run) => output.withSpinner(() => labelOf(check), run),
-    (result) => show(output, result),
+/** The flags of `doctor`. */
+export interface DoctorFlags {
+  /** Repeats the checks until Ctrl-C: `true`, or the number of seconds between two rounds. @default - once */
+  readonly watch?: true | string;
+}
+
+/**
+ * Runs the checks and prints each result.
+ *
+ * @returns the exit code
+ * @throws CliError (usage error) when the flags do not fit
+ */
+export async function doctor(operator: Operator, output: Output, flags: DoctorFlags = {}): Promise<number> {
+  if (flags.watch === undefined) return checkOnce(operator, output);
+  if (operator.options.json) {
+    throw usageError('--watch repeats for a person, and --json is one document: leave one of them out.');
+  }
+  return repeat(operator, output, secondsOf(flags.watch));
+}
+
+/** Pause between two rounds, in seconds. Each round invokes a dry run and lists the workloads at Runpod. */
+const PAUSE_SECONDS = 10;
+
+function secondsOf(watch: true | string): number {
+  if (watch === true) return PAUSE_SECONDS;
+  const seconds = /^\d{1,4}$/.test(watch) ? Number(watch) : 0;
+  if (seconds > 0) return seconds;
+  throw usageError(`--watch: expected a number of seconds from 1 to 9999, found "${watch}".`);
+}
+
+/** Repeats the checks until Ctrl-C, which ends this process with the exit code of the last round that ended. */
+async function repeat(operator: Operator, output: Output, pauseSeconds: number): Promise<number> {
+  let code: number = EXIT.interrupted;
+  const end = () => {
+    output.line();
+    // Requests that are under way would keep the process alive.
+    process.exit(code);
+  };
+  return whileInterruptible(end, async () => {
+    for (;;) {
+      output.line(output.colors.bold(clockTime(Date.now())));
+      // A new operator reads the configuration and the keys again.
+      code = await checkOnce(new Operator(operator.options), output);
+      const next = clockTime(Date.now() + pauseSeconds * 1_000);
+      output.line();
+      await output.withSpinner(
+        `the next round is at ${next}; Ctrl-C ends`,
+        () => new Promise((resolve) => setTimeout(resolve, pauseSeconds * 1_000)),
+      );
+    }
+  });
+}
+
+/** Formats a time of the day, such as `19:00:05 UTC`. */
+function clockTime(ms: number): string {
+  return `${new Date(ms).toISOString().slice(11, 19)} UTC`;
+}
+
+async function checkOnce(operator: Operator, output: Output): Promise<number> {
+  const checks = await checksOf(operator);
+  let running: readonly Check[] = [];
+  const results = await output.withSpinner(
+    () => labelOf(running),
+    () =>
+      runChecks(checks, {
+        onResult: (result) => show(output, result),
+        onProgress: (checksUnderWay) => {
+          running = checksUnderWay;
+        },
+      }),
   );
-  const cause = results.find(({ status }) => status === 'broken');
+  const broken = results.filter(({ status }) => status === 'broken');
+  const [cause] = broken;
   // Scripts read the results from `links`.
   output.data({ healthy: cause === undefined, cause: cause?.id ?? null, links: results });
   output.line();
-  output.line(
-    cause
-      ? `${output.colors.red('The first problem is:')} ${cause.title}.`
-      : output.colors.green(`All ${results.length} checks passed.`),
-  );
+  output.line(summaryOf(output, results, broken));
   // Only when there is nothing else to do, and only while nobody has chosen an API.
   const isWell = results.every(({ status }) => status === 'ok');
-  if (isWell && refreshes && (await operator.settings()).runpod.api === 'auto') {
+  if (isWell && hasTargets(operator) && (await operator.settings()).runpod.api === 'auto') {
     const command = commandLine('check-runpod', operator.options);
     output.line(output.colors.dim(`To see which of Runpod's APIs can update with your key: ${command}`));
   }
   return cause ? EXIT.broken : EXIT.ok;
+}
+
+/** Returns the checks for these options, each after those that it needs: the first broken one is the first to fix. */
+async function checksOf(operator: Operator): Promise<Check[]> {
+  const askRoutes = routeAsker(operator);
+  const expectedTemplate = templateReader(operator);
+  const deployment = deploymentOf(operator, expectedTemplate);
+  const checks = [
+    nodeCheck(),
+    ...accountChecks(operator, askRoutes, expectedTemplate),
+    ...deploymentChecks(deployment),
+    // Before the alarms, because they say which workload is meant and what to do about it.
+    ...pullChecks(operator, askRoutes, { isWatched: await isWatched(operator) }),
+    alarmsCheck(deployment),
+    pagingCheck(operator),
+  ];
+  return hasTargets(operator) ? checks : checks.filter(({ withoutTargets }) => withoutTargets);
+}
+
+function summaryOf(
+  { colors }: Output,
+  results: readonly CheckResult[],
+  [cause, ...others]: readonly CheckResult[],
+): string {
+  if (!cause) return colors.green(`All ${results.length} checks passed.`);
+  const also = others.map(({ title }) => title).join('; ');
+  return `${colors.red('The first problem is:')} ${cause.title}.${also === '' ? '' : ` Also broken: ${also}.`}`;
 }
 
 /** A configuration that cannot be read counts as one with targets: a check reports it. */
@@ -67,8 +148,13 @@ async function isWatched(operator: Operator): Promise<boolean> {
   }
 }
 
-function labelOf({ title, progress }: Check): string {
-  return progress ? `${title}: ${progress()}` : title;
+/** Names one of the checks that are under way: the one that tells how far it has come, or else the first. */
+function labelOf(running: readonly Check[]): string {
+  const check = running.find(({ progress }) => progress) ?? running[0];
+  if (!check) return '';
+  const { title, progress } = check;
+  const more = running.length > 1 ? ` (and ${formatCount(running.length - 1, 'other check')})` : '';
+  return `${progress ? `${title}: ${progress()}` : title}${more}`;
 }
 
 function show(output: Output, { title, status, found, fix, problems }: CheckResult): void {

@@ -17,13 +17,15 @@ export interface StackPlace {
 /**
  * Returns the template that `npx cdk deploy` would deploy, with the feature flags of the user's own CDK app.
  *
+ * @param place - undefined where it is not known; the template is then for any account and region
+ *
  * @throws ConfigError when the stack cannot hold the configuration
  */
-export function expectedTemplate(operator: Operator, place: StackPlace): unknown {
+export function expectedTemplate(operator: Operator, place: StackPlace | undefined): unknown {
   const outdir = mkdtempSync(join(tmpdir(), 'runpod-ecr-'));
   try {
     const context = contextBeside(operator.configPath);
-    return synthesise(operator.config(), outdir, { ...place }, context).template;
+    return synthesise(operator.config(), outdir, place && { ...place }, context).template;
   } finally {
     rmSync(outdir, { recursive: true, force: true });
   }

@@ -1,4 +1,4 @@
-/** The checks that need no deployment: identity, configuration, secret, key, registry auths, images. */
+/** The checks that need no deployment: identity, configuration, template, secret, key, registry auths, images. */
 
 import { existsSync } from 'node:fs';
 import type { AlarmName } from '../../lambda/core/contract';
@@ -17,25 +17,54 @@ import { type AskRoutes, listAuths, type RouteAccess, writableRoutes } from '../
 import { isAuthOf } from '../runpod/usage';
 import { visibleName } from '../visible';
 import { type Check, FIX_AND_REPEAT, type Finding, fail, ok, warn } from './check';
-import { storeKeyCommand } from './failure-fixes';
+import { keySecretFix, storeKeyCommand } from './failure-fixes';
+import { type ExpectedTemplate, templateCheck } from './local-checks';
 
 /** The runbook section of this alarm says what to do when the first route does not work. */
 const FALLBACK_ALARM: AlarmName = 'FallbackRoute';
 
-/** Makes the checks, in the order in which they run. */
-export function accountChecks(operator: Operator, askRoutes: AskRoutes): Check[] {
+/** Makes the checks, each after those that it needs. With `--stack` no template is expected. */
+export function accountChecks(
+  operator: Operator,
+  askRoutes: AskRoutes,
+  expectedTemplate: ExpectedTemplate,
+): Check[] {
   return [
     { id: 'identity', withoutTargets: true, title: 'AWS identity', run: () => checkIdentity(operator) },
     {
       id: 'configuration',
       withoutTargets: true,
       title: 'Configuration',
+      // A deployed stack has its settings at AWS.
+      needs: operator.options.stack === undefined ? [] : ['identity'],
       run: () => checkConfiguration(operator),
     },
-    { id: 'secret', withoutTargets: true, title: 'Secret', run: () => checkSecrets(operator) },
-    { id: 'runpod-key', title: 'Runpod API key', run: () => checkKeys(operator, askRoutes) },
-    { id: 'registry-auth', title: 'Registry auths', run: () => checkAuths(operator, askRoutes) },
-    { id: 'images', title: 'Repositories, images', run: () => checkImages(operator) },
+    ...(operator.options.stack === undefined ? [templateCheck(expectedTemplate)] : []),
+    {
+      id: 'secret',
+      withoutTargets: true,
+      title: 'Secret',
+      needs: ['identity', 'configuration'],
+      run: () => checkSecrets(operator),
+    },
+    {
+      id: 'runpod-key',
+      title: 'Runpod API key',
+      needs: ['secret'],
+      run: () => checkKeys(operator, askRoutes),
+    },
+    {
+      id: 'registry-auth',
+      title: 'Registry auths',
+      needs: ['runpod-key'],
+      run: () => checkAuths(operator, askRoutes),
+    },
+    {
+      id: 'images',
+      title: 'Repositories, images',
+      needs: ['identity', 'configuration'],
+      run: () => checkImages(operator),
+    },
   ];
 }
 
@@ -45,9 +74,10 @@ async function checkIdentity(operator: Operator): Promise<Finding> {
     const { arn } = await operator.identity();
     return ok(`${arn} in ${region}`);
   } catch (error) {
+    if (error instanceof CliError) return fail([error.problem], error.fix ?? FIX_AND_REPEAT);
     const { profile } = operator.options;
-    const fix = `${awsCommand('sso login', { ...(profile && { profile }) })} (or aws configure), and name a region with --region`;
-    return fail([describeAwsError(error)], fix);
+    const signIn = awsCommand('sso login', { ...(profile && { profile }) });
+    return fail([describeAwsError(error)], `${signIn} (or aws configure)`);
   }
 }
 
@@ -85,8 +115,11 @@ async function checkSecrets(operator: Operator): Promise<Finding> {
       }
       if (!(error instanceof OperatorMustActError)) throw error;
       const restore = awsCommand(`secretsmanager restore-secret --secret-id ${name}`, operator.options);
-      // The message ends with a fix for the function. Here `init` is a better fix.
-      return fail([error.problem], isMarkedForDeletion(error) ? restore : storeKeyCommand(operator, name));
+      // The message ends with a fix for the function. Here another one is better.
+      return fail(
+        [error.problem],
+        isMarkedForDeletion(error) ? restore : keySecretFix(operator, name, error.problem),
+      );
     }
   }
   return ok(`${names.join(', ')} ${names.length === 1 ? 'holds a key' : 'hold keys'}`);

@@ -1,4 +1,4 @@
-/** The checks of `doctor`: their type, their results, and how they run one after another. */
+/** The checks of `doctor`: their type, their results, and how they run as a graph. */
 
 import { CliError, describeAwsError, isOwnError } from '../errors';
 import type { Status } from '../output';
@@ -13,32 +13,51 @@ export interface Problem {
 
 /** What a check found. */
 export interface Finding {
-  readonly status: Exclude<Status, 'not-checked'>;
+  readonly status: Status;
   /** What was found, or what is wrong. The first line is the summary. */
   readonly found: readonly string[];
   /** The command or the edit that fixes it. @default - there is nothing to do */
   readonly fix?: string;
   /** The problems, if they have different fixes. `found` and `fix` then have the same texts and the first fix. */
   readonly problems?: readonly Problem[];
+  /** Id of the broken check because of which this was not checked. @default - it was checked */
+  readonly because?: string;
+  /** It is broken, but the checks that need it can run. @default false */
+  readonly usable?: boolean;
 }
 
-/** One check. It relies on the checks before it: they were not broken. */
+/** The broken check that explains something. */
+export type Cause = Pick<Check, 'id' | 'title'>;
+
+/**
+ * Returns the first of these checks that is broken. A check that was not checked counts as the broken one behind it.
+ *
+ * @param ids - checks that `needs` or `after` names
+ */
+export type FindCause = (ids: readonly string[]) => Cause | undefined;
+
+/** One check. */
 export interface Check {
   /** Identifies the check in `--json`. */
   readonly id: string;
   readonly title: string;
   /** Whether it also makes sense where repositories are delegated and nothing is refreshed. @default false */
   readonly withoutTargets?: boolean;
+  /** Ids of earlier checks without which this one cannot run. @default - it can always run */
+  readonly needs?: readonly string[];
+  /** Ids of earlier checks whose results this one asks for with `causeAmong`, so that it waits for them. @default - none */
+  readonly after?: readonly string[];
   /** Says how far the check has come, for a terminal. @default - only the title is shown */
   progress?(): string;
   /** Runs the check. An error that it throws counts as a broken check. */
-  run(): Promise<Finding>;
+  run(causeAmong?: FindCause): Promise<Finding>;
 }
 
 /** The result of one check, as `--json` shows it. */
-export interface CheckResult extends Pick<Check, 'id' | 'title'>, Omit<Finding, 'status'> {
-  readonly status: Status;
-}
+export interface CheckResult extends Pick<Check, 'id' | 'title'>, Omit<Finding, 'usable'> {}
+
+/** Stands for the other checks where a check runs alone: none of them is broken. */
+export const NO_CAUSE: FindCause = () => undefined;
 
 /** Makes the finding of a check that passed. */
 export function ok(...found: string[]): Finding {
@@ -55,37 +74,113 @@ export function fail(found: readonly string[], fix: string): Finding {
   return { status: 'broken', found, fix };
 }
 
+/** Makes the finding of a check that was not run, or whose result has another check as its cause. */
+export function notChecked({ id, title }: Cause): Finding {
+  return { status: 'not-checked', found: [`not checked, because "${title}" is broken`], because: id };
+}
+
+/** Joins findings of one check that stand beside each other. Each keeps its own fix. @param findings - at least one */
+export function together(findings: readonly Finding[]): Finding {
+  const [only, ...others] = findings;
+  if (only && others.length === 0) return only;
+  const isBroken = findings.some(({ status }) => status === 'broken');
+  const sorted = [...findings].sort((a, b) => Number(b.status === 'broken') - Number(a.status === 'broken'));
+  const fixes = sorted.flatMap(({ fix }) => fix ?? []);
+  return {
+    status: isBroken ? 'broken' : 'warning',
+    found: sorted.flatMap(({ found }) => found),
+    ...(fixes[0] !== undefined && { fix: fixes[0] }),
+    ...(new Set(fixes).size > 1 && { problems: sorted.flatMap(problemsOf) }),
+  };
+}
+
+/** The lines of a finding. The fix stands under the last one. */
+function problemsOf({ status, found, fix }: Finding): Problem[] {
+  return found.map((line, at) => ({
+    status: status === 'broken' ? 'broken' : 'warning',
+    found: line,
+    ...(fix !== undefined && at === found.length - 1 && { fix }),
+  }));
+}
+
+/** How the checks are run. */
+export interface RunOptions {
+  /** Called with each result in the order of the checks, as soon as it and those before it are known. */
+  readonly onResult: (result: CheckResult) => void;
+  /** Called with the checks that are under way, each time they change. */
+  readonly onProgress?: (running: readonly Check[]) => void;
+}
+
 /**
- * Runs the checks in order until one is broken. The later checks are not run, because the same cause would break them.
+ * Runs the checks at the same time, each as soon as the earlier checks that it names have ended. A check that needs a
+ * broken one is not run.
  *
- * @param wrap - called around each check, to show progress
- * @param onResult - called with each result as soon as it is known
+ * @param checks - each after those that it names. A named check that is not among them is taken as well
+ * @returns the results in the order of the checks
  */
 export async function runChecks(
   checks: readonly Check[],
-  wrap: (check: Check, run: () => Promise<Finding>) => Promise<Finding>,
-  onResult: (result: CheckResult) => void,
+  { onResult, onProgress = () => undefined }: RunOptions,
 ): Promise<CheckResult[]> {
-  const results: CheckResult[] = [];
-  let broken = false;
+  const findings = new Map<string, Finding>();
+  const causeAmong: FindCause = (ids) =>
+    firstCause(checks, ids, (id) => {
+      const finding = findings.get(id);
+      return finding?.status === 'broken' ? id : finding?.because;
+    });
+  const blockerAmong: FindCause = (ids) =>
+    firstCause(checks, ids, (id) => {
+      const finding = findings.get(id);
+      return finding?.status === 'broken' && !finding.usable ? id : finding?.because;
+    });
+  const running = new Set<Check>();
+  const report = () => onProgress(checks.filter((check) => running.has(check)));
+  const ended = new Map<string, Promise<Finding>>();
   for (const check of checks) {
-    const { id, title } = check;
-    const result: CheckResult = broken
-      ? { id, title, status: 'not-checked', found: ['not checked'] }
-      : { id, title, ...(await wrap(check, () => runSafely(check))) };
-    broken ||= result.status === 'broken';
+    const { needs = [], after = [] } = check;
+    const run = async () => {
+      await Promise.all([...needs, ...after].map((id) => ended.get(id)));
+      const blocker = blockerAmong(needs);
+      if (blocker) return notChecked(blocker);
+      running.add(check);
+      report();
+      const finding = await runSafely(check, causeAmong);
+      running.delete(check);
+      report();
+      return finding;
+    };
+    const end = run().then((finding) => {
+      findings.set(check.id, finding);
+      return finding;
+    });
+    ended.set(check.id, end);
+  }
+  const results: CheckResult[] = [];
+  for (const { id, title } of checks) {
+    const { usable: _, ...finding } = (await ended.get(id)) as Finding;
+    const result = { id, title, ...finding };
     results.push(result);
     onResult(result);
   }
   return results;
 }
 
+/** @param causeOf - returns the id of the check that is broken; undefined when nothing is */
+function firstCause(
+  checks: readonly Check[],
+  ids: readonly string[],
+  causeOf: (id: string) => string | undefined,
+): Cause | undefined {
+  const causes = new Set(ids.map(causeOf));
+  return checks.find(({ id }) => causes.has(id));
+}
+
 /** The fix of a check whose error says itself what to do. */
 export const FIX_AND_REPEAT = 'fix this, then run doctor again';
 
-async function runSafely(check: Check): Promise<Finding> {
+async function runSafely(check: Check, causeAmong: FindCause): Promise<Finding> {
   try {
-    return await check.run();
+    return await check.run(causeAmong);
   } catch (error) {
     if (error instanceof CliError && error.fix !== undefined) return fail([error.problem], error.fix);
     return fail([isOwnError(error) ? error.message : describeAwsError(error)], FIX_AND_REPEAT);

@@ -4,53 +4,134 @@ import { DescribeRuleCommand, EventBridgeClient } from '@aws-sdk/client-eventbri
 import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { type AlarmName, LOG_MESSAGES } from '../../lambda/core/contract';
 import type { OperatorReason } from '../../lambda/core/errors';
-import { ECR_TOKEN_LIFE_HOURS } from '../../lambda/core/model';
-import { listAlarms, runbookSection } from '../deployment/alarms';
+import { type DeployedAlarm, listAlarms, runbookSection } from '../deployment/alarms';
 import { recreateFunction } from '../deployment/deployed-refresher';
-import { lastSuccesses, readHistory } from '../deployment/history';
-import { type InvocationOutcome, invokeFunction } from '../deployment/invoke';
 import {
-  countMessages,
-  type DeployedStack,
-  deployedTemplate,
-  findStack,
-  intervalMs,
-  requireStack,
-} from '../deployment/stack';
+  describeRuns,
+  type HealthKind,
+  type HealthProblem,
+  judgeQueues,
+  judgeRuns,
+  judgeSchedule,
+} from '../deployment/health';
+import { type InvocationOutcome, invokeFunction } from '../deployment/invoke';
+import { type Runs, readRuns } from '../deployment/runs';
+import { countMessages, deployedTemplate, findStack, requireStack } from '../deployment/stack';
 import { describeAwsError, errorName, isAccessDenied } from '../errors';
 import { formatCount, formatDuration } from '../format';
 import type { Operator } from '../operator';
 import { awsCommand, commandLine, deployCommand } from '../options';
-import { type Check, type Finding, fail, ok, warn } from './check';
+import {
+  type Cause,
+  type Check,
+  type FindCause,
+  type Finding,
+  fail,
+  NO_CAUSE,
+  notChecked,
+  ok,
+  together,
+  warn,
+} from './check';
 import { fixFor, fixForCrash, type TargetFailure } from './failure-fixes';
+import { type ExpectedTemplate, templateReader } from './local-checks';
 import { logLevelProblem } from './log-level';
 
-const HOUR_MS = 60 * 60_000;
+/** What the checks of the deployment share: each is read once. */
+export interface Deployment {
+  readonly operator: Operator;
+  readonly expectedTemplate: ExpectedTemplate;
+  /** Invokes a dry run. Only the function itself can check its role, network and settings. */
+  readonly dryRun: () => Promise<InvocationOutcome>;
+  /** Judges the last runs, as `status` does. */
+  readonly lastRuns: () => Promise<{ readonly runs: Runs; readonly problems: readonly HealthProblem[] }>;
+}
 
-/** How far back successes are searched. An ECR credential from an older success has expired. */
-const LOOK_BACK_MS = ECR_TOKEN_LIFE_HOURS * HOUR_MS;
-
-/** Makes the checks of the function, in the order in which they run. Two of them share one dry run of the function. */
-export function deploymentChecks(operator: Operator): Check[] {
-  let outcome: Promise<InvocationOutcome> | undefined;
-  const dryRun = () => {
-    outcome ??= invokeDryRun(operator);
-    return outcome;
+/** Makes what the checks of the deployment share. */
+export function deploymentOf(
+  operator: Operator,
+  expectedTemplate: ExpectedTemplate = templateReader(operator),
+): Deployment {
+  const invoke = async () => {
+    const stack = await requireStack(operator);
+    return invokeFunction(stack.output('FunctionName'), { dryRun: true });
   };
+  const read = async () => {
+    const runs = await readRuns(operator, await requireStack(operator));
+    return { runs, problems: judgeRuns(runs, await operator.settings()) };
+  };
+  let outcome: ReturnType<typeof invoke> | undefined;
+  let lastRuns: ReturnType<typeof read> | undefined;
+  return {
+    operator,
+    expectedTemplate,
+    dryRun: () => {
+      outcome ??= invoke();
+      return outcome;
+    },
+    lastRuns: () => {
+      lastRuns ??= read();
+      return lastRuns;
+    },
+  };
+}
+
+/** The checks that explain why a run fails. */
+const CAUSES_OF_FAILED_RUNS = ['secret', 'runpod-key', 'registry-auth', 'function', 'registry'];
+
+/** Makes the checks of the stack, of its function and of its schedule, each after those that it needs. */
+export function deploymentChecks(deployment: Deployment): Check[] {
   return [
-    { id: 'stack', withoutTargets: true, title: 'Stack', run: () => checkStack(operator) },
-    { id: 'function', title: 'Function and its role', run: () => checkFunction(operator, dryRun) },
-    { id: 'registry', title: 'Registry accepts', run: () => checkRegistry(operator, dryRun) },
-    { id: 'last-run', title: 'Schedule, last run', run: () => checkLastRun(operator) },
+    {
+      id: 'stack',
+      withoutTargets: true,
+      title: 'Stack',
+      needs: ['identity', 'configuration'],
+      after: ['template'],
+      run: (causeAmong) => checkStack(deployment, causeAmong),
+    },
+    {
+      id: 'function',
+      title: 'Function and its role',
+      needs: ['stack'],
+      after: ['secret', 'runpod-key', 'registry-auth', 'images'],
+      run: (causeAmong) => checkFunction(deployment, causeAmong),
+    },
+    {
+      id: 'registry',
+      title: 'Registry accepts',
+      needs: ['stack'],
+      after: ['images', 'function'],
+      run: (causeAmong) => checkRegistry(deployment, causeAmong),
+    },
+    {
+      id: 'last-run',
+      title: 'Schedule, last run',
+      needs: ['stack'],
+      after: CAUSES_OF_FAILED_RUNS,
+      run: (causeAmong) => checkLastRun(deployment, causeAmong),
+    },
   ];
 }
 
 /** Makes the check of the queues and alarms. It comes after the checks that know a better fix. */
-export function alarmsCheck(operator: Operator): Check {
-  return { id: 'alarms', title: 'Queues and alarms', run: () => checkAlarms(operator) };
+export function alarmsCheck(deployment: Deployment): Check {
+  return {
+    id: 'alarms',
+    title: 'Queues and alarms',
+    needs: ['stack'],
+    after: [...CAUSES_OF_FAILED_RUNS, 'last-run', ...CAUSES_OF_FAILED_PULLS],
+    run: (causeAmong) => checkAlarms(deployment, causeAmong),
+  };
 }
 
-async function checkStack(operator: Operator): Promise<Finding> {
+/** The checks that explain an alarm of the watch. */
+const CAUSES_OF_FAILED_PULLS = ['usage', 'watch'];
+
+async function checkStack(
+  { operator, expectedTemplate }: Deployment,
+  causeAmong: FindCause = NO_CAUSE,
+): Promise<Finding> {
   const stack = await findStack(operator);
   const deploy = deployCommand(operator.options);
   if (!stack) return fail([`${operator.stackName()} is not deployed in ${await operator.region()}`], deploy);
@@ -62,7 +143,9 @@ async function checkStack(operator: Operator): Promise<Finding> {
       `cloudformation describe-stack-events --stack-name ${stack.name}`,
       operator.options,
     );
-    return fail([`${stack.name} is in the state ${stack.status}`], `${deploy}; ${events} says why`);
+    const finding = fail([`${stack.name} is in the state ${stack.status}`], `${deploy}; ${events} says why`);
+    // After a failed update, the resources of before are still there.
+    return { ...finding, usable: stack.status.startsWith('UPDATE_') };
   }
   if (operator.options.stack !== undefined) {
     return ok(
@@ -70,23 +153,17 @@ async function checkStack(operator: Operator): Promise<Finding> {
       'not checked: whether it is the same as your CDK app (npx cdk diff shows that)',
     );
   }
-  const { differingResources, expectedTemplate } = await import('../deployment/expected-template');
-  const place = { account: (await operator.identity()).account, region: await operator.region() };
-  const differing = differingResources(expectedTemplate(operator, place), await deployedTemplate(operator));
+  const untold = causeAmong(['template']);
+  if (untold) {
+    const why = `not checked: whether it is the same as the configuration, because "${untold.title}" is broken`;
+    return warn([`${stack.name} is ${stack.status}`, why]);
+  }
+  const { differingResources } = await import('../deployment/expected-template');
+  const differing = differingResources(await expectedTemplate(), await deployedTemplate(operator));
   if (differing.length === 0) return ok(`${stack.name} is ${stack.status} and the same as the configuration`);
   const some = `${differing.slice(0, 3).join(', ')}${differing.length > 3 ? ', …' : ''}`;
-  return fail(
-    [
-      `${stack.name} differs from ${operator.configLabel} and this code in ${formatCount(differing.length, 'resource')} (${some})`,
-    ],
-    deploy,
-  );
-}
-
-/** Invokes a dry run. Only the function itself can check its role, network and settings. */
-async function invokeDryRun(operator: Operator): Promise<InvocationOutcome> {
-  const stack = await requireStack(operator);
-  return invokeFunction(stack.output('FunctionName'), { dryRun: true });
+  const differs = `${stack.name} differs from ${operator.configLabel} and this code in ${formatCount(differing.length, 'resource')} (${some})`;
+  return { ...fail([differs], deploy), usable: true };
 }
 
 /** Reasons of failures that the registry caused. */
@@ -111,20 +188,52 @@ function linesOf(failures: readonly TargetFailure[]): string[] {
   return failures.slice(0, 10).map(({ target, why }) => `${target}: ${why}`);
 }
 
-async function checkFunction(operator: Operator, dryRun: () => Promise<InvocationOutcome>): Promise<Finding> {
+/** The check that finds the same problem as the function, by the function's reason. It knows a better fix. */
+const CHECK_OF_REASON: Readonly<Partial<Record<string, string>>> = {
+  'api-key-refused': 'runpod-key',
+  'api-key-permission-missing': 'runpod-key',
+  'no-route-left': 'runpod-key',
+  'secret-unusable': 'secret',
+  'registry-auth-missing': 'registry-auth',
+  'image-unproved': 'images',
+} satisfies Partial<Record<OperatorReason, string>>;
+
+/** Returns the broken check that explains a failure of the function. A transient failure may be Runpod's outage. */
+function causeOf({ reason }: TargetFailure, causeAmong: FindCause): Cause | undefined {
+  return causeAmong([reason === undefined ? 'runpod-key' : (CHECK_OF_REASON[reason] ?? '')]);
+}
+
+async function checkFunction(
+  { operator, dryRun }: Deployment,
+  causeAmong: FindCause = NO_CAUSE,
+): Promise<Finding> {
   const silenced = await checkLogLevel(operator);
-  if (silenced?.status === 'broken') return silenced;
+  const found = await checkDryRun(operator, dryRun, causeAmong);
+  if (silenced === undefined) return found;
+  if (found.status === 'broken' || silenced.status === 'broken') {
+    return together([silenced, found].filter(({ status }) => status === 'broken'));
+  }
+  return { ...found, status: 'warning', found: [...found.found, ...silenced.found] };
+}
+
+async function checkDryRun(
+  operator: Operator,
+  dryRun: Deployment['dryRun'],
+  causeAmong: FindCause,
+): Promise<Finding> {
   const outcome = await dryRun().catch((error: unknown) => explainInvokeError(error, operator));
   if ('status' in outcome) return outcome;
   const failures = failuresOf(outcome);
   const own = failures.filter((failure) => !isByRegistry(failure));
-  if (own.length > 0) return fail(linesOf(own), await fixFor(operator, own));
+  const unexplained = own.filter((failure) => !causeOf(failure, causeAmong));
+  if (unexplained.length > 0) return fail(linesOf(unexplained), await fixFor(operator, unexplained));
+  const [explained] = own.flatMap((failure) => causeOf(failure, causeAmong) ?? []);
+  if (explained) return notChecked(explained);
   if (outcome.error && failures.length === 0) {
     const { type, message } = outcome.error;
     return fail([`${type}: ${message}`], fixForCrash(operator, outcome.error));
   }
-  const well = 'a dry run with its own role read the key, asked Runpod and got the credentials';
-  return silenced ? warn([well, ...silenced.found]) : ok(well);
+  return ok('a dry run with its own role read the key, asked Runpod and got the credentials');
 }
 
 /** Checks the log level of the refresher. */
@@ -161,9 +270,23 @@ function explainInvokeError(error: unknown, operator: Operator): Finding {
   );
 }
 
-async function checkRegistry(operator: Operator, dryRun: () => Promise<InvocationOutcome>): Promise<Finding> {
-  const outcome = await dryRun();
+async function checkRegistry(
+  { operator, dryRun }: Deployment,
+  causeAmong: FindCause = NO_CAUSE,
+): Promise<Finding> {
+  const behind = causeAmong(['function']);
+  const outcome = await dryRun().catch((error: unknown) => {
+    if (behind) return notChecked(behind);
+    throw error;
+  });
+  if ('status' in outcome) return outcome;
   const failures = failuresOf(outcome);
+  const own = failures.filter((failure) => isByRegistry(failure) && !causeOf(failure, causeAmong));
+  if (own.length > 0) return fail(linesOf(own), await fixFor(operator, own));
+  // A target that failed for another reason did not come as far as its registry.
+  const [explained] = failures.flatMap((failure) => causeOf(failure, causeAmong) ?? behind ?? []);
+  if (explained) return notChecked(explained);
+  if (outcome.error && behind) return notChecked(behind);
   if (failures.length > 0) return fail(linesOf(failures), await fixFor(operator, failures));
   const unproved = (outcome.report?.refreshed ?? []).filter(({ verified }) => !verified);
   const names = unproved.map(({ target }) => target).join(', ');
@@ -172,80 +295,105 @@ async function checkRegistry(operator: Operator, dryRun: () => Promise<Invocatio
     : ok('every new credential was accepted');
 }
 
-async function checkLastRun(operator: Operator): Promise<Finding> {
-  const stack = await requireStack(operator);
-  const rule = stack.output('RuleName');
+async function checkLastRun(
+  { operator, lastRuns }: Deployment,
+  causeAmong: FindCause = NO_CAUSE,
+): Promise<Finding> {
+  const rule = (await requireStack(operator)).output('RuleName');
   const { State } = await operator.client(EventBridgeClient).send(new DescribeRuleCommand({ Name: rule }));
-  if (State === 'DISABLED') {
-    return fail(
-      [`the schedule is ${String(State).toLowerCase()}: nothing is refreshed automatically`],
-      awsCommand(`events enable-rule --name ${rule}`, operator.options),
-    );
-  }
-  return checkSuccesses(operator, stack);
-}
-
-async function checkSuccesses(operator: Operator, stack: DeployedStack): Promise<Finding> {
-  const now = Date.now();
-  const history = await readHistory(operator, stack.output('LogGroupName'), new Date(now - LOOK_BACK_MS));
-  const { targets, minCredentialMinutes } = await operator.settings();
-  const all = lastSuccesses(history);
-  // The log may still have a target that was renamed or removed.
-  const successes = new Map([...all].filter(([target]) => targets.some(({ name }) => name === target)));
-  const refresh = commandLine('refresh', operator.options);
-  const never = targets.filter(({ name }) => !successes.has(name)).map(({ name }) => name);
-  if (never.length > 0) {
-    return fail([`${never.join(', ')}: not refreshed in the last 12 hours`], refresh);
-  }
-  const lives = [...successes.values()].flatMap(({ expiresAt }) =>
-    expiresAt ? [expiresAt.getTime() - now] : [],
+  const enable = awsCommand(`events enable-rule --name ${rule}`, operator.options);
+  const schedule = judgeSchedule(State !== 'DISABLED').map(({ found }) => fail(found, enable));
+  const { runs, problems } = await lastRuns();
+  const refresh = afterFix(causeAmong(CAUSES_OF_FAILED_RUNS), await refreshFix(operator, causeAmong));
+  const ofRuns = problems.map(({ severity, found }) =>
+    severity === 'broken'
+      ? fail(found, refresh)
+      : warn(found, 'wait: a failed run is tried again within 15 minutes'),
   );
-  const least = Math.min(...lives);
-  if (least <= 0) return fail(['the credential at Runpod has expired'], refresh);
-  const oldest = Math.max(...[...successes.values()].map(({ at }) => now - at.getTime()));
-  const late = oldest > intervalMs(minCredentialMinutes) + HOUR_MS;
-  const summary = `refreshed ${formatDuration(oldest)} ago${lives.length > 0 ? `, good for another ${formatDuration(least)}` : ''}`;
-  return late ? fail([`a run was missed: ${summary}`], refresh) : ok(summary);
+  const all = [...schedule, ...ofRuns];
+  return all.length > 0 ? together(all) : ok(describeRuns(runs));
 }
 
-async function checkAlarms(operator: Operator): Promise<Finding> {
+/** A target that is not deployed yet is refreshed by its deployment. */
+async function refreshFix({ options }: Operator, causeAmong: FindCause): Promise<string> {
+  return causeAmong(['stack']) ? deployCommand(options) : commandLine('refresh', options);
+}
+
+/** Puts the fix of a cause before a fix that does not help without it. */
+function afterFix(cause: Cause | undefined, fix: string): string {
+  return cause ? `fix "${cause.title}" first, then: ${fix}` : fix;
+}
+
+async function checkAlarms(
+  { operator, lastRuns }: Deployment,
+  causeAmong: FindCause = NO_CAUSE,
+): Promise<Finding> {
   const stack = await requireStack(operator);
-  const [alarms, retrying, dead, undelivered] = await Promise.all([
+  const [alarms, waiting, givenUp, undelivered, { problems: runProblems }] = await Promise.all([
     listAlarms(operator, (await operator.settings()).service),
     countMessages(operator, stack.output('RetryQueueUrl')),
     countMessages(operator, stack.output('DeadLetterQueueUrl')),
     countMessages(operator, stack.output('UndeliveredQueueUrl')),
+    lastRuns(),
   ]);
-  const purge = (url: string) => awsCommand(`sqs purge-queue --queue-url ${url}`, operator.options);
-  if (dead > 0) {
-    return fail(
-      [
-        `${formatCount(dead, 'failed run')} in the dead-letter queue; every earlier check passed, so the cause is gone`,
-      ],
-      purge(stack.output('DeadLetterQueueUrl')),
-    );
-  }
-  if (undelivered > 0) {
-    return fail(
-      [
-        `${formatCount(undelivered, 'event')} never reached the function; every earlier check passed, so the cause is gone`,
-      ],
-      purge(stack.output('UndeliveredQueueUrl')),
-    );
-  }
-  const firing = alarms.filter((alarm) => alarm.firing);
-  const pages = firing.filter(({ severity }) => severity === 'page').map(({ name }) => name);
-  if (pages.length > 0) {
-    const found = [`firing: ${pages.join(', ')} (docs/runbook.md has a heading for each)`];
-    const refresh = commandLine('refresh', operator.options);
-    return fail(found, pages.every(isOfWatch) ? await waitForLook(operator) : refresh);
-  }
-  const warnings = [
-    ...(retrying > 0 ? [`${formatCount(retrying, 'failed run')} will be tried again within 15 minutes`] : []),
-    ...firing.map(({ name }) => `warning: ${name}; see ${runbookSection(name)}`),
-  ];
-  return warnings.length > 0 ? warn(warnings) : ok('the queues are empty, no alarm is firing');
+  const queues = judgeQueues({ waiting, givenUp, undelivered }, runProblems);
+  const purges = {
+    'dead-letters': stack.output('DeadLetterQueueUrl'),
+    undelivered: stack.output('UndeliveredQueueUrl'),
+  } as const;
+  const cause = causeAmong([...CAUSES_OF_FAILED_RUNS, 'last-run']);
+  const ofQueues = queues.map(({ kind, severity, found }) => {
+    if (kind !== 'dead-letters' && kind !== 'undelivered') return warn(found);
+    const purge = awsCommand(`sqs purge-queue --queue-url ${purges[kind]}`, operator.options);
+    return severity === 'broken' ? fail(found, afterFix(cause, purge)) : warn(found, purge);
+  });
+  const ofAlarms = await findingsOfAlarms(operator, alarms, { causeAmong, purges, queues });
+  const all = [...ofQueues, ...ofAlarms];
+  return all.length > 0 ? together(all) : ok('the queues are empty, no alarm is firing');
 }
+
+interface AlarmContext {
+  readonly causeAmong: FindCause;
+  readonly purges: Readonly<Record<'dead-letters' | 'undelivered', string>>;
+  readonly queues: readonly HealthProblem[];
+}
+
+/** Returns one finding for all pages that have the same fix, and one for the warnings. */
+async function findingsOfAlarms(
+  operator: Operator,
+  alarms: readonly DeployedAlarm[],
+  { causeAmong, purges, queues }: AlarmContext,
+): Promise<Finding[]> {
+  const firing = alarms.filter((alarm) => alarm.firing);
+  const pagesByFix = new Map<string, string[]>();
+  for (const { name, severity } of firing) {
+    if (severity !== 'page') continue;
+    const kind = QUEUE_OF_ALARM[name];
+    const isFull = kind !== undefined && queues.some((problem) => problem.kind === kind);
+    const ofRuns = causeAmong([...CAUSES_OF_FAILED_RUNS, 'last-run']);
+    const fix = isOfWatch(name)
+      ? afterFix(causeAmong(CAUSES_OF_FAILED_PULLS), await waitForLook(operator))
+      : afterFix(
+          ofRuns,
+          isFull
+            ? awsCommand(`sqs purge-queue --queue-url ${purges[kind]}`, operator.options)
+            : commandLine('refresh', operator.options),
+        );
+    pagesByFix.set(fix, [...(pagesByFix.get(fix) ?? []), name]);
+  }
+  const pages = [...pagesByFix].map(([fix, names]) =>
+    fail([`firing: ${names.join(', ')} (docs/runbook.md has a heading for each)`], fix),
+  );
+  const warnings = firing.filter(({ severity }) => severity === 'warning');
+  const lines = warnings.map(({ name }) => `warning: ${name}; see ${runbookSection(name)}`);
+  return lines.length > 0 ? [...pages, warn(lines)] : pages;
+}
+
+/** The alarms that fire until a queue is empty, however well the last runs went. */
+const QUEUE_OF_ALARM: Readonly<Record<string, keyof AlarmContext['purges'] | undefined>> = {
+  RetriesExhausted: 'dead-letters',
+  ScheduleBroken: 'undelivered',
+} satisfies Partial<Record<AlarmName, HealthKind>>;
 
 /** The pages of the watch. A refresh does not end them. */
 const PAGES_OF_WATCH: readonly string[] = ['PullsFailing', 'ImagesUnpullable'] satisfies AlarmName[];

@@ -3,6 +3,7 @@
 import type { OperatorReason } from '../../lambda/core/errors';
 import type { Registry } from '../../lambda/core/model';
 import { runbookSection } from '../deployment/alarms';
+import { isMissingSecret } from '../errors';
 import type { Operator } from '../operator';
 import { awsCommand, commandLine, deployCommand } from '../options';
 
@@ -30,10 +31,10 @@ const FIXES: Readonly<Record<OperatorReason, (failing: Failing) => string>> = {
     `give the key secrets:write at Runpod, or create another key and: ${storeKeyCommand(operator, keySecret)}`,
   'permission-missing': ({ operator }) =>
     `${revertDrift(operator)}; if that changes nothing, look for a Deny on this action in the policies of your organisation, and check what the secret's KMS key or the other account's role allows`,
-  'secret-unusable': ({ operator, keySecret, registry }) =>
+  'secret-unusable': ({ operator, keySecret, registry, why }) =>
     registry && 'credentialSecretName' in registry
       ? `store the login again: ${storeSecret(operator, registry.credentialSecretName)}`
-      : storeKeyCommand(operator, keySecret),
+      : keySecretFix(operator, keySecret, why),
   'registry-auth-missing': ({ operator, target }) =>
     `put an id that exists into registryAuthId of target ${target} in ${operator.configLabel}, or a registryAuthName to create one; then ${deployCommand(operator.options)}`,
   'no-route-left': () => 'see docs/runbook.md, "Runpod retires an API"',
@@ -84,6 +85,19 @@ export function storeKeyCommand(operator: Operator, secretName: string): string 
   const isDefault = stack === undefined && secretName === operator.config().runpodApiKeySecretName;
   const secret = isDefault ? '' : ` --secret ${secretName}`;
   return commandLine(`init --store-key --replace-key${secret}`, operator.options);
+}
+
+/**
+ * Returns what to do about a secret that holds no key. A secret that was deleted and created again has another ARN, so
+ * storing a key under the old one cannot work.
+ *
+ * @param why - the message of the failed read
+ */
+export function keySecretFix(operator: Operator, secretName: string, why: string): string {
+  if (!secretName.startsWith('arn:') || !isMissingSecret(why)) return storeKeyCommand(operator, secretName);
+  const name = (secretName.split(':')[6] ?? '').replace(/-[A-Za-z0-9]{6}$/, '');
+  const list = `secretsmanager list-secrets --filters Key=name,Values=${name} --query 'SecretList[].ARN'`;
+  return `the ARN is wrong, or the secret was deleted: find its ARN with ${awsCommand(list, operator.options)}, put it into ${operator.configLabel}, then ${deployCommand(operator.options)}`;
 }
 
 function isKnown(reason: string | undefined): reason is OperatorReason {

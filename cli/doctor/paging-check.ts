@@ -8,7 +8,7 @@ import { requireStack } from '../deployment/stack';
 import { describeAwsError, errorName } from '../errors';
 import type { Operator } from '../operator';
 import { awsCommand, deployCommand } from '../options';
-import { type Check, type Finding, fail, ok, warn } from './check';
+import { type Check, type Finding, fail, NO_CAUSE, ok, warn } from './check';
 import { describeFailedAction, failedActions, regionOf, testPageCommand, topicAccess } from './topic-access';
 
 /** All alarms that page notify the same topics, so one alarm represents all of them. */
@@ -16,10 +16,16 @@ const PAGING_ALARM: AlarmName = 'RefreshSilent';
 
 /** Makes the check that CloudWatch can publish the pages, and that every recipient in the configuration is subscribed. */
 export function pagingCheck(operator: Operator): Check {
-  return { id: 'paging', title: 'Who is paged', run: () => checkPaging(operator) };
+  return {
+    id: 'paging',
+    title: 'Who is paged',
+    needs: ['stack'],
+    run: (causeAmong = NO_CAUSE) => checkPaging(operator, causeAmong(['stack']) !== undefined),
+  };
 }
 
-async function checkPaging(operator: Operator): Promise<Finding> {
+/** @param isStale - the deployed stack is not the one of the configuration, so it may lack recipients */
+async function checkPaging(operator: Operator, isStale: boolean): Promise<Finding> {
   const { options, configLabel } = operator;
   await requireStack(operator);
   const { service } = await operator.settings();
@@ -56,7 +62,22 @@ async function checkPaging(operator: Operator): Promise<Finding> {
     options.stack === undefined
       ? missingSubscriptions(operator.config().alarms, topics)
       : topics.flatMap(({ pending }) => pending);
-  return findingOf(operator, topics, unsubscribed, delivery.warnings);
+  const [first] = unsubscribed;
+  const fix = first && howToReach(operator, topics, first, isStale);
+  return findingOf(topics, { unsubscribed, warnings: delivery.warnings, fix });
+}
+
+/** A deployment subscribes a recipient that was added to the configuration. */
+function howToReach(
+  operator: Operator,
+  topics: readonly Topic[],
+  recipient: MissingSubscription,
+  isStale: boolean,
+): string {
+  const isPending = topics.some(({ pending }) =>
+    pending.some(({ endpoint }) => endpoint === recipient.endpoint),
+  );
+  return isStale && !isPending ? deployCommand(operator.options) : howToSubscribe(operator, recipient);
 }
 
 /** Returns the recipients of the configuration that are not subscribed to the stack's own topic. */
@@ -199,12 +220,15 @@ function isSubscribed({ confirmed, unreadable }: Topic, { endpoint }: Recipient)
   return unreadable !== undefined || confirmed.some(({ Endpoint }) => Endpoint === endpoint);
 }
 
-function findingOf(
-  operator: Operator,
-  topics: readonly Topic[],
-  unsubscribed: readonly MissingSubscription[],
-  warnings: readonly string[],
-): Finding {
+/** What is wrong with the recipients. */
+interface Unreached {
+  readonly unsubscribed: readonly MissingSubscription[];
+  readonly warnings: readonly string[];
+  /** What to do about the first recipient that is not subscribed. */
+  readonly fix: string | undefined;
+}
+
+function findingOf(topics: readonly Topic[], { unsubscribed, warnings, fix }: Unreached): Finding {
   const paged = topics
     .flatMap(({ confirmed }) => confirmed)
     .map(({ Protocol = '', Endpoint = '' }) => displayName(Protocol, Endpoint))
@@ -216,8 +240,6 @@ function findingOf(
     ...unreadable.map((why) => `subscriptions cannot be listed: ${why}`),
     ...warnings,
   ];
-  const [first] = unsubscribed;
-  const fix = first && howToSubscribe(operator, first);
   if (problems.length === 0 && paged !== '') return ok(paged);
   if (paged !== '') return warn([paged, ...problems], fix);
   if (unreadable.length > 0) return warn(problems, fix);

@@ -9,7 +9,7 @@ import type { Check } from './check';
 import { watchCheck } from './watch-check';
 import { workloadsCheck } from './workloads-check';
 
-/** Makes the checks, in the order in which they run. @param options - `isWatched`: there is to be a watch */
+/** Makes the checks, each after those that it needs. @param options - `isWatched`: there is to be a watch */
 export function pullChecks(
   operator: Operator,
   askRoutes: AskRoutes,

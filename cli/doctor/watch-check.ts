@@ -29,7 +29,14 @@ export interface WatchCheckOptions {
 
 /** Makes the check that the watch looks. */
 export function watchCheck(operator: Operator, options: WatchCheckOptions): Check {
-  return { id: 'watch', title: 'Watch of the pulls', run: () => checkWatch(operator, options) };
+  return {
+    id: 'watch',
+    title: 'Watch of the pulls',
+    needs: ['stack'],
+    // What the fresh look finds is compared with the last look.
+    after: ['usage'],
+    run: () => checkWatch(operator, options),
+  };
 }
 
 async function checkWatch(operator: Operator, options: WatchCheckOptions): Promise<Finding> {

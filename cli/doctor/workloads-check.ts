@@ -38,6 +38,8 @@ export function workloadsCheck(operator: Operator, options: WorkloadsCheckOption
   return {
     id: 'usage',
     title: 'Workloads at Runpod',
+    // A workload that names a deleted registry auth would look as if it named a wrong one.
+    needs: ['registry-auth'],
     progress: () =>
       `${formatCount(progress.images, 'image')} asked, ${formatCount(progress.logs, 'log')} read, ${limit}`,
     run: async () => {

@@ -130,7 +130,7 @@ describe('--stack', () => {
                          not checked: whether it is the same as your CDK app (npx cdk diff shows that)
 `);
     expect(stdout).toContain('✓ Who is paged           oncall@example.com\n');
-    expect(stdout).toContain('All 13 checks passed.\n');
+    expect(stdout).toContain('All 14 checks passed.\n');
     expect(code).toBe(0);
   });
 
@@ -274,7 +274,7 @@ describe('a configuration that only delegates repositories', () => {
     expect(stdout).toContain(
       '✓ Stack                  Delegates is CREATE_COMPLETE and the same as the configuration\n',
     );
-    expect(stdout).toContain('All 4 checks passed.\n');
+    expect(stdout).toContain('All 6 checks passed.\n');
     expect(code).toBe(0);
   });
 

@@ -4,14 +4,20 @@ import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { context } from '../../cdk.json';
 import { doctor } from '../../cli/commands/doctor';
-import type { CheckResult, Finding } from '../../cli/doctor/check';
-import { deploymentChecks } from '../../cli/doctor/deployment-checks';
+import { accountChecks } from '../../cli/doctor/account-checks';
+import { type Check, type CheckResult, type Finding, fail, ok, runChecks } from '../../cli/doctor/check';
+import { alarmsCheck, deploymentChecks, deploymentOf } from '../../cli/doctor/deployment-checks';
+import { pagingCheck } from '../../cli/doctor/paging-check';
+import { pullChecks } from '../../cli/doctor/pull-checks';
+import { CliError } from '../../cli/errors';
 import { Operator } from '../../cli/operator';
 import { Output } from '../../cli/output';
+import { routeAsker } from '../../cli/runpod/access';
 import { LOG_MESSAGES } from '../../lambda/core/contract';
 import type { OperatorReason } from '../../lambda/core/errors';
 import type { InvocableFunction } from '../../local/operator/function-api';
 import { CommandWorld, ECR_HOST } from './command-world';
+import { atTerminal } from './terminal';
 
 let world: CommandWorld;
 
@@ -32,10 +38,12 @@ const ESC = String.fromCharCode(27);
 /** Characters that a terminal may obey, but for the line break. */
 const CONTROLS = /[^\P{Cc}\n]|[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]/u;
 
-/** The checks in the order in which they run. */
+/** The checks in the order in which they are shown. */
 const CHECK_IDS = [
+  'node',
   'identity',
   'configuration',
+  'template',
   'secret',
   'runpod-key',
   'registry-auth',
@@ -49,6 +57,27 @@ const CHECK_IDS = [
   'alarms',
   'paging',
 ];
+
+/** What cannot be checked while the stack is missing. */
+const OF_THE_STACK = ['function', 'registry', 'last-run', 'watch', 'alarms', 'paging'];
+
+/** What cannot be checked while a check is broken, if the problem says nothing else. */
+const DEPENDENTS: Readonly<Record<string, readonly string[]>> = {
+  identity: ['secret', 'runpod-key', 'registry-auth', 'images', 'stack', ...OF_THE_STACK, 'usage'],
+  configuration: [
+    'template',
+    'secret',
+    'runpod-key',
+    'registry-auth',
+    'images',
+    'stack',
+    ...OF_THE_STACK,
+    'usage',
+  ],
+  secret: ['runpod-key', 'registry-auth', 'function', 'registry', 'usage'],
+  'runpod-key': ['registry-auth', 'function', 'registry', 'usage'],
+  'registry-auth': ['function', 'registry', 'usage'],
+};
 
 /** The document of `--json`. */
 interface Diagnosis {
@@ -64,6 +93,8 @@ interface Problem {
   readonly cause: string;
   readonly found: RegExp;
   readonly fix: RegExp;
+  /** Ids of the checks that cannot be made. @default - those of `DEPENDENTS` */
+  readonly notChecked?: readonly string[];
   /** Causes the problem. @returns a function that does what doctor suggests */
   readonly breakIt: () => Promise<ApplyFix> | ApplyFix;
 }
@@ -138,6 +169,8 @@ const PROBLEMS: readonly Problem[] = [
     cause: 'runpod-key',
     found: /403/,
     fix: /secrets:write.*npx runpod-ecr init --store-key --replace-key/,
+    // A dry run writes nothing.
+    notChecked: ['registry-auth', 'usage'],
     breakIt: () => {
       const good = world.key;
       const weak = world.newKey();
@@ -213,6 +246,7 @@ const PROBLEMS: readonly Problem[] = [
     cause: 'stack',
     found: /not deployed in us-east-1/,
     fix: /^npx cdk deploy -c config=/,
+    notChecked: OF_THE_STACK,
     breakIt: () => {
       world.cloud.operatorAws.stacks.stacks.clear();
       return () => world.deploy();
@@ -244,6 +278,7 @@ const PROBLEMS: readonly Problem[] = [
     cause: 'function',
     found: /ecr:GetAuthorizationToken: AccessDenied/,
     fix: /npx cdk deploy/,
+    notChecked: ['registry'],
     breakIt: () => {
       const denial = world.cloud.aws.deny('ecr:GetAuthorizationToken');
       return () => denial.remove();
@@ -267,6 +302,7 @@ const PROBLEMS: readonly Problem[] = [
     cause: 'function',
     found: /you may not invoke/,
     fix: /lambda:InvokeFunction/,
+    notChecked: ['registry'],
     breakIt: () => {
       world.cloud.functionApi.forbidden = true;
       return () => {
@@ -307,15 +343,17 @@ const PROBLEMS: readonly Problem[] = [
     },
   },
   {
-    what: 'a failed run is in the dead-letter queue',
+    what: 'the alarm of the dead-letter queue is firing',
     cause: 'alarms',
-    found: /1 failed run/,
-    fix: /^aws sqs purge-queue --queue-url \S+$/,
+    found: /firing: RetriesExhausted/,
+    fix: /^aws sqs purge-queue --queue-url \S+DeadLetterQueue\S+$/,
     breakIt: () => {
-      const { queues } = world.cloud.operatorAws.observations;
-      const url = [...queues.keys()].find((name) => name.includes('DeadLetterQueue')) ?? '';
-      queues.set(url, 1);
-      return (suggestion) => queues.set(suggestion.split(' ').at(-1) ?? '', 0);
+      putDeadLetter();
+      world.alarm('RetriesExhausted').state = 'ALARM';
+      return (suggestion) => {
+        world.cloud.operatorAws.observations.queues.set(suggestion.split(' ').at(-1) ?? '', 0);
+        world.alarm('RetriesExhausted').state = 'OK';
+      };
     },
   },
   {
@@ -471,6 +509,14 @@ const PROBLEMS: readonly Problem[] = [
     },
   },
 ];
+
+/** Puts a failed run into the dead-letter queue. @returns the queue's URL */
+function putDeadLetter(): string {
+  const { queues } = world.cloud.operatorAws.observations;
+  const url = [...queues.keys()].find((name) => name.includes('DeadLetterQueue')) ?? '';
+  queues.set(url, 1);
+  return url;
+}
 
 /** The statement of a key's policy that lets the account's own people in. */
 const ROOT_MAY_EVERYTHING = {
@@ -643,7 +689,7 @@ async function findingAfter(failures: readonly object[], errorType = 'RefreshFai
     onInvoked: () => undefined,
   });
   try {
-    const checks = deploymentChecks(new Operator({ config: world.configPath }));
+    const checks = deploymentChecks(deploymentOf(new Operator({ config: world.configPath })));
     const run = (id: string) => checks.find((check) => check.id === id)?.run();
     const found = await run('function');
     const finding = found?.status === 'broken' ? found : await run('registry');
@@ -659,8 +705,13 @@ describe('doctor', () => {
     const { code, stdout, stderr } = await world.run(['doctor'], { launcher: true });
 
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toBe(`✓ AWS identity           ${await caller()} in us-east-1
+    const node = `${process.versions.node}, which works and is at its end of life: 22 and 24 are supported`;
+    expect(
+      stdout.replace(/\d+ resources synthesised/, 'N resources synthesised'),
+    ).toBe(`✓ Node.js                ${process.versions.node.startsWith('20.') ? node : process.versions.node}
+✓ AWS identity           ${await caller()} in us-east-1
 ✓ Configuration          ${world.configPath}: 1 target, stack EcrCredentialRefresher
+✓ Expected template      N resources synthesised
 ✓ Secret                 runpod/api-key holds a key
 ✓ Runpod API key         accepted on rest-v2, rest-v1, graphql
 ✓ Registry auths         1 auth at Runpod
@@ -674,21 +725,182 @@ describe('doctor', () => {
 ✓ Queues and alarms      the queues are empty, no alarm is firing
 ✓ Who is paged           oncall@example.com
 
-All 14 checks passed.
+All 16 checks passed.
 To see which of Runpod's APIs can update with your key: npx runpod-ecr check-runpod --config ${world.configPath}
 `);
   });
 
-  it('does not run the checks after the broken one, and exits with 1', async () => {
+  it('checks what does not depend on a broken check, and exits with 1', async () => {
     world.cloud.registry.removeImage('my-worker', '1.0.0');
     const { code, stdout } = await world.run(['doctor']);
     world.cloud.registry.addImage('my-worker', '1.0.0');
 
     expect(code).toBe(1);
     expect(stdout).toContain('✗ Repositories, images   my-worker:1.0.0 is not in its repository\n');
-    expect(stdout).toContain('· Stack                  not checked\n');
+    expect(stdout).toContain('✓ Stack                  EcrCredentialRefresher is CREATE_COMPLETE');
     expect(stdout).toContain('The first problem is: Repositories, images.\n');
     expect(stdout.match(/✗/g)).toHaveLength(1);
+    expect(stdout).not.toContain('·');
+  });
+
+  it('shows two independent problems beside each other, each with its own fix', async () => {
+    const { rules } = world.cloud.operatorAws.observations;
+    const [rule = ''] = [...rules.keys()].filter((name) => !/PullWatch/.test(name));
+    rules.set(rule, 'DISABLED');
+    world.cloud.runpod.revoke(world.key);
+    const denial = world.cloud.aws.deny('ecr:GetAuthorizationToken');
+
+    const { code, stdout } = await world.run(['doctor']);
+    denial.remove();
+    rules.set(rule, 'ENABLED');
+    world.cloud.runpod.addUser(world.newKey(), { user: world.user });
+    world.cloud.aws.secrets.put('runpod/api-key', world.key);
+
+    expect(code).toBe(1);
+    expect(stdout).toMatch(
+      /^✗ Runpod API key {9}Runpod refuses the key in runpod\/api-key \(401\)\n {25}→ create a key at Runpod/m,
+    );
+    expect(stdout).toMatch(
+      /^✗ Function and its role {2}prod: ecr:GetAuthorizationToken: AccessDenied.*\n {25}→ npx cdk deploy /m,
+    );
+    expect(stdout).toMatch(
+      /^✗ Schedule, last run {5}the schedule is disabled: .*\n {25}→ aws events enable-rule --name \S+$/m,
+    );
+    expect(stdout).toMatch(/^· Registry auths {9}not checked, because "Runpod API key" is broken$/m);
+    expect(stdout).toContain(
+      'The first problem is: Runpod API key. Also broken: Function and its role; Schedule, last run.\n',
+    );
+  });
+
+  it('names what to fix first where a problem follows from another one', async () => {
+    const { LogGroupName = '' } = await world.deploy();
+    world.cloud.operatorAws.observations.forget(LogGroupName);
+    world.cloud.runpod.revoke(world.key);
+    world.alarm('OperatorActionNeeded').state = 'ALARM';
+
+    const { cause, links } = await diagnose();
+    world.cloud.runpod.addUser(world.newKey(), { user: world.user });
+    world.cloud.aws.secrets.put('runpod/api-key', world.key);
+    await world.run(['refresh']);
+
+    expect(cause).toBe('runpod-key');
+    for (const id of ['last-run', 'alarms']) {
+      expect(links.find((link) => link.id === id)).toMatchObject({
+        status: 'broken',
+        fix: expect.stringMatching(/^fix "Runpod API key" first, then: npx runpod-ecr refresh --config /),
+      });
+    }
+  });
+
+  it('is broken after a run that failed for a lasting reason, although the cause is gone', async () => {
+    world.cloud.registry.denied.add('my-worker');
+    await world.run(['refresh']);
+    world.cloud.registry.denied.clear();
+
+    const failed = await diagnose();
+    await world.run(['refresh']);
+    const after = await diagnose();
+
+    expect(failed.cause).toBe('last-run');
+    expect(failed.links.find(({ id }) => id === 'last-run')).toMatchObject({
+      found: [expect.stringMatching(/^prod: its last run failed 0 min ago: .*rejected the new credential/)],
+      fix: expect.stringMatching(/^npx runpod-ecr refresh --config /),
+    });
+    expect(after.cause).toBeNull();
+  });
+
+  it('only warns about a dead letter whose run a later run has replaced', async () => {
+    const url = putDeadLetter();
+    const history = await diagnose();
+    world.cloud.registry.denied.add('my-worker');
+    await world.run(['refresh']);
+    const current = await diagnose();
+    world.cloud.registry.denied.clear();
+    await world.run(['refresh']);
+    world.cloud.operatorAws.observations.queues.set(url, 0);
+
+    expect(history.healthy).toBe(true);
+    expect(history.links.find(({ id }) => id === 'alarms')).toMatchObject({
+      status: 'warning',
+      found: ['1 failed run in the dead-letter queue; later runs have refreshed every target'],
+      fix: expect.stringMatching(/^aws sqs purge-queue --queue-url \S+$/),
+    });
+    expect(current.links.find(({ id }) => id === 'alarms')).toMatchObject({
+      status: 'broken',
+      found: ['1 failed run in the dead-letter queue'],
+      fix: expect.stringMatching(/^fix "Registry accepts" first, then: aws sqs purge-queue /),
+    });
+  });
+
+  it.each([
+    [
+      'a region',
+      { AWS_REGION: undefined },
+      'No AWS region is set.',
+      'Name it with --region, or set AWS_REGION.',
+    ],
+    [
+      'credentials',
+      { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, AWS_EC2_METADATA_DISABLED: 'true' },
+      'there are no AWS credentials',
+      'aws sso login (or aws configure)',
+    ],
+  ])('checks everything local without %s', async (_, env, found, fix) => {
+    const { code, stdout } = await world.run(['doctor', '--json'], { env });
+    const { cause, links } = JSON.parse(stdout) as Diagnosis;
+
+    expect(code).toBe(1);
+    expect(cause).toBe('identity');
+    expect(links.filter(({ status }) => status === 'ok').map(({ id }) => id)).toEqual([
+      'node',
+      'configuration',
+      'template',
+    ]);
+    expect(links.filter(({ because }) => because === 'identity').map(({ id }) => id)).toEqual(
+      CHECK_IDS.slice(4),
+    );
+    expect(links[1]).toMatchObject({ found: [expect.stringContaining(found)], fix });
+  });
+
+  it('says that the template cannot be synthesised, and checks the rest', async () => {
+    const operator = new Operator({ config: world.configPath });
+    const broken = async () => {
+      throw new CliError('It cannot be synthesised.', { fix: 'Change it.' });
+    };
+    const checks = [
+      ...accountChecks(operator, routeAsker(operator), broken),
+      ...deploymentChecks(deploymentOf(operator, broken)),
+    ];
+    const results = await runChecks(checks, { onResult: () => undefined });
+
+    expect(results.filter(({ status }) => status === 'broken')).toEqual([
+      {
+        id: 'template',
+        title: 'Expected template',
+        status: 'broken',
+        found: ['It cannot be synthesised.'],
+        fix: 'Change it.',
+      },
+    ]);
+    expect(results.find(({ id }) => id === 'stack')).toMatchObject({
+      status: 'warning',
+      found: [
+        expect.any(String),
+        'not checked: whether it is the same as the configuration, because "Expected template" is broken',
+      ],
+    });
+    expect(results.find(({ id }) => id === 'function')?.status).toBe('ok');
+  });
+
+  it('does not suggest to store a key under an ARN that no secret has', async () => {
+    const arn = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:runpod/gone-AbCdEf';
+    world.writeConfig({}, { runpodApiKeySecretName: arn });
+    const { links } = await diagnose();
+    world.writeConfig();
+
+    expect(links.find(({ id }) => id === 'secret')?.fix).toMatch(
+      /^the ARN is wrong, or the secret was deleted: find its ARN with aws secretsmanager list-secrets --filters Key=name,Values=runpod\/gone --query 'SecretList\[\]\.ARN', put it into \S+, then npx cdk deploy /,
+    );
   });
 
   it.each(PROBLEMS)('names $cause when $what, and its fix works', async (problem) => {
@@ -701,11 +913,12 @@ To see which of Runpod's APIs can update with your key: npx runpod-ecr check-run
 
     expect(before.cause).toBe(problem.cause);
     expect(before.links.map(({ id }) => id)).toEqual(CHECK_IDS);
-    expect(before.links.map(({ status }) => (status === 'warning' ? 'ok' : status))).toEqual(
-      CHECK_IDS.map((_, at) => {
-        const cause = CHECK_IDS.indexOf(problem.cause);
-        if (at < cause) return 'ok';
-        return at === cause ? 'broken' : 'not-checked';
+    const notChecked = problem.notChecked ?? DEPENDENTS[problem.cause] ?? [];
+    expect(before.links.map(({ id, status, because }) => ({ id, status, because }))).toEqual(
+      before.links.map(({ id, status }) => {
+        if (id === problem.cause) return { id, status: 'broken' };
+        if (notChecked.includes(id)) return { id, status: 'not-checked', because: problem.cause };
+        return { id, status: status === 'warning' ? 'warning' : 'ok' };
       }),
     );
     expect(broken?.found.join('\n')).toMatch(problem.found);
@@ -722,7 +935,7 @@ To see which of Runpod's APIs can update with your key: npx runpod-ecr check-run
       registry: world.authId,
       status: 'EXITED',
     });
-    world.cloud.runpod.faults.add({ path: /^\/v2\/registries/ }, { status: 410 }, 2);
+    world.cloud.runpod.faults.add({ path: /^\/v2\/registries/ }, { status: 410 }, 1);
 
     const { healthy, links } = await diagnose();
 
@@ -906,8 +1119,125 @@ To see which of Runpod's APIs can update with your key: npx runpod-ecr check-run
     expect(code).toBe(0);
     expect(stdout).toContain('Alarms      none firing\nWarnings    ApiKeyOld\n');
   });
+});
 
-  it('prints no key, no password and nothing from the environment of a workload', () => {
+describe('doctor --watch', () => {
+  it('repeats the checks, shows the time, and ends with the exit code of the last round', async () => {
+    const { rules } = world.cloud.operatorAws.observations;
+    const [rule = ''] = [...rules.keys()].filter((name) => !/PullWatch/.test(name));
+    let [seen, rounds] = ['', 0];
+    const { code, stdout, stderr } = await world.run(['doctor', '--watch', '1'], {
+      onStart: (child) =>
+        child.stdout?.on('data', (chunk: string) => {
+          seen += chunk;
+          if (!/checks passed\.|The first problem is: .*\n/.test(seen)) return;
+          [seen, rounds] = ['', rounds + 1];
+          rules.set(rule, 'DISABLED');
+          if (rounds === 2) setTimeout(() => child.kill('SIGINT'), 200);
+        }),
+    });
+    rules.set(rule, 'ENABLED');
+
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
+    expect(stdout.match(/^\d\d:\d\d:\d\d UTC$/gm)?.length).toBeGreaterThanOrEqual(2);
+    expect(stdout).toMatch(/All 16 checks passed\.[\s\S]*The first problem is: Schedule, last run\.\n/);
+  });
+
+  it('ends with Ctrl-C in a terminal, in the pause after a round', async () => {
+    const ended = await atTerminal(
+      world,
+      ['doctor', '--watch'],
+      [
+        ['checks passed.', ''],
+        ['; Ctrl-C ends', String.fromCharCode(3)],
+      ],
+    );
+
+    expect(ended.code).toBe(0);
+    expect(ended.stdout).toMatch(/^\d\d:\d\d:\d\d UTC\n✓ Node\.js /);
+  });
+
+  it.each([
+    [
+      ['--watch', '--json'],
+      '--watch repeats for a person, and --json is one document: leave one of them out.\n',
+    ],
+    [['--watch', 'often'], '--watch: expected a number of seconds from 1 to 9999, found "often".\n'],
+  ])('rejects %j with exit code 2 and one sentence', async (flags, message) => {
+    expect(await world.run(['doctor', ...flags])).toMatchObject({ code: 2, stderr: message });
+  });
+});
+
+describe('runChecks', () => {
+  const check = (id: string, needs: readonly string[], finding: Finding = ok('well')): Check => ({
+    id,
+    title: id.toUpperCase(),
+    needs,
+    run: async () => finding,
+  });
+
+  it('names the broken check behind one that was not checked', async () => {
+    const results = await runChecks(
+      [check('a', [], fail(['no'], 'fix a')), check('b', ['a']), check('c', ['b']), check('d', [])],
+      { onResult: () => undefined },
+    );
+
+    expect(results.map(({ id, status, because }) => [id, status, because])).toEqual([
+      ['a', 'broken', undefined],
+      ['b', 'not-checked', 'a'],
+      ['c', 'not-checked', 'a'],
+      ['d', 'ok', undefined],
+    ]);
+    expect(results[2]?.found).toEqual(['not checked, because "A" is broken']);
+  });
+
+  it('runs independent checks at the same time, and reports them in their order', async () => {
+    const events: string[] = [];
+    let letGo: () => void = () => undefined;
+    const slow: Check = {
+      ...check('slow', []),
+      run: () =>
+        new Promise((resolve) => {
+          letGo = () => resolve(ok('late'));
+        }),
+    };
+    const quick: Check = {
+      ...check('quick', []),
+      run: async () => {
+        events.push('quick ran');
+        letGo();
+        return ok('early');
+      },
+    };
+    await runChecks([slow, quick], { onResult: ({ id }) => events.push(id) });
+
+    expect(events).toEqual(['quick ran', 'slow', 'quick']);
+  });
+
+  it('knows every check that another one names', async () => {
+    const operator = new Operator({ config: world.configPath });
+    const askRoutes = routeAsker(operator);
+    const deployment = deploymentOf(operator);
+    const checks = [
+      ...accountChecks(operator, askRoutes, deployment.expectedTemplate),
+      ...deploymentChecks(deployment),
+      ...pullChecks(operator, askRoutes, { isWatched: true }),
+      alarmsCheck(deployment),
+      pagingCheck(operator),
+    ];
+
+    for (const [at, { id, needs = [], after = [] }] of checks.entries()) {
+      const earlier = checks.slice(0, at).map((one) => one.id);
+      expect({ id, unknown: [...needs, ...after].filter((one) => !earlier.includes(one)) }).toEqual({
+        id,
+        unknown: [],
+      });
+    }
+  });
+});
+
+describe('all output of doctor', () => {
+  it('has no key, no password and nothing from the environment of a workload', () => {
     expect(world.leaks()).toEqual([]);
   });
 });

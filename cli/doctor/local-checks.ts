@@ -1,0 +1,79 @@
+/** The checks of this computer. They need neither AWS nor Runpod. */
+
+import { engines } from '../../package.json';
+import { isMissingCdk, MISSING_CDK } from '../errors';
+import { formatCount } from '../format';
+import type { Operator } from '../operator';
+import { type Check, type Finding, fail, ok } from './check';
+
+/** The template that the configuration would deploy. It is synthesised once. */
+export type ExpectedTemplate = () => Promise<unknown>;
+
+/** Node.js 20 works, but it has no more security updates since April 2026 (nodejs.org, "Node.js Releases"). */
+const OLDEST_SUPPORTED_NODE = 22;
+
+/** Makes the check of the Node.js that runs this command. */
+export function nodeCheck(version = process.versions.node): Check {
+  return { id: 'node', withoutTargets: true, title: 'Node.js', run: async () => checkNode(version) };
+}
+
+function checkNode(version: string): Finding {
+  const minimum = engines.node.replace('>=', '');
+  if (isOlder(version, minimum)) {
+    return fail([`this is version ${version}; at least ${minimum} is needed`], 'install Node.js 24');
+  }
+  const isEnded = Number(version.split('.')[0]) < OLDEST_SUPPORTED_NODE;
+  return ok(isEnded ? `${version}, which works and is at its end of life: 22 and 24 are supported` : version);
+}
+
+function isOlder(version: string, minimum: string): boolean {
+  return version.localeCompare(minimum, 'en', { numeric: true }) < 0;
+}
+
+/** Returns a function that synthesises the template of the configuration for the place of the operator, where it is known. */
+export function templateReader(operator: Operator): ExpectedTemplate {
+  let template: Promise<unknown> | undefined;
+  const read = async () => {
+    const { expectedTemplate } = await import('../deployment/expected-template');
+    return expectedTemplate(operator, await placeOf(operator));
+  };
+  return () => {
+    template ??= read();
+    return template;
+  };
+}
+
+/** Without credentials the template is the same for every account and region. */
+async function placeOf(operator: Operator) {
+  try {
+    return { account: (await operator.identity()).account, region: await operator.region() };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Makes the check that the stack of the configuration can be synthesised. */
+export function templateCheck(expectedTemplate: ExpectedTemplate): Check {
+  return {
+    id: 'template',
+    withoutTargets: true,
+    title: 'Expected template',
+    needs: ['configuration'],
+    // With an identity, the same template is compared with the deployed one.
+    after: ['identity'],
+    run: () => checkTemplate(expectedTemplate),
+  };
+}
+
+async function checkTemplate(expectedTemplate: ExpectedTemplate): Promise<Finding> {
+  try {
+    const template = (await expectedTemplate()) as { readonly Resources?: object };
+    return ok(`${formatCount(Object.keys(template.Resources ?? {}).length, 'resource')} synthesised`);
+  } catch (error) {
+    if (isMissingCdk(error)) {
+      const { problem, fix = '' } = MISSING_CDK;
+      return fail([problem], fix);
+    }
+    throw error;
+  }
+}
