@@ -6,7 +6,7 @@
 import type { RefresherSettings } from '../../lambda/core/model';
 import { formatCount, formatDuration } from '../format';
 import type { DeployedAlarm } from './alarms';
-import { leastLifeMs, oldestSuccessMs, type Runs, type TargetFailure } from './runs';
+import { type LastFailure, leastLifeMs, oldestSuccessMs, type Runs } from './runs';
 import { intervalMs } from './stack';
 import type { WatchStatus } from './watch-status';
 
@@ -89,7 +89,7 @@ export function judgeRuns(
 
 function judgeFailures(runs: Runs, nowMs: number): HealthProblem[] {
   const failures = runs.targets.flatMap(({ target, failure }) => (failure ? [{ target, failure }] : []));
-  const isLasting = ({ kind, since }: TargetFailure) =>
+  const isLasting = ({ kind, since }: LastFailure) =>
     kind !== 'transient' || nowMs - since.getTime() > TRANSIENT_LIMIT_MS;
   return (['broken', 'warning'] as const).flatMap((severity) => {
     const those = failures.filter(({ failure }) => isLasting(failure) === (severity === 'broken'));
@@ -108,7 +108,7 @@ function judgeFailures(runs: Runs, nowMs: number): HealthProblem[] {
   });
 }
 
-function describeFailure({ at, why }: TargetFailure, nowMs: number): string {
+function describeFailure({ at, why }: LastFailure, nowMs: number): string {
   return `its last run failed ${formatDuration(nowMs - at.getTime())} ago: ${why}`;
 }
 
@@ -166,7 +166,10 @@ function alarmProblem(severity: HealthProblem['severity'], text: string): Health
 }
 
 /** Judges the last look of the watch. `doctor` looks afresh instead, so it may know better. */
-export function judgeWatch({ silent, findings = [] }: WatchStatus): HealthProblem[] {
+export function judgeWatch({
+  silent,
+  findings = [],
+}: Pick<WatchStatus, 'silent' | 'findings'>): HealthProblem[] {
   const confirmed = findings.filter((finding) => finding.confirmed);
   const [first] = confirmed;
   return [

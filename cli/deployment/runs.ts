@@ -23,7 +23,7 @@ export interface LastRun {
 }
 
 /** Why the last attempt to refresh a target failed. All texts are safe to show. */
-export interface TargetFailure {
+export interface LastFailure {
   readonly at: Date;
   /** What the failure needs: `operator-must-act`, or `transient` for a retry. */
   readonly kind: string;
@@ -40,7 +40,7 @@ export interface TargetRuns {
   /** @default - none in the last 12 hours */
   readonly success?: LastSuccess;
   /** @default - the last attempt succeeded, or there was none */
-  readonly failure?: TargetFailure;
+  readonly failure?: LastFailure;
 }
 
 /** The last runs of the function. */
@@ -87,8 +87,8 @@ function lastRunOf({ at, fields: { refreshed, failed } }: LogLine): LastRun {
 }
 
 /** Returns the failures that no success followed, by target name. @param lines - oldest first */
-function lastFailures(lines: readonly LogLine[]): Map<string, TargetFailure> {
-  const failures = new Map<string, TargetFailure>();
+function lastFailures(lines: readonly LogLine[]): Map<string, LastFailure> {
+  const failures = new Map<string, LastFailure>();
   for (const { at, message, fields } of lines) {
     const target = String(fields.target);
     if (message === LOG_MESSAGES.targetRefreshed) failures.delete(target);

@@ -5,6 +5,7 @@ import { formatCount, formatDuration, formatTime } from '../format';
 import type { Operator } from '../operator';
 import { commandLine, type GlobalOptions } from '../options';
 import type { Output } from '../output';
+import { isHealthy, judgeWatch } from './health';
 import type { DeployedStack } from './stack';
 import { type LastLook, readLastLook, silentAfterMs } from './watch';
 
@@ -32,9 +33,9 @@ export async function readWatchStatus(
     const look = await readLastLook(operator, stack.output('WatchLogGroupName'), settings.intervalMinutes);
     const activeMs = Math.max(look?.at.getTime() ?? 0, stack.changedAt.getTime());
     const silent = Date.now() - activeMs > limitMs;
-    if (!look) return { silent, healthy: !silent };
+    if (!look) return { silent, healthy: isHealthy(judgeWatch({ silent })) };
     const { at, ...rest } = look;
-    const healthy = !silent && look.findings.every(({ confirmed }) => !confirmed);
+    const healthy = isHealthy(judgeWatch({ silent, ...rest }));
     return { lastLook: at.toISOString(), silent, healthy, ...rest };
   } catch (error) {
     // The targets and alarms are known all the same.

@@ -182,7 +182,7 @@ describe('status', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(
       new RegExp(
-        `^Target {2}Registry auth +Registry {2}Last success +Life left +Route\nprod +${world.authId} +ecr +\\d{4}-.* UTC {2}11 h 59 min {2}rest-v2\n\nNext run +\\d{4}-.* UTC \\(in 4 h 5\\d min\\)\nAlarms +none firing\nRetries +0 waiting, 0 given up, 0 never delivered\nWatch +looked \\d{4}-.* UTC \\(0 min ago\\) at 1 workload, 0 images: no problem\n$`,
+        `^Target {2}Registry auth +Registry {2}Last success +Life left +Route\nprod +${world.authId} +ecr +\\d{4}-.* UTC {2}11 h 59 min {2}rest-v2\n\nLast run +\\d{4}-.* UTC \\(0 min ago\\): 1 refreshed, none failed\nNext run +\\d{4}-.* UTC \\(in 4 h 5\\d min\\)\nAlarms +none firing\nRetries +0 waiting, 0 given up, 0 never delivered\nWatch +looked \\d{4}-.* UTC \\(0 min ago\\) at 1 workload, 0 images: no problem\n$`,
       ),
     );
   });
@@ -196,6 +196,86 @@ describe('status', () => {
 
     expect(code).toBe(1);
     expect(stdout).toContain('Next run    none: the schedule is disabled\n');
+  });
+
+  it('does not invent a time for the next run of a rule that has not fired', async () => {
+    world.cloud.operatorAws.observations.fired.clear();
+    const [{ stdout }, json] = await Promise.all([world.run(['status']), world.run(['status', '--json'])]);
+
+    expect(stdout).toContain('Next run    within the next 6 h\n');
+    expect(JSON.parse(json.stdout)).toMatchObject({ schedule: 'enabled', intervalHours: 6 });
+    expect(JSON.parse(json.stdout)).not.toHaveProperty('nextRun');
+  });
+
+  it('is not healthy seconds after Runpod refused the key, and says why', async () => {
+    world.cloud.runpod.revoke(world.key);
+    await world.run(['refresh']);
+    const [{ code, stdout }, json] = await Promise.all([
+      world.run(['status']),
+      world.run(['status', '--json']),
+    ]);
+    world.cloud.runpod.addUser(world.newKey(), { user: world.user });
+    world.cloud.aws.secrets.put('runpod/api-key', world.key);
+    await world.run(['refresh']);
+    const after = await world.run(['status', '--json']);
+
+    expect(code).toBe(1);
+    expect(stdout).toMatch(
+      /^Last run {4}\d{4}-.* UTC \(0 min ago\): 0 refreshed, 1 failed\n {2}✗ prod failed at \d{4}-.* UTC \(operator-must-act, api-key-refused\)\n {4}Runpod refused the API key .*\nNext run/m,
+    );
+    expect(stdout).toMatch(
+      /\nNot healthy: prod: its last run failed 0 min ago: Runpod refused the API key .*\nTo find the fix: npx runpod-ecr doctor --config \S+\n$/,
+    );
+    expect(stdout).toContain(' 11 h 59 min  rest-v2\n');
+    expect(json.code).toBe(1);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      healthy: false,
+      problems: [{ kind: 'run-failed', severity: 'broken' }],
+      lastRun: { at: expect.any(String), refreshed: 0, failed: 1 },
+      targets: [
+        {
+          target: 'prod',
+          lastSuccess: expect.any(String),
+          lastFailure: {
+            at: expect.any(String),
+            kind: 'operator-must-act',
+            reason: 'api-key-refused',
+            why: expect.stringContaining('Runpod refused the API key'),
+          },
+        },
+      ],
+    });
+    expect(after.code).toBe(0);
+    expect(JSON.parse(after.stdout)).toMatchObject({ healthy: true, problems: [] });
+  });
+
+  it('takes no notice of a dry run that failed', async () => {
+    world.cloud.registry.denied.add('my-worker');
+    await world.run(['refresh', '--dry-run']);
+    world.cloud.registry.denied.clear();
+
+    const { code, stdout } = await world.run(['status', '--json']);
+
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ healthy: true, lastRun: { refreshed: 1, failed: 0 } });
+  });
+
+  it('is healthy with an old dead letter, and not with an event that never reached the function', async () => {
+    const { queues } = world.cloud.operatorAws.observations;
+    const urlOf = (name: string) => [...queues.keys()].find((url) => url.includes(name)) ?? '';
+    queues.set(urlOf('DeadLetterQueue'), 1);
+    const history = await world.run(['status', '--json']);
+    queues.set(urlOf('DeadLetterQueue'), 0);
+    queues.set(urlOf('UndeliveredQueue'), 2);
+    const undelivered = await world.run(['status']);
+    queues.set(urlOf('UndeliveredQueue'), 0);
+
+    expect(history.code).toBe(0);
+    expect(JSON.parse(history.stdout).problems).toMatchObject([
+      { kind: 'dead-letters', severity: 'warning' },
+    ]);
+    expect(undelivered.code).toBe(1);
+    expect(undelivered.stdout).toContain('\nNot healthy: 2 events never reached the function\n');
   });
 
   it('ends without an error message when its output is closed', async () => {
