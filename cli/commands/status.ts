@@ -148,7 +148,7 @@ async function readStatus(operator: Operator) {
     ...judgeSchedule(nextRun !== 'disabled'),
     ...runProblems,
     ...judgeAlarms(alarms),
-    ...judgeQueues(retries, runProblems),
+    ...judgeQueues(retries, isHealthy(runProblems)),
     ...(watch ? judgeWatch(watch) : []),
   ];
   const firing = alarms.filter((alarm) => alarm.firing);

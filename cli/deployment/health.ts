@@ -8,7 +8,7 @@ import { formatCount, formatDuration } from '../format';
 import type { DeployedAlarm } from './alarms';
 import { type LastFailure, leastLifeMs, oldestSuccessMs, type Runs } from './runs';
 import { intervalMs } from './stack';
-import type { WatchStatus } from './watch-status';
+import type { WatchedFinding } from './watch';
 
 const HOUR_MS = 60 * 60_000;
 
@@ -120,22 +120,21 @@ export function describeRuns(runs: Runs, nowMs = Date.now()): string {
 }
 
 /**
- * Judges the queues. A dead letter is history once a later run has refreshed every target: its own run is not needed
+ * Judges the queues. A dead letter is history once later runs have refreshed every target: its own run is not needed
  * any more.
  *
- * @param runProblems - what `judgeRuns` found
+ * @param refreshed - whether `judgeRuns` found nothing broken
  */
 export function judgeQueues(
   { waiting, givenUp, undelivered }: QueueCounts,
-  runProblems: readonly HealthProblem[],
+  refreshed: boolean,
 ): HealthProblem[] {
   const problems: HealthProblem[] = [];
   if (givenUp > 0) {
-    const replaced = runProblems.every(({ severity }) => severity === 'warning');
-    const history = replaced ? '; later runs have refreshed every target' : '';
+    const history = refreshed ? '; later runs have refreshed every target' : '';
     problems.push({
       kind: 'dead-letters',
-      severity: replaced ? 'warning' : 'broken',
+      severity: refreshed ? 'warning' : 'broken',
       found: [`${formatCount(givenUp, 'failed run')} in the dead-letter queue${history}`],
     });
   }
@@ -169,7 +168,10 @@ function alarmProblem(severity: HealthProblem['severity'], text: string): Health
 export function judgeWatch({
   silent,
   findings = [],
-}: Pick<WatchStatus, 'silent' | 'findings'>): HealthProblem[] {
+}: {
+  readonly silent: boolean;
+  readonly findings?: readonly WatchedFinding[];
+}): HealthProblem[] {
   const confirmed = findings.filter((finding) => finding.confirmed);
   const [first] = confirmed;
   return [

@@ -182,7 +182,12 @@ async function runSafely(check: Check, causeAmong: FindCause): Promise<Finding> 
   try {
     return await check.run(causeAmong);
   } catch (error) {
-    if (error instanceof CliError && error.fix !== undefined) return fail([error.problem], error.fix);
-    return fail([isOwnError(error) ? error.message : describeAwsError(error)], FIX_AND_REPEAT);
+    return brokenBy(error);
   }
+}
+
+/** Makes the finding of a check that an error has stopped. */
+export function brokenBy(error: unknown): Finding {
+  if (error instanceof CliError && error.fix !== undefined) return fail([error.problem], error.fix);
+  return fail([isOwnError(error) ? error.message : describeAwsError(error)], FIX_AND_REPEAT);
 }

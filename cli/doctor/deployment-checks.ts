@@ -10,6 +10,7 @@ import {
   describeRuns,
   type HealthKind,
   type HealthProblem,
+  isHealthy,
   judgeQueues,
   judgeRuns,
   judgeSchedule,
@@ -22,6 +23,7 @@ import { formatCount, formatDuration } from '../format';
 import type { Operator } from '../operator';
 import { awsCommand, commandLine, deployCommand } from '../options';
 import {
+  brokenBy,
   type Cause,
   type Check,
   type FindCause,
@@ -76,6 +78,9 @@ export function deploymentOf(
   };
 }
 
+/** The checks that may find the cause of a failed dry run first. */
+const CHECKS_BEFORE_FUNCTION = ['secret', 'runpod-key', 'registry-auth', 'images'];
+
 /** The checks that explain why a run fails. */
 const CAUSES_OF_FAILED_RUNS = ['secret', 'runpod-key', 'registry-auth', 'function', 'registry'];
 
@@ -94,14 +99,14 @@ export function deploymentChecks(deployment: Deployment): Check[] {
       id: 'function',
       title: 'Function and its role',
       needs: ['stack'],
-      after: ['secret', 'runpod-key', 'registry-auth', 'images'],
+      after: CHECKS_BEFORE_FUNCTION,
       run: (causeAmong) => checkFunction(deployment, causeAmong),
     },
     {
       id: 'registry',
       title: 'Registry accepts',
       needs: ['stack'],
-      after: ['images', 'function'],
+      after: [...CHECKS_BEFORE_FUNCTION, 'function'],
       run: (causeAmong) => checkRegistry(deployment, causeAmong),
     },
     {
@@ -295,28 +300,31 @@ async function checkRegistry(
     : ok('every new credential was accepted');
 }
 
-async function checkLastRun(
-  { operator, lastRuns }: Deployment,
-  causeAmong: FindCause = NO_CAUSE,
-): Promise<Finding> {
+async function checkLastRun(deployment: Deployment, causeAmong: FindCause = NO_CAUSE): Promise<Finding> {
+  const { operator, lastRuns } = deployment;
   const rule = (await requireStack(operator)).output('RuleName');
   const { State } = await operator.client(EventBridgeClient).send(new DescribeRuleCommand({ Name: rule }));
   const enable = awsCommand(`events enable-rule --name ${rule}`, operator.options);
   const schedule = judgeSchedule(State !== 'DISABLED').map(({ found }) => fail(found, enable));
-  const { runs, problems } = await lastRuns();
-  const refresh = afterFix(causeAmong(CAUSES_OF_FAILED_RUNS), await refreshFix(operator, causeAmong));
-  const ofRuns = problems.map(({ severity, found }) =>
-    severity === 'broken'
-      ? fail(found, refresh)
-      : warn(found, 'wait: a failed run is tried again within 15 minutes'),
-  );
-  const all = [...schedule, ...ofRuns];
-  return all.length > 0 ? together(all) : ok(describeRuns(runs));
+  try {
+    const { runs, problems } = await lastRuns();
+    const all = [...schedule, ...problems.map((problem) => findingOfRuns(operator, problem, causeAmong))];
+    return all.length > 0 ? together(all) : ok(describeRuns(runs));
+  } catch (error) {
+    return together([...schedule, brokenBy(error)]);
+  }
 }
 
-/** A target that is not deployed yet is refreshed by its deployment. */
-async function refreshFix({ options }: Operator, causeAmong: FindCause): Promise<string> {
-  return causeAmong(['stack']) ? deployCommand(options) : commandLine('refresh', options);
+function findingOfRuns(
+  { options }: Operator,
+  { kind, severity, found }: HealthProblem,
+  causeAmong: FindCause,
+): Finding {
+  if (severity === 'warning') return warn(found, 'wait: a failed run is tried again within 15 minutes');
+  // A target that is not deployed yet is refreshed by its deployment.
+  const isUndeployed = kind === 'not-refreshed' && causeAmong(['stack']) !== undefined;
+  const fix = isUndeployed ? deployCommand(options) : commandLine('refresh', options);
+  return fail(found, afterFix(causeAmong(CAUSES_OF_FAILED_RUNS), fix));
 }
 
 /** Puts the fix of a cause before a fix that does not help without it. */
@@ -329,14 +337,18 @@ async function checkAlarms(
   causeAmong: FindCause = NO_CAUSE,
 ): Promise<Finding> {
   const stack = await requireStack(operator);
-  const [alarms, waiting, givenUp, undelivered, { problems: runProblems }] = await Promise.all([
+  const [alarms, waiting, givenUp, undelivered, refreshed] = await Promise.all([
     listAlarms(operator, (await operator.settings()).service),
     countMessages(operator, stack.output('RetryQueueUrl')),
     countMessages(operator, stack.output('DeadLetterQueueUrl')),
     countMessages(operator, stack.output('UndeliveredQueueUrl')),
-    lastRuns(),
+    // Where the log cannot be read, nothing tells that a dead letter is history.
+    lastRuns().then(
+      ({ problems }) => isHealthy(problems),
+      () => false,
+    ),
   ]);
-  const queues = judgeQueues({ waiting, givenUp, undelivered }, runProblems);
+  const queues = judgeQueues({ waiting, givenUp, undelivered }, refreshed);
   const purges = {
     'dead-letters': stack.output('DeadLetterQueueUrl'),
     undelivered: stack.output('UndeliveredQueueUrl'),
@@ -370,7 +382,7 @@ async function findingsOfAlarms(
     if (severity !== 'page') continue;
     const kind = QUEUE_OF_ALARM[name];
     const isFull = kind !== undefined && queues.some((problem) => problem.kind === kind);
-    const ofRuns = causeAmong([...CAUSES_OF_FAILED_RUNS, 'last-run']);
+    const ofRuns = causeAmong(CAUSES_OF_FAILED_RUNS);
     const fix = isOfWatch(name)
       ? afterFix(causeAmong(CAUSES_OF_FAILED_PULLS), await waitForLook(operator))
       : afterFix(

@@ -3,6 +3,8 @@
 import { DescribeRepositoriesCommand, ECRClient } from '@aws-sdk/client-ecr';
 import type { RunpodSettings } from '../../lambda/core/model';
 import type { RegistryAuth } from '../../lambda/core/runpod/api';
+import { email } from '../../lib/config/formats';
+import { configSchema } from '../../lib/config/schema';
 import { usageError } from '../errors';
 import type { Operator } from '../operator';
 import type { GlobalOptions } from '../options';
@@ -11,15 +13,16 @@ import { askChoice, askChoices, askText, mayAsk } from '../prompts';
 import { visibleName } from '../visible';
 import type { InitFlags } from './options';
 
-/** The configuration's defaults for Runpod's APIs. */
-export const RUNPOD_DEFAULTS: RunpodSettings = {
-  api: 'auto',
-  restV2Url: 'https://api.runpod.io/v2',
-  restV1Url: 'https://rest.runpod.io/v1',
-  graphqlUrl: 'https://api.runpod.io/graphql',
-};
+const { delegationPrincipalArns: _, ...apis } = configSchema.shape.runpod.parse({});
 
-const EMAIL = /^[^\s@]+@[^\s@]+\.[^\s@.]+$/;
+/** The configuration's defaults for Runpod's APIs. */
+export const RUNPOD_DEFAULTS: RunpodSettings = apis;
+
+const EMAIL = email();
+
+function isEmail(text: string): boolean {
+  return EMAIL.safeParse(text).success;
+}
 
 /** The value of the option "a new one". No id is empty. */
 const NEW_AUTH = '';
@@ -35,7 +38,7 @@ export interface TargetAnswers {
 
 /** Checks the flags. @throws CliError (usage error) for a wrong address, or without a terminal for missing flags */
 export function checkFlags(options: GlobalOptions, flags: InitFlags): void {
-  const invalid = flags.email?.find((email) => !EMAIL.test(email));
+  const invalid = flags.email?.find((address) => !isEmail(address));
   if (invalid !== undefined) {
     throw usageError(`--email: expected an address such as oncall@example.com, found "${invalid}".`);
   }
@@ -126,7 +129,7 @@ async function askAuth(flags: InitFlags, auths: readonly RegistryAuth[]): Promis
 async function askEmails(options: GlobalOptions): Promise<string[]> {
   if (!mayAsk(options)) return [];
   const text = await askText('Who is paged? Enter e-mail addresses, or nothing for now', '', (answer) =>
-    splitEmails(answer).every((email) => EMAIL.test(email))
+    splitEmails(answer).every(isEmail)
       ? undefined
       : 'Enter addresses such as oncall@example.com, separated by commas.',
   );

@@ -892,6 +892,53 @@ To see which of Runpod's APIs can update with your key: npx runpod-ecr check-run
     expect(results.find(({ id }) => id === 'function')?.status).toBe('ok');
   });
 
+  it('suggests the deployment for what a configuration adds that is not deployed', async () => {
+    const targets = ['prod', 'new'].map((name) => ({
+      name,
+      registryAuthName: 'ecr-prod',
+      registry: { type: 'ecr', repositories: ['my-worker'] },
+    }));
+    const emails = ['oncall@example.com', 'second@example.com'];
+    world.writeConfig(
+      {},
+      { targets: [targets[0], { ...targets[1], registryAuthName: 'ecr-new' }], alarms: { emails } },
+    );
+    const { cause, links } = await diagnose();
+    world.writeConfig();
+
+    expect(cause).toBe('stack');
+    expect(links.find(({ id }) => id === 'function')?.status).toBe('ok');
+    expect(links.find(({ id }) => id === 'last-run')).toMatchObject({
+      status: 'broken',
+      found: ['new: not refreshed in the last 12 hours'],
+      fix: expect.stringMatching(/^npx cdk deploy /),
+    });
+    expect(links.find(({ id }) => id === 'paging')).toMatchObject({
+      status: 'warning',
+      found: ['oncall@example.com', 'not subscribed: second@example.com'],
+      fix: expect.stringMatching(/^npx cdk deploy /),
+    });
+  });
+
+  it('calls no dead letter history while the log cannot be read', async () => {
+    const url = putDeadLetter();
+    const { LogGroupName = '' } = await world.deploy();
+    const body = { __type: 'AccessDeniedException', message: 'you may not' };
+    const denial = world.cloud.operatorAws.faults.add(
+      ({ operation, body: asked }) => operation === 'FilterLogEvents' && asked.includes(LogGroupName),
+      { status: 400, body },
+    );
+    world.cloud.operatorAws.observations.queues.set(url, 1);
+    const { links } = await diagnose();
+    denial.remove();
+    world.cloud.operatorAws.observations.queues.set(url, 0);
+
+    expect(links.filter(({ status }) => status === 'broken')).toMatchObject([
+      { id: 'last-run', found: ['AccessDeniedException: you may not'] },
+      { id: 'alarms', found: ['1 failed run in the dead-letter queue'] },
+    ]);
+  });
+
   it('does not suggest to store a key under an ARN that no secret has', async () => {
     const arn = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:runpod/gone-AbCdEf';
     world.writeConfig({}, { runpodApiKeySecretName: arn });
