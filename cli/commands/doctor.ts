@@ -92,8 +92,7 @@ async function checkOnce(operator: Operator, output: Output): Promise<number> {
   const [cause] = broken;
   // Scripts read the results from `links`.
   output.data({ healthy: cause === undefined, cause: cause?.id ?? null, links: results });
-  output.line();
-  output.line(summaryOf(output, results, broken));
+  showSummary(output, results, broken);
   // Only when there is nothing else to do, and only while nobody has chosen an API.
   const isWell = results.every(({ status }) => status === 'ok');
   if (isWell && hasTargets(operator) && (await operator.settings()).runpod.api === 'auto') {
@@ -120,14 +119,17 @@ async function checksOf(operator: Operator): Promise<Check[]> {
   return hasTargets(operator) ? checks : checks.filter(({ withoutTargets }) => withoutTargets);
 }
 
-function summaryOf(
-  { colors }: Output,
+function showSummary(
+  output: Output,
   results: readonly CheckResult[],
   [cause, ...others]: readonly CheckResult[],
-): string {
-  if (!cause) return colors.green(`All ${results.length} checks passed.`);
-  const also = others.map(({ title }) => title).join('; ');
-  return `${colors.red('The first problem is:')} ${cause.title}.${also === '' ? '' : ` Also broken: ${also}.`}`;
+): void {
+  const { red, green } = output.colors;
+  output.line();
+  output.line(
+    cause ? `${red('The first problem is:')} ${cause.title}.` : green(`All ${results.length} checks passed.`),
+  );
+  if (others.length > 0) output.line(`Also broken: ${others.map(({ title }) => title).join('; ')}.`);
 }
 
 /** A configuration that cannot be read counts as one with targets: a check reports it. */

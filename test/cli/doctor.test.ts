@@ -768,7 +768,7 @@ To see which of Runpod's APIs can update with your key: npx runpod-ecr check-run
     );
     expect(stdout).toMatch(/^· Registry auths {9}not checked, because "Runpod API key" is broken$/m);
     expect(stdout).toContain(
-      'The first problem is: Runpod API key. Also broken: Function and its role; Schedule, last run.\n',
+      'The first problem is: Runpod API key.\nAlso broken: Function and its role; Schedule, last run.\n',
     );
   });
 
