@@ -89,7 +89,7 @@ describe('demo -- COMMAND', () => {
       });
 
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-      expect(stdout).toContain('All 14 checks passed.\n');
+      expect(stdout).toContain('All 16 checks passed.\n');
     },
     DEMO_TIMEOUT_MS,
   );
@@ -129,7 +129,7 @@ To fix it here: a new key is in new-runpod-key.txt: npx runpod-ecr init --store-
 To fix everything at once: demo fix
 The first problem is: Runpod API key.
 ✓ stored the key in runpod/api-key, and Runpod accepts it
-All 14 checks passed.
+All 16 checks passed.
 `);
     },
     DEMO_TIMEOUT_MS,
@@ -139,7 +139,7 @@ All 14 checks passed.
     'has the commands of the CDK and the AWS CLI that doctor suggests',
     async () => {
       const printed = await typeInto([
-        'fix() { runpod-ecr doctor | sed -n "s/.*→ //p"; }',
+        'fix() { runpod-ecr doctor | sed -n "s/.*→ //p" | head -n 1; }',
         'for name in schedule queue muted; do runpod-ecr demo break $name > /dev/null; done',
         '$(fix)',
         '$(fix)',
@@ -155,7 +155,7 @@ The queue is empty.
 The alarm notifies its topics again.
 The stack is deployed from refresher.config.json.
 The stack is deployed from refresher.config.json.
-All 14 checks passed.
+All 16 checks passed.
 `);
     },
     DEMO_TIMEOUT_MS,
@@ -171,7 +171,7 @@ All 14 checks passed.
         'runpod-ecr doctor | grep passed',
       ]);
 
-      expect(printed).toBe('Everything is as it was at the start, and refreshed.\nAll 14 checks passed.\n');
+      expect(printed).toBe('Everything is as it was at the start, and refreshed.\nAll 16 checks passed.\n');
     },
     DEMO_TIMEOUT_MS,
   );
