@@ -61,7 +61,7 @@ function createProgram(): Command {
   addInit(program);
   addDoctor(program);
   addRefresh(program);
-  command(program, 'status', 'show the targets, their remaining life, alarms and retries', [
+  command(program, 'status', 'show the targets, the last run and why it failed, alarms and retries', [
     'status',
     'status --json',
   ]).action(run(program, async (...context) => (await import('./commands/status')).status(...context)));
