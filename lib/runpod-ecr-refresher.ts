@@ -24,8 +24,8 @@ import type { RunpodEcrRefresherProps } from './runpod-ecr-refresher-props';
 import { SecretRotation } from './secret-rotation';
 import { warnOfHostsInNames, warnOfPartialArns } from './warnings';
 
-/** Length of a name made from a path. The names of alarms add up to 21 characters, and 255 is their limit. */
-const MAX_SERVICE_NAME = 200;
+/** Maximum length of a name made from a path: the same as for `serviceName`. */
+const MAX_SERVICE_NAME = 128;
 
 /** CloudWatch's period for the metrics that this construct returns, unless another is asked for. */
 const METRIC_PERIOD = Duration.hours(1);

@@ -401,6 +401,20 @@ describe('RunpodEcrRefresher', () => {
       expect(names.every((name) => /^[A-Za-z][A-Za-z0-9-]*$/.test(name))).toBe(true);
     });
 
+    it.each([
+      ['known', ENV],
+      ['unknown', {}],
+    ])('have names and descriptions that fit into an alarm, with a %s region', (_, env) => {
+      const stack = newStack('S'.repeat(128), env);
+
+      const { serviceName } = new RunpodEcrRefresher(stack, 'P'.repeat(100), propsIn(stack));
+
+      const alarms = Object.values(Template.fromStack(stack).findResources('AWS::CloudWatch::Alarm'));
+      const lengths = alarms.map(({ Properties }) => JSON.stringify(Properties.AlarmDescription).length);
+      expect(serviceName).toHaveLength(128);
+      expect(Math.max(...lengths)).toBeLessThanOrEqual(1_024);
+    });
+
     it('synthesises in a stack without account and region', () => {
       const stack = newStack('App', {});
 
