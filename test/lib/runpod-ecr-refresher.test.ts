@@ -1,7 +1,7 @@
 import { App, CfnParameter, Duration, NestedStack, Stack, Stage } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Repository } from 'aws-cdk-lib/aws-ecr';
-import { Role } from 'aws-cdk-lib/aws-iam';
+import { AccountPrincipal, Role } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
@@ -224,6 +224,19 @@ describe('RunpodEcrRefresher', () => {
           ]),
         },
       });
+    });
+
+    it('refreshes only after a role that pulls has its permissions', () => {
+      const stack = newStack();
+      const repository = new Repository(stack, 'Repository');
+      const role = new Role(stack, 'Pull', { assumedBy: new AccountPrincipal(stack.account) });
+      repository.grantPull(role);
+      const registry = RunpodRegistry.ecr({ repositories: [repository], role });
+
+      new RunpodEcrRefresher(stack, 'Pulls', propsIn(stack, {}, { registry }));
+
+      const [trigger] = Object.values(Template.fromStack(stack).findResources('Custom::Trigger'));
+      expect(trigger?.DependsOn).toContainEqual(expect.stringMatching(/^PullDefaultPolicy/));
     });
 
     it('keeps its logical ids and its packing when unrelated resources are added', () => {
