@@ -134,15 +134,21 @@ function targetOf(target: RunpodTarget, stack: Stack) {
 /** Returns the region of a target's repositories; undefined when it is the stack's. */
 function regionOf({ registry }: RunpodTarget, stack: Stack): string | undefined {
   const [repository] = registry._resources.repositories ?? [];
-  if (registry._settings.region !== undefined || repository === undefined) return registry._settings.region;
-  return differs(repository.env.region, stack.region) ? repository.env.region : undefined;
+  return registry._settings.region ?? unlessOwn(repository?.env.region, stack.region);
 }
 
 /** Returns the account of a target's repositories; undefined when it is the stack's, or when a role is assumed. */
 function accountOf({ registry }: RunpodTarget, stack: Stack): string | undefined {
   const { repositories: [repository] = [], role } = registry._resources;
-  if (role !== undefined || repository === undefined) return undefined;
-  return differs(repository.env.account, stack.account) ? repository.env.account : undefined;
+  return role === undefined ? unlessOwn(repository?.env.account, stack.account) : undefined;
+}
+
+/**
+ * Returns an account or region that is known; undefined when it is the stack's. Where the stack's is a token, any
+ * that is known may be another one.
+ */
+function unlessOwn(found: string | undefined, own: string): string | undefined {
+  return Token.isUnresolved(found) || found === own ? undefined : found;
 }
 
 /** Adds to each target the account of its repositories, which the configuration file cannot name. */

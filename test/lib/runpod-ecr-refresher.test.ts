@@ -308,6 +308,22 @@ describe('RunpodEcrRefresher', () => {
       expect(granted).toEqual([`Allow ecr:BatchGetImage on ${arn}`]);
     });
 
+    it('takes region and account of an imported ARN when those of the stack are not known', () => {
+      const stack = newStack('App', {});
+      const arn = 'arn:aws:ecr:us-west-2:210987654321:repository/worker';
+      const repositories = [Repository.fromRepositoryArn(stack, 'Far', arn)];
+
+      const { registry, granted } = registryOf(stack, RunpodRegistry.ecr({ repositories }));
+
+      expect(registry).toEqual({
+        type: 'ecr',
+        region: 'us-west-2',
+        registryId: '210987654321',
+        repositories: ['worker'],
+      });
+      expect(granted).toEqual([`Allow ecr:BatchGetImage on ${arn}`]);
+    });
+
     it('takes the region that is given for a repository that was imported by its name', () => {
       const stack = newStack();
       const repositories = [Repository.fromRepositoryName(stack, 'Far', 'worker')];
