@@ -13,7 +13,7 @@ import type { RefresherConfig } from './config/schema';
 import { toSettings } from './config/settings';
 import type { RunpodEcrRefresherProps } from './runpod-ecr-refresher-props';
 import type { RunpodTarget } from './runpod-target';
-import { differs, secretId } from './secrets';
+import { differs, regionMistakes, secretId, secretPlaceMistakes } from './secrets';
 import { mapTokens } from './tokens';
 
 /** What the function needs in AWS. */
@@ -198,10 +198,12 @@ function ownMistakes(props: RunpodEcrRefresherProps, stack: Stack): Mistake[] {
     ...durationMistakes(props.pullWatch?.interval, 'pullWatch', 'interval'),
     ...topicMistakes(props.pageTopics, 'pageTopics', stack),
     ...topicMistakes(props.warningTopics, 'warningTopics', stack),
+    ...secretPlaceMistakes(props.runpodApiKey, ['runpodApiKey'], stack),
     ...(props.targets.length === 0
       ? [{ path: ['targets'], expected: 'at least one target', found: 'a list of 0' }]
       : []),
     ...props.targets.flatMap((target, index) => [
+      ...targetSecretMistakes(target, ['targets', index], stack),
       ...imageTagMistakes(target, ['targets', index, 'verifyImageTag']),
       ...placeMistakes(target.registry._resources.repositories ?? [], [
         'targets',
@@ -226,11 +228,22 @@ function topicMistakes(topics: readonly ITopic[] | undefined, name: string, stac
     ];
   }
   const region = Token.isUnresolved(stack.region) ? undefined : stack.region;
-  return topics.flatMap(({ topicArn, fifo }, index) => {
+  return topics.flatMap((topic, index) => {
     const path = [name, index];
+    const { topicArn, fifo } = topic;
     if (fifo) return [{ path, expected: 'a standard SNS topic', found: 'a FIFO topic' }];
-    return Token.isUnresolved(topicArn) ? [] : arnMistakes(path, topicArn, region);
+    return Token.isUnresolved(topicArn)
+      ? regionMistakes('a topic', topic, path, stack)
+      : arnMistakes(path, topicArn, region);
   });
+}
+
+function targetSecretMistakes({ runpodApiKey, registry }: RunpodTarget, path: Path, stack: Stack): Mistake[] {
+  const { credential } = registry._resources;
+  return [
+    ...(runpodApiKey ? secretPlaceMistakes(runpodApiKey, [...path, 'runpodApiKey'], stack) : []),
+    ...(credential ? secretPlaceMistakes(credential, [...path, 'registry', 'credential'], stack) : []),
+  ];
 }
 
 function imageTagMistakes({ registry, verifyImage, verifyImageTag }: RunpodTarget, path: Path): Mistake[] {

@@ -8,6 +8,9 @@ import { arnMistakes, partitionMistakes } from './regions';
 import { pastedKeys } from './rules';
 import { unknownRegion } from './unknown-regions';
 
+/** Says where the properties of a delegation are described: the last line of a message about mistakes in them. */
+export const DELEGATION_HELP = 'Every property is described in RunpodEcrDelegationProps.';
+
 /** The properties of a delegation that are checked. */
 export interface CheckedDelegationProps {
   readonly repository: string;
@@ -48,7 +51,7 @@ export function checkDelegationProps(
     ...misfits(['restV2Url'], props.restV2Url, apiUrl()),
   ];
   const wording = {
-    help: 'Every property is described in RunpodEcrDelegationProps.',
+    help: DELEGATION_HELP,
     rename: (path: Path) => path.map((step) => (step === 'runpodApiKeySecretName' ? 'runpodApiKey' : step)),
   };
   if (mistakes.length > 0) throw mistakesError(subject, mistakes, wording);

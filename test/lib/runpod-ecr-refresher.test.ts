@@ -28,6 +28,14 @@ function newStack(name = 'App', env: { account?: string; region?: string } = ENV
   return new Stack(new App(QUIET), name, { env });
 }
 
+/** Returns a new stack of another region in the same app. */
+function elsewhere(stack: Stack): Stack {
+  return new Stack(stack.node.root, 'Elsewhere', {
+    env: { ...ENV, region: 'us-east-1' },
+    crossRegionReferences: true,
+  });
+}
+
 /** Returns the permissions of a template, in the partition `aws`. */
 function permissionsOf(template: Template): string[] {
   return permissionsWithTokens(template).map((line) => line.replace('<AWS::Partition>', 'aws'));
@@ -567,6 +575,45 @@ describe('RunpodEcrRefresher', () => {
             pageTopics: [Topic.fromTopicArn(stack, 'T', 'arn:aws:sns:us-east-1:123456789012:oncall')],
           }),
         'pageTopics[0]: expected an ARN of eu-west-1, the region of the stack; found one of us-east-1',
+      ],
+      [
+        'a topic that the app creates in another region',
+        (stack) =>
+          propsIn(stack, { pageTopics: [new Topic(elsewhere(stack), 'T', { topicName: 'oncall' })] }),
+        'pageTopics[0]: expected a topic of eu-west-1, the region of the stack; found one of us-east-1',
+      ],
+      [
+        'a secret that the app creates in another region',
+        (stack) =>
+          propsIn(stack, { runpodApiKey: new Secret(elsewhere(stack), 'Far', { secretName: 'key' }) }),
+        'runpodApiKey: expected a secret of eu-west-1, the region of the stack; found one of us-east-1',
+      ],
+      [
+        'a key of a target, imported by its name into a stack of another region',
+        (stack) =>
+          propsIn(
+            stack,
+            {},
+            { runpodApiKey: Secret.fromSecretNameV2(elsewhere(stack), 'Far', 'runpod/key') },
+          ),
+        'targets[0].runpodApiKey: expected a secret of eu-west-1, the region of the stack; found one of us-east-1',
+      ],
+      [
+        'a secret that was imported by its name into a stack of another account',
+        (stack) => {
+          const env = { account: '210987654321', region: 'eu-west-1' };
+          const theirs = new Stack(stack.node.root, 'Theirs', { env });
+          return propsIn(stack, { runpodApiKey: Secret.fromSecretNameV2(theirs, 'Far', 'runpod/key') });
+        },
+        'runpodApiKey: expected the full ARN of a secret of another account; found its name',
+      ],
+      [
+        'a login that the app creates in another region',
+        (stack) => {
+          const credential = new Secret(elsewhere(stack), 'Far', { secretName: 'login' });
+          return propsIn(stack, {}, { registry: RunpodRegistry.ghcr({ credential }) });
+        },
+        'targets[0].registry.credential: expected a secret of eu-west-1, the region of the stack; found one of us-east-1',
       ],
       [
         'a FIFO topic',
