@@ -14,7 +14,7 @@ import { toSettings } from './config/settings';
 import type { RunpodEcrRefresherProps } from './runpod-ecr-refresher-props';
 import type { RunpodTarget } from './runpod-target';
 import { differs, regionMistakes, secretId, secretPlaceMistakes } from './secrets';
-import { mapTokens } from './tokens';
+import { isKnownLater, mapKnownLater } from './tokens';
 
 /** What the function needs in AWS. */
 export interface NeededResources {
@@ -38,8 +38,8 @@ export interface CheckedProps {
 /** An alarm can have five actions (CloudWatch API reference, PutMetricAlarm). */
 const MAX_TOPICS = 5;
 
-/** The tag of an image (OCI distribution specification), or a token. */
-const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$|\$\{Token\[/;
+/** The tag of an image (OCI distribution specification). */
+const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
 /** The properties that have another name in the configuration file. */
 const PROPERTY_NAMES: Readonly<Record<string, string>> = {
@@ -253,7 +253,7 @@ function imageTagMistakes({ registry, verifyImage, verifyImageTag }: RunpodTarge
     return [{ path, expected: 'either verifyImage or verifyImageTag', found: 'both' }];
   const { repositories } = registry._resources;
   if (repositories?.length === 1) {
-    return TAG.test(verifyImageTag)
+    return isKnownLater(verifyImageTag) || TAG.test(verifyImageTag)
       ? []
       : [{ path, expected: 'a tag, such as 1.4.2', found: describeFound(verifyImageTag, path) }];
   }
@@ -285,7 +285,7 @@ function propertyPath(path: Path): Path {
   return relevant.map((step) => PROPERTY_NAMES[String(step)] ?? step);
 }
 
-/** Puts valid texts in the place of tokens, and the tokens back into the checked result. */
+/** Puts valid texts in the place of what is not known yet, and the originals back into the checked result. */
 class StandIns {
   readonly #stackRegion: string;
   readonly #numbers = new Map<string, number>();
@@ -296,7 +296,7 @@ class StandIns {
   }
 
   replaceIn(value: unknown, path: Path = []): unknown {
-    if (typeof value === 'string' && Token.isUnresolved(value)) return this.#standIn(value, path);
+    if (typeof value === 'string' && isKnownLater(value)) return this.#standIn(value, path);
     if (Array.isArray(value)) return value.map((item, index) => this.replaceIn(item, [...path, index]));
     if (!isEntry(value)) return value;
     return Object.fromEntries(
@@ -338,7 +338,7 @@ class StandIns {
         return `arn:${partitionOf(this.#stackRegion)}:iam::123456789012:role/${name}`;
       case 'repositories':
       case 'verifyImage':
-        return mapTokens(text, (token) => `token-${this.#numberOf(token.toString())}`);
+        return mapKnownLater(text, (part) => `token-${this.#numberOf(part)}`);
       default:
         return /url$/i.test(key) ? `https://${name}.invalid` : text;
     }

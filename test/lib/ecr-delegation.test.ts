@@ -342,6 +342,19 @@ describe('RunpodEcrDelegation', () => {
       expect(() => make({ region: 'us-north-9' }, 'us-north-9')).not.toThrow();
     });
 
+    it('accepts what a lookup returns before the command line has looked it up', () => {
+      const env = { account: '210987654321', region: 'eu-west-1' };
+      const stack = new Stack(new App(), 'Stack', { env });
+      const repository = Repository.fromLookup(stack, 'Looked', { repositoryName: 'app' });
+      const { runpodApiKey } = imported(stack);
+
+      const { repositoryArn } = new RunpodEcrDelegation(stack, 'Delegation', { repository, runpodApiKey });
+
+      expect(stack.resolve(repositoryArn)['Fn::Join'][1]).toContain(
+        ':ecr:eu-west-1:210987654321:repository/DUMMY_ARN',
+      );
+    });
+
     it('accepts tokens, whose values are not known yet', () => {
       const tokens = {
         key: Lazy.string({ produce: () => 'runpod/api-key' }),

@@ -6,6 +6,7 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
+import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { parseSettings } from '../../lambda/core/settings';
 import {
   FirstRefreshMode,
@@ -372,6 +373,42 @@ describe('RunpodEcrRefresher', () => {
       expect(registry).toMatchObject({ roleArn, externalId: 'abc' });
       expect(granted).toEqual([`Allow sts:AssumeRole on ${roleArn}`]);
     });
+  });
+
+  it('accepts what a lookup returns before the command line has looked it up', () => {
+    const stack = newStack('App', { account: '210987654321', region: 'cn-north-1' });
+    const repositories = [Repository.fromLookup(stack, 'Worker', { repositoryName: 'worker' })];
+    const several = [Repository.fromRepositoryName(stack, 'Known', 'known'), ...repositories];
+    const lookup = (name: string) => StringParameter.valueFromLookup(stack, name);
+
+    const make = () =>
+      new RunpodEcrRefresher(
+        stack,
+        'Pulls',
+        propsIn(
+          stack,
+          { runpodApiKey: Secret.fromSecretNameV2(stack, 'Looked', lookup('/runpod/key')) },
+          {
+            registry: RunpodRegistry.ecr({ repositories }),
+            registryAuthName: undefined,
+            registryAuthId: lookup('/runpod/auth'),
+            verifyImageTag: lookup('/worker/tag'),
+          },
+        ),
+      );
+    const makeOther = () =>
+      new RunpodEcrRefresher(
+        stack,
+        'Other',
+        propsIn(
+          new Stack(stack.node.root, 'Imports', { env: { account: stack.account, region: stack.region } }),
+          {},
+          { registry: RunpodRegistry.ecr({ repositories: several }) },
+        ),
+      );
+
+    expect(make).not.toThrow();
+    expect(makeOther).not.toThrow();
   });
 
   it('writes every kind of registry as the configuration file does', () => {
