@@ -9,10 +9,10 @@ import {
   type DelegationProperties,
   RUNPOD_PRINCIPAL_ARNS,
 } from '../lambda/delegate-repository/model';
-import { checkDelegationProps } from './config/delegation-props';
-import { ConfigError } from './config/mistakes';
+import { checkDelegationProps, DELEGATION_HELP } from './config/delegation-props';
+import { ConfigError, type Mistake, mistakesError } from './config/mistakes';
 import { DelegationFunction } from './delegation-function';
-import { differs, secretId } from './secrets';
+import { differs, secretId, secretPlaceMistakes } from './secrets';
 import { stableText } from './tokens';
 import { warnOfHostsInNames, warnOfPartialArns } from './warnings';
 
@@ -80,9 +80,12 @@ export class RunpodEcrDelegation extends Construct {
     const repository = props.repository.repositoryName;
     const region = regionOf(props, stack);
     const runpodApiKeySecretName = secretId(runpodApiKey, stack);
+    const subject = `RunpodEcrDelegation ${this.node.path}`;
+    const misplaced = placeMistakes(props, stack);
+    if (misplaced.length > 0) throw mistakesError(subject, misplaced, { help: DELEGATION_HELP });
     const { principalArns = RUNPOD_PRINCIPAL_ARNS, restV2Url = 'https://api.runpod.io/v2' } = props;
     checkDelegationProps(
-      `RunpodEcrDelegation ${this.node.path}`,
+      subject,
       {
         repository,
         region: props.region ?? region,
@@ -136,6 +139,20 @@ export class RunpodEcrDelegation extends Construct {
 /** Returns the region of the repository: a token when the region of the stack is one. */
 function regionOf({ region, repository }: RunpodEcrDelegationProps, stack: Stack): string {
   return region ?? (differs(repository.env.region, stack.region) ? repository.env.region : stack.region);
+}
+
+/** Finds a repository of another account and a secret of another region, which a configuration file cannot name. */
+function placeMistakes({ repository, runpodApiKey }: RunpodEcrDelegationProps, stack: Stack): Mistake[] {
+  const { account } = repository.env;
+  const foreign: Mistake = {
+    path: ['repository'],
+    expected: `a repository of ${stack.account}, the account of the stack`,
+    found: `one of ${account}`,
+  };
+  return [
+    ...(differs(account, stack.account) ? [foreign] : []),
+    ...secretPlaceMistakes(runpodApiKey, ['runpodApiKey'], stack),
+  ];
 }
 
 function hashOf(...parts: readonly string[]): string {

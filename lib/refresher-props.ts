@@ -13,8 +13,8 @@ import type { RefresherConfig } from './config/schema';
 import { toSettings } from './config/settings';
 import type { RunpodEcrRefresherProps } from './runpod-ecr-refresher-props';
 import type { RunpodTarget } from './runpod-target';
-import { differs, secretId } from './secrets';
-import { mapTokens } from './tokens';
+import { differs, regionMistakes, secretId, secretPlaceMistakes } from './secrets';
+import { isKnownLater, mapKnownLater } from './tokens';
 
 /** What the function needs in AWS. */
 export interface NeededResources {
@@ -38,8 +38,8 @@ export interface CheckedProps {
 /** An alarm can have five actions (CloudWatch API reference, PutMetricAlarm). */
 const MAX_TOPICS = 5;
 
-/** The tag of an image (OCI distribution specification), or a token. */
-const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$|\$\{Token\[/;
+/** The tag of an image (OCI distribution specification). */
+const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 
 /** The properties that have another name in the configuration file. */
 const PROPERTY_NAMES: Readonly<Record<string, string>> = {
@@ -134,15 +134,21 @@ function targetOf(target: RunpodTarget, stack: Stack) {
 /** Returns the region of a target's repositories; undefined when it is the stack's. */
 function regionOf({ registry }: RunpodTarget, stack: Stack): string | undefined {
   const [repository] = registry._resources.repositories ?? [];
-  if (registry._settings.region !== undefined || repository === undefined) return registry._settings.region;
-  return differs(repository.env.region, stack.region) ? repository.env.region : undefined;
+  return registry._settings.region ?? unlessOwn(repository?.env.region, stack.region);
 }
 
 /** Returns the account of a target's repositories; undefined when it is the stack's, or when a role is assumed. */
 function accountOf({ registry }: RunpodTarget, stack: Stack): string | undefined {
   const { repositories: [repository] = [], role } = registry._resources;
-  if (role !== undefined || repository === undefined) return undefined;
-  return differs(repository.env.account, stack.account) ? repository.env.account : undefined;
+  return role === undefined ? unlessOwn(repository?.env.account, stack.account) : undefined;
+}
+
+/**
+ * Returns an account or region that is known; undefined when it is the stack's. Where the stack's is a token, any
+ * that is known may be another one.
+ */
+function unlessOwn(found: string | undefined, own: string): string | undefined {
+  return Token.isUnresolved(found) || found === own ? undefined : found;
 }
 
 /** Adds to each target the account of its repositories, which the configuration file cannot name. */
@@ -192,10 +198,12 @@ function ownMistakes(props: RunpodEcrRefresherProps, stack: Stack): Mistake[] {
     ...durationMistakes(props.pullWatch?.interval, 'pullWatch', 'interval'),
     ...topicMistakes(props.pageTopics, 'pageTopics', stack),
     ...topicMistakes(props.warningTopics, 'warningTopics', stack),
+    ...secretPlaceMistakes(props.runpodApiKey, ['runpodApiKey'], stack),
     ...(props.targets.length === 0
       ? [{ path: ['targets'], expected: 'at least one target', found: 'a list of 0' }]
       : []),
     ...props.targets.flatMap((target, index) => [
+      ...targetSecretMistakes(target, ['targets', index], stack),
       ...imageTagMistakes(target, ['targets', index, 'verifyImageTag']),
       ...placeMistakes(target.registry._resources.repositories ?? [], [
         'targets',
@@ -220,11 +228,22 @@ function topicMistakes(topics: readonly ITopic[] | undefined, name: string, stac
     ];
   }
   const region = Token.isUnresolved(stack.region) ? undefined : stack.region;
-  return topics.flatMap(({ topicArn, fifo }, index) => {
+  return topics.flatMap((topic, index) => {
     const path = [name, index];
+    const { topicArn, fifo } = topic;
     if (fifo) return [{ path, expected: 'a standard SNS topic', found: 'a FIFO topic' }];
-    return Token.isUnresolved(topicArn) ? [] : arnMistakes(path, topicArn, region);
+    return Token.isUnresolved(topicArn)
+      ? regionMistakes('a topic', topic, path, stack)
+      : arnMistakes(path, topicArn, region);
   });
+}
+
+function targetSecretMistakes({ runpodApiKey, registry }: RunpodTarget, path: Path, stack: Stack): Mistake[] {
+  const { credential } = registry._resources;
+  return [
+    ...(runpodApiKey ? secretPlaceMistakes(runpodApiKey, [...path, 'runpodApiKey'], stack) : []),
+    ...(credential ? secretPlaceMistakes(credential, [...path, 'registry', 'credential'], stack) : []),
+  ];
 }
 
 function imageTagMistakes({ registry, verifyImage, verifyImageTag }: RunpodTarget, path: Path): Mistake[] {
@@ -234,7 +253,7 @@ function imageTagMistakes({ registry, verifyImage, verifyImageTag }: RunpodTarge
     return [{ path, expected: 'either verifyImage or verifyImageTag', found: 'both' }];
   const { repositories } = registry._resources;
   if (repositories?.length === 1) {
-    return TAG.test(verifyImageTag)
+    return isKnownLater(verifyImageTag) || TAG.test(verifyImageTag)
       ? []
       : [{ path, expected: 'a tag, such as 1.4.2', found: describeFound(verifyImageTag, path) }];
   }
@@ -266,7 +285,7 @@ function propertyPath(path: Path): Path {
   return relevant.map((step) => PROPERTY_NAMES[String(step)] ?? step);
 }
 
-/** Puts valid texts in the place of tokens, and the tokens back into the checked result. */
+/** Puts valid texts in the place of what is not known yet, and the originals back into the checked result. */
 class StandIns {
   readonly #stackRegion: string;
   readonly #numbers = new Map<string, number>();
@@ -277,7 +296,7 @@ class StandIns {
   }
 
   replaceIn(value: unknown, path: Path = []): unknown {
-    if (typeof value === 'string' && Token.isUnresolved(value)) return this.#standIn(value, path);
+    if (typeof value === 'string' && isKnownLater(value)) return this.#standIn(value, path);
     if (Array.isArray(value)) return value.map((item, index) => this.replaceIn(item, [...path, index]));
     if (!isEntry(value)) return value;
     return Object.fromEntries(
@@ -319,7 +338,7 @@ class StandIns {
         return `arn:${partitionOf(this.#stackRegion)}:iam::123456789012:role/${name}`;
       case 'repositories':
       case 'verifyImage':
-        return mapTokens(text, (token) => `token-${this.#numberOf(token.toString())}`);
+        return mapKnownLater(text, (part) => `token-${this.#numberOf(part)}`);
       default:
         return /url$/i.test(key) ? `https://${name}.invalid` : text;
     }

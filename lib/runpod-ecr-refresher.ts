@@ -1,4 +1,4 @@
-import { Annotations, CfnResource, Duration, Names } from 'aws-cdk-lib';
+import { Annotations, CfnResource, Duration, Names, Stack } from 'aws-cdk-lib';
 import { type Alarm, type Dashboard, Metric, type MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { IRule } from 'aws-cdk-lib/aws-events';
@@ -24,8 +24,8 @@ import type { RunpodEcrRefresherProps } from './runpod-ecr-refresher-props';
 import { SecretRotation } from './secret-rotation';
 import { warnOfHostsInNames, warnOfPartialArns } from './warnings';
 
-/** Length of a name made from a path. The names of alarms add up to 21 characters, and 255 is their limit. */
-const MAX_SERVICE_NAME = 200;
+/** Maximum length of a name made from a path: the same as for `serviceName`. */
+const MAX_SERVICE_NAME = 128;
 
 /** CloudWatch's period for the metrics that this construct returns, unless another is asked for. */
 const METRIC_PERIOD = Duration.hours(1);
@@ -119,7 +119,7 @@ export class RunpodEcrRefresher extends Construct {
       interval,
       timeout,
       retries,
-      after: [refresher, schedule, retries.destination],
+      after: [refresher, schedule, retries.destination, ...this.#ownRoles(props)],
     });
     const watch =
       config.pullWatch.mode === 'off'
@@ -254,6 +254,17 @@ export class RunpodEcrRefresher extends Construct {
       separator: '-',
       allowedSpecialCharacters: '-',
     });
+  }
+
+  /**
+   * Returns the roles to assume that are constructs of this stack. Each includes its policies, such as those that
+   * `grantPull` adds, and without these the first refresh cannot pull.
+   */
+  #ownRoles({ targets }: RunpodEcrRefresherProps): Construct[] {
+    const roles = targets.flatMap(({ registry }) => registry._resources.role ?? []);
+    return [...new Set<unknown>(roles)]
+      .filter((role) => Construct.isConstruct(role))
+      .filter((role) => Stack.of(role) === Stack.of(this));
   }
 
   #warnOfNobody(pageTopics: readonly ITopic[] = []): void {

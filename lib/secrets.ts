@@ -1,5 +1,7 @@
-import { type Stack, Token, TokenComparison } from 'aws-cdk-lib';
+import { type IResource, type Stack, Token, TokenComparison } from 'aws-cdk-lib';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
+import type { Path } from './config/json-values';
+import type { Mistake } from './config/mistakes';
 
 /**
  * Returns the ARN of a secret for a policy.
@@ -26,6 +28,24 @@ export function secretId(secret: ISecret, stack: Stack): string {
   if (secret.secretFullArn !== undefined) return secret.secretFullArn;
   const isForeign = differs(secret.env.region, stack.region) || differs(secret.env.account, stack.account);
   return isForeign ? secret.secretArn : secret.secretName;
+}
+
+/**
+ * Finds a secret that the function cannot read although its ARN is a token: one of another region, or one of another
+ * account of which only the name is known. `arnMistakes` checks the ARNs that are known at synth.
+ */
+export function secretPlaceMistakes(secret: ISecret, path: Path, stack: Stack): Mistake[] {
+  if (!Token.isUnresolved(secretId(secret, stack))) return [];
+  const mistakes = regionMistakes('a secret', secret, path, stack);
+  const isForeign = secret.secretFullArn === undefined && differs(secret.env.account, stack.account);
+  if (mistakes.length > 0 || !isForeign) return mistakes;
+  return [{ path, expected: 'the full ARN of a secret of another account', found: 'its name' }];
+}
+
+/** Returns the mistake of a resource that is known to be in another region than the stack. */
+export function regionMistakes(what: string, { env }: IResource, path: Path, { region }: Stack): Mistake[] {
+  if (!differs(env.region, region)) return [];
+  return [{ path, expected: `${what} of ${region}, the region of the stack`, found: `one of ${env.region}` }];
 }
 
 /** Whether two accounts or regions are known to be different. */

@@ -1,4 +1,4 @@
-import { CfnElement, type IResolvable, Reference, Stack, Tokenization } from 'aws-cdk-lib';
+import { CfnElement, type IResolvable, Reference, Stack, Token, Tokenization } from 'aws-cdk-lib';
 import type { IConstruct } from 'constructs';
 
 /** Length of the longest partition, account or region that a token can become: `ap-southeast-1`. */
@@ -12,6 +12,23 @@ const RANDOM_SUFFIX_LENGTH = 14;
 
 /** Assumed length of a token that refers to no resource, such as a function of other tokens. */
 const UNKNOWN_LENGTH = 128;
+
+/** What `Repository.fromLookup` and `StringParameter.valueFromLookup` return before the CDK has looked a value up. */
+const LOOKUP_DUMMY = /DUMMY_ARN|dummy-value-for-[^\s:@]*/g;
+
+/**
+ * Whether a text has parts that are not known yet: tokens, or dummies of a lookup. The CDK looks a value up only after a
+ * first synthesis with the dummy, so a check must not refuse it.
+ */
+export function isKnownLater(text: string): boolean {
+  return Token.isUnresolved(text) || text.search(LOOKUP_DUMMY) >= 0;
+}
+
+/** Returns a text with something else in the place of each part that is not known yet. */
+export function mapKnownLater(text: string, replace: (part: string) => string): string {
+  const withoutTokens = mapTokens(text, (token) => replace(token.toString()));
+  return withoutTokens.replace(LOOKUP_DUMMY, replace);
+}
 
 /**
  * Returns a text in which each token stands as the path and attribute that it refers to.

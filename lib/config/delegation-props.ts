@@ -1,5 +1,6 @@
 import { Token } from 'aws-cdk-lib';
 import * as z from 'zod';
+import { isKnownLater } from '../tokens';
 import { apiUrl, delegationName, region, repositoryName, roleArn, secretId } from './formats';
 import { repositoryMistakes } from './image-addresses';
 import type { Path } from './json-values';
@@ -7,6 +8,9 @@ import { describeFound, type Mistake, mistakesError } from './mistakes';
 import { arnMistakes, partitionMistakes } from './regions';
 import { pastedKeys } from './rules';
 import { unknownRegion } from './unknown-regions';
+
+/** Says where the properties of a delegation are described: the last line of a message about mistakes in them. */
+export const DELEGATION_HELP = 'Every property is described in RunpodEcrDelegationProps.';
 
 /** The properties of a delegation that are checked. */
 export interface CheckedDelegationProps {
@@ -48,7 +52,7 @@ export function checkDelegationProps(
     ...misfits(['restV2Url'], props.restV2Url, apiUrl()),
   ];
   const wording = {
-    help: 'Every property is described in RunpodEcrDelegationProps.',
+    help: DELEGATION_HELP,
     rename: (path: Path) => path.map((step) => (step === 'runpodApiKeySecretName' ? 'runpodApiKey' : step)),
   };
   if (mistakes.length > 0) throw mistakesError(subject, mistakes, wording);
@@ -80,12 +84,16 @@ function secretMistakes(secret: string, stackRegion: string | undefined): Mistak
   return isArn ? arnMistakes(path, secret, stackRegion) : misfit;
 }
 
-/** Returns the value; undefined when it is a token. */
+/** Returns the value; undefined when it is not known yet. */
 function known<Value>(value: Value): Value | undefined {
-  return Token.isUnresolved(value) ? undefined : value;
+  return isUnknown(value) ? undefined : value;
+}
+
+function isUnknown(value: unknown): boolean {
+  return typeof value === 'string' ? isKnownLater(value) : Token.isUnresolved(value);
 }
 
 function misfits(path: Path, value: unknown, format: z.ZodType): Mistake[] {
-  const issue = Token.isUnresolved(value) ? undefined : format.safeParse(value).error?.issues[0];
+  const issue = isUnknown(value) ? undefined : format.safeParse(value).error?.issues[0];
   return issue ? [{ path, expected: issue.message, found: describeFound(value, path) }] : [];
 }

@@ -307,9 +307,52 @@ describe('RunpodEcrDelegation', () => {
       expect(() => make(props)).toThrow(line);
     });
 
+    it('refuses a repository of another account, which it could not name', () => {
+      const stack = new Stack(new App(), 'Stack', { env: ENV });
+      const arn = 'arn:aws:ecr:eu-west-1:210987654321:repository/app';
+      const repository = Repository.fromRepositoryArn(stack, 'Far', arn);
+      const { runpodApiKey } = imported(stack);
+
+      const create = () => new RunpodEcrDelegation(stack, 'Delegation', { repository, runpodApiKey });
+
+      expect(create).toThrow(
+        'repository: expected a repository of 123456789012, the account of the stack; found one of 210987654321',
+      );
+    });
+
+    it('refuses a secret that the app creates in another region', () => {
+      const app = new App();
+      const stack = new Stack(app, 'Stack', { env: ENV });
+      const far = new Stack(app, 'Far', {
+        env: { ...ENV, region: 'us-east-1' },
+        crossRegionReferences: true,
+      });
+      const runpodApiKey = new Secret(far, 'Secret', { secretName: 'key' });
+      const { repository } = imported(stack);
+
+      const create = () => new RunpodEcrDelegation(stack, 'Delegation', { repository, runpodApiKey });
+
+      expect(create).toThrow(
+        'runpodApiKey: expected a secret of eu-west-1, the region of the stack; found one of us-east-1',
+      );
+    });
+
     it('accepts a new region when additionalRegions lists it, or when it is that of the stack', () => {
       expect(() => make({ region: 'us-north-9', additionalRegions: ['us-north-9'] })).not.toThrow();
       expect(() => make({ region: 'us-north-9' }, 'us-north-9')).not.toThrow();
+    });
+
+    it('accepts what a lookup returns before the command line has looked it up', () => {
+      const env = { account: '210987654321', region: 'eu-west-1' };
+      const stack = new Stack(new App(), 'Stack', { env });
+      const repository = Repository.fromLookup(stack, 'Looked', { repositoryName: 'app' });
+      const { runpodApiKey } = imported(stack);
+
+      const { repositoryArn } = new RunpodEcrDelegation(stack, 'Delegation', { repository, runpodApiKey });
+
+      expect(stack.resolve(repositoryArn)['Fn::Join'][1]).toContain(
+        ':ecr:eu-west-1:210987654321:repository/DUMMY_ARN',
+      );
     });
 
     it('accepts tokens, whose values are not known yet', () => {

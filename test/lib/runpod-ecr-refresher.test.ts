@@ -1,11 +1,12 @@
 import { App, CfnParameter, Duration, NestedStack, Stack, Stage } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { Repository } from 'aws-cdk-lib/aws-ecr';
-import { Role } from 'aws-cdk-lib/aws-iam';
+import { AccountPrincipal, Role } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Architecture } from 'aws-cdk-lib/aws-lambda';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
+import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import { parseSettings } from '../../lambda/core/settings';
 import {
   FirstRefreshMode,
@@ -26,6 +27,14 @@ const QUIET = { context: { 'aws:cdk:disable-stack-trace': true }, builtinCloudFo
 
 function newStack(name = 'App', env: { account?: string; region?: string } = ENV): Stack {
   return new Stack(new App(QUIET), name, { env });
+}
+
+/** Returns a new stack of another region in the same app. */
+function elsewhere(stack: Stack): Stack {
+  return new Stack(stack.node.root, 'Elsewhere', {
+    env: { ...ENV, region: 'us-east-1' },
+    crossRegionReferences: true,
+  });
 }
 
 /** Returns the permissions of a template, in the partition `aws`. */
@@ -226,6 +235,19 @@ describe('RunpodEcrRefresher', () => {
       });
     });
 
+    it('refreshes only after a role that pulls has its permissions', () => {
+      const stack = newStack();
+      const repository = new Repository(stack, 'Repository');
+      const role = new Role(stack, 'Pull', { assumedBy: new AccountPrincipal(stack.account) });
+      repository.grantPull(role);
+      const registry = RunpodRegistry.ecr({ repositories: [repository], role });
+
+      new RunpodEcrRefresher(stack, 'Pulls', propsIn(stack, {}, { registry }));
+
+      const [trigger] = Object.values(Template.fromStack(stack).findResources('Custom::Trigger'));
+      expect(trigger?.DependsOn).toContainEqual(expect.stringMatching(/^PullDefaultPolicy/));
+    });
+
     it('keeps its logical ids and its packing when unrelated resources are added', () => {
       const before = Object.keys(Template.fromStack(created(newStack())).toJSON().Resources);
       const stack = newStack();
@@ -295,6 +317,22 @@ describe('RunpodEcrRefresher', () => {
       expect(granted).toEqual([`Allow ecr:BatchGetImage on ${arn}`]);
     });
 
+    it('takes region and account of an imported ARN when those of the stack are not known', () => {
+      const stack = newStack('App', {});
+      const arn = 'arn:aws:ecr:us-west-2:210987654321:repository/worker';
+      const repositories = [Repository.fromRepositoryArn(stack, 'Far', arn)];
+
+      const { registry, granted } = registryOf(stack, RunpodRegistry.ecr({ repositories }));
+
+      expect(registry).toEqual({
+        type: 'ecr',
+        region: 'us-west-2',
+        registryId: '210987654321',
+        repositories: ['worker'],
+      });
+      expect(granted).toEqual([`Allow ecr:BatchGetImage on ${arn}`]);
+    });
+
     it('takes the region that is given for a repository that was imported by its name', () => {
       const stack = newStack();
       const repositories = [Repository.fromRepositoryName(stack, 'Far', 'worker')];
@@ -335,6 +373,42 @@ describe('RunpodEcrRefresher', () => {
       expect(registry).toMatchObject({ roleArn, externalId: 'abc' });
       expect(granted).toEqual([`Allow sts:AssumeRole on ${roleArn}`]);
     });
+  });
+
+  it('accepts what a lookup returns before the command line has looked it up', () => {
+    const stack = newStack('App', { account: '210987654321', region: 'cn-north-1' });
+    const repositories = [Repository.fromLookup(stack, 'Worker', { repositoryName: 'worker' })];
+    const several = [Repository.fromRepositoryName(stack, 'Known', 'known'), ...repositories];
+    const lookup = (name: string) => StringParameter.valueFromLookup(stack, name);
+
+    const make = () =>
+      new RunpodEcrRefresher(
+        stack,
+        'Pulls',
+        propsIn(
+          stack,
+          { runpodApiKey: Secret.fromSecretNameV2(stack, 'Looked', lookup('/runpod/key')) },
+          {
+            registry: RunpodRegistry.ecr({ repositories }),
+            registryAuthName: undefined,
+            registryAuthId: lookup('/runpod/auth'),
+            verifyImageTag: lookup('/worker/tag'),
+          },
+        ),
+      );
+    const makeOther = () =>
+      new RunpodEcrRefresher(
+        stack,
+        'Other',
+        propsIn(
+          new Stack(stack.node.root, 'Imports', { env: { account: stack.account, region: stack.region } }),
+          {},
+          { registry: RunpodRegistry.ecr({ repositories: several }) },
+        ),
+      );
+
+    expect(make).not.toThrow();
+    expect(makeOther).not.toThrow();
   });
 
   it('writes every kind of registry as the configuration file does', () => {
@@ -399,6 +473,20 @@ describe('RunpodEcrRefresher', () => {
 
       expect(new Set(names).size).toBe(4);
       expect(names.every((name) => /^[A-Za-z][A-Za-z0-9-]*$/.test(name))).toBe(true);
+    });
+
+    it.each([
+      ['known', ENV],
+      ['unknown', {}],
+    ])('have names and descriptions that fit into an alarm, with a %s region', (_, env) => {
+      const stack = newStack('S'.repeat(128), env);
+
+      const { serviceName } = new RunpodEcrRefresher(stack, 'P'.repeat(100), propsIn(stack));
+
+      const alarms = Object.values(Template.fromStack(stack).findResources('AWS::CloudWatch::Alarm'));
+      const lengths = alarms.map(({ Properties }) => JSON.stringify(Properties.AlarmDescription).length);
+      expect(serviceName).toHaveLength(128);
+      expect(Math.max(...lengths)).toBeLessThanOrEqual(1_024);
     });
 
     it('synthesises in a stack without account and region', () => {
@@ -524,6 +612,45 @@ describe('RunpodEcrRefresher', () => {
             pageTopics: [Topic.fromTopicArn(stack, 'T', 'arn:aws:sns:us-east-1:123456789012:oncall')],
           }),
         'pageTopics[0]: expected an ARN of eu-west-1, the region of the stack; found one of us-east-1',
+      ],
+      [
+        'a topic that the app creates in another region',
+        (stack) =>
+          propsIn(stack, { pageTopics: [new Topic(elsewhere(stack), 'T', { topicName: 'oncall' })] }),
+        'pageTopics[0]: expected a topic of eu-west-1, the region of the stack; found one of us-east-1',
+      ],
+      [
+        'a secret that the app creates in another region',
+        (stack) =>
+          propsIn(stack, { runpodApiKey: new Secret(elsewhere(stack), 'Far', { secretName: 'key' }) }),
+        'runpodApiKey: expected a secret of eu-west-1, the region of the stack; found one of us-east-1',
+      ],
+      [
+        'a key of a target, imported by its name into a stack of another region',
+        (stack) =>
+          propsIn(
+            stack,
+            {},
+            { runpodApiKey: Secret.fromSecretNameV2(elsewhere(stack), 'Far', 'runpod/key') },
+          ),
+        'targets[0].runpodApiKey: expected a secret of eu-west-1, the region of the stack; found one of us-east-1',
+      ],
+      [
+        'a secret that was imported by its name into a stack of another account',
+        (stack) => {
+          const env = { account: '210987654321', region: 'eu-west-1' };
+          const theirs = new Stack(stack.node.root, 'Theirs', { env });
+          return propsIn(stack, { runpodApiKey: Secret.fromSecretNameV2(theirs, 'Far', 'runpod/key') });
+        },
+        'runpodApiKey: expected the full ARN of a secret of another account; found its name',
+      ],
+      [
+        'a login that the app creates in another region',
+        (stack) => {
+          const credential = new Secret(elsewhere(stack), 'Far', { secretName: 'login' });
+          return propsIn(stack, {}, { registry: RunpodRegistry.ghcr({ credential }) });
+        },
+        'targets[0].registry.credential: expected a secret of eu-west-1, the region of the stack; found one of us-east-1',
       ],
       [
         'a FIFO topic',
