@@ -57,6 +57,7 @@ export class DelegationFunction extends Construct {
    */
   readonly answerTimeout = Duration.minutes(3 * TIMEOUT.toMinutes() + 6);
   readonly #role: Role;
+  readonly #repositories = new Set<string>();
 
   constructor(scope: Construct, id: string, { architecture }: DelegationFunctionProps) {
     super(scope, id);
@@ -96,6 +97,19 @@ export class DelegationFunction extends Construct {
     });
     this.function.node.addDependency(logs);
     this.#acknowledgeFindings();
+  }
+
+  /**
+   * Takes a repository on. Two delegations of one repository would share a policy statement, and the removal of one would
+   * undo the other.
+   *
+   * @param repository - a text that is the same for the same repository
+   * @returns false when another delegation of the stack has this repository
+   */
+  serves(repository: string): boolean {
+    const isNew = !this.#repositories.has(repository);
+    this.#repositories.add(repository);
+    return isNew;
   }
 
   /**

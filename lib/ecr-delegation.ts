@@ -121,6 +121,16 @@ export class RunpodEcrDelegation extends Construct {
     // keeps its permissions until CloudFormation has deleted it.
     const repositoryHash = hashOf(region, stableText(this, repository));
     const handler = DelegationFunction.of(this, { architecture: props.architecture ?? Architecture.ARM_64 });
+    if (!handler.serves(repositoryHash)) {
+      const found = [
+        {
+          path: ['repository'],
+          expected: 'a repository that no other delegation names',
+          found: 'one of another delegation of this stack',
+        },
+      ];
+      throw mistakesError(subject, found, { help: DELEGATION_HELP });
+    }
     const permissions = [
       handler.allowRepository(this, `Permissions${repositoryHash}`, this.repositoryArn),
       handler.allowKey(`Key${hashOf(stableText(this, runpodApiKeySecretName))}`, runpodApiKey),

@@ -4,8 +4,7 @@ import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
 import type { RefresherSettings } from '../lambda/core/model';
-import { partitionOf } from './config/aws-regions';
-import { isEntry, type Path } from './config/json-values';
+import type { Path } from './config/json-values';
 import { describeFound, type Mistake, mistakesError } from './config/mistakes';
 import { checkConfig } from './config/parse';
 import { arnMistakes, checkRegions } from './config/regions';
@@ -14,7 +13,8 @@ import { toSettings } from './config/settings';
 import type { RunpodEcrRefresherProps } from './runpod-ecr-refresher-props';
 import type { RunpodTarget } from './runpod-target';
 import { differs, regionMistakes, secretId, secretPlaceMistakes } from './secrets';
-import { isKnownLater, mapKnownLater } from './tokens';
+import { StandIns } from './stand-ins';
+import { isKnownLater } from './tokens';
 
 /** What the function needs in AWS. */
 export interface NeededResources {
@@ -283,70 +283,4 @@ function propertyPath(path: Path): Path {
   const [first, ...rest] = path;
   const relevant = GROUPS.includes(String(first)) ? rest : path;
   return relevant.map((step) => PROPERTY_NAMES[String(step)] ?? step);
-}
-
-/** Puts valid texts in the place of what is not known yet, and the originals back into the checked result. */
-class StandIns {
-  readonly #stackRegion: string;
-  readonly #numbers = new Map<string, number>();
-  readonly #originals: { readonly path: Path; readonly text: string }[] = [];
-
-  constructor(stackRegion: string) {
-    this.#stackRegion = Token.isUnresolved(stackRegion) ? 'us-east-1' : stackRegion;
-  }
-
-  replaceIn(value: unknown, path: Path = []): unknown {
-    if (typeof value === 'string' && isKnownLater(value)) return this.#standIn(value, path);
-    if (Array.isArray(value)) return value.map((item, index) => this.replaceIn(item, [...path, index]));
-    if (!isEntry(value)) return value;
-    return Object.fromEntries(
-      Object.entries(value)
-        .filter(([, item]) => item !== undefined)
-        .map(([key, item]) => [key, this.replaceIn(item, [...path, key])]),
-    );
-  }
-
-  putBack(config: RefresherConfig): RefresherConfig {
-    for (const { path, text } of this.#originals) {
-      const parent = path
-        .slice(0, -1)
-        .reduce<unknown>((value, step) => Reflect.get(Object(value), step), config);
-      Reflect.set(Object(parent), path.at(-1) ?? '', text);
-    }
-    return config;
-  }
-
-  #standIn(text: string, path: Path): string {
-    const replaced = this.#textFor(text, String(path.findLast((step) => typeof step === 'string')));
-    if (replaced !== text) this.#originals.push({ path, text });
-    return replaced;
-  }
-
-  /** The same text gets the same stand-in, so that duplicates are found. */
-  #textFor(text: string, key: string): string {
-    const name = `token-${this.#numberOf(text)}`;
-    switch (key) {
-      case 'runpodApiKeySecretName':
-      case 'credentialSecretName':
-      case 'registryAuthId':
-      case 'registryAuthName':
-      case 'externalId':
-        return name;
-      case 'region':
-        return this.#stackRegion;
-      case 'roleArn':
-        return `arn:${partitionOf(this.#stackRegion)}:iam::123456789012:role/${name}`;
-      case 'repositories':
-      case 'verifyImage':
-        return mapKnownLater(text, (part) => `token-${this.#numberOf(part)}`);
-      default:
-        return /url$/i.test(key) ? `https://${name}.invalid` : text;
-    }
-  }
-
-  #numberOf(text: string): number {
-    const number = this.#numbers.get(text) ?? this.#numbers.size + 1;
-    this.#numbers.set(text, number);
-    return number;
-  }
 }

@@ -77,6 +77,6 @@ function checkSize(scope: Construct, environment: Readonly<Record<string, string
   const size = entries.reduce((sum, [name, text]) => sum + name.length + estimatedLength(scope, text), 0);
   if (size <= MAX_ENVIRONMENT - RESERVED_ENVIRONMENT) return;
   throw new ConfigError(
-    `${scope.node.path}: ${entries.length} names or ARNs of secrets, roles and repositories are known only at deployment. They need about ${size} bytes, and the environment of a Lambda function holds ${MAX_ENVIRONMENT}. Import secrets and repositories by their names and roles by their ARNs, share secrets among targets, or divide the targets among several refreshers.`,
+    `${scope.node.path}: ${entries.length} names or ARNs of secrets, roles and repositories are known only at deployment. They need about ${size} bytes, and the environment of a Lambda function holds ${MAX_ENVIRONMENT}. Import secrets and repositories by their names and roles by their ARNs, share secrets among targets, leave the watch out (pullWatch: { enabled: false }), or divide the targets among several refreshers.`,
   );
 }

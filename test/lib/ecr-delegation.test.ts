@@ -249,6 +249,18 @@ describe('RunpodEcrDelegation', () => {
     );
   });
 
+  it('throws when two delegations of a stack name one repository', () => {
+    const stack = new Stack(new App(), 'Stack', { env: ENV });
+    const props = imported(stack);
+    new RunpodEcrDelegation(stack, 'A', props);
+
+    const second = () => new RunpodEcrDelegation(stack, 'B', props);
+
+    expect(second).toThrow(
+      'RunpodEcrDelegation Stack/B has 1 mistake:\n  repository: expected a repository that no other delegation names; found one of another delegation of this stack',
+    );
+  });
+
   describe('with properties that the configuration refuses', () => {
     const NAME =
       'expected the name of an ECR repository, such as team/worker, without registry host, tag or ARN';
