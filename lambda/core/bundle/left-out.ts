@@ -1,7 +1,7 @@
 import { OperatorMustActError } from '../errors';
 
 /**
- * Replaces the packages that the settings of a bundle do not need (`lib/refresher-code.ts`). Settings and bundle are
+ * Replaces the packages that the settings of a bundle do not need (`scripts/build-functions.ts`). Settings and bundle are
  * made together, so this code runs only after somebody changed the settings by hand.
  */
 function leftOut(): never {
