@@ -10,7 +10,7 @@ import {
   Secret,
   type Target,
 } from '../../lambda/core/model';
-import { isAt, repositoryAt } from '../../lambda/core/pulls/look';
+import { isAt, repositoryAt } from '../../lambda/core/pulls/look-run';
 import { createInspectImage, type ImageState, WORKER_PLATFORM } from '../../lambda/core/registries/manifests';
 import { createCredentialIssuer } from '../../lambda/core/registries/registries';
 import type { ReadSecret } from '../../lambda/core/secrets';

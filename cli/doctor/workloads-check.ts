@@ -2,7 +2,7 @@
 
 import { parseImageName } from '../../lambda/core/images';
 import type { PullFinding, Target } from '../../lambda/core/model';
-import type { NotLooked } from '../../lambda/core/pulls/look';
+import type { NotLooked } from '../../lambda/core/pulls/model';
 import { WORKER_PLATFORM } from '../../lambda/core/registries/manifests';
 import { withoutSecretForms } from '../../lambda/core/shown-text';
 import type { LastLook } from '../deployment/watch';

@@ -5,7 +5,7 @@
 
 import { createHash } from 'node:crypto';
 import type { PullFinding, PullProblem } from '../core/model';
-import { ASPECT_OF, keyOf, type Look } from '../core/pulls/look';
+import { ASPECT_OF, keyOf, type Look } from '../core/pulls/model';
 
 /** A problem that a look found, or that it could not look at again. */
 export interface Remembered {

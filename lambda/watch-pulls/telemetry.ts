@@ -1,7 +1,7 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import { LOG_MESSAGES } from '../core/contract';
 import type { RunMetrics } from '../core/metrics';
-import type { Look, NotLooked } from '../core/pulls/look';
+import type { Look, NotLooked } from '../core/pulls/model';
 import { confirmedWorkloads, isConfirmed, type Memory } from './memory';
 
 /** The outcome of one invocation of the watch. */

@@ -1,5 +1,5 @@
 import type { PullFinding, PullProblem } from '../../../lambda/core/model';
-import type { Look, NotLooked } from '../../../lambda/core/pulls/look';
+import type { Look, NotLooked } from '../../../lambda/core/pulls/model';
 import {
   confirmedWorkloads,
   emptyMemory,

@@ -4,7 +4,7 @@ import type { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/clie
 import type { Clock } from '../../../lambda/core/clock';
 import { ApiKeyRefusedError, OperatorMustActError, TransientError } from '../../../lambda/core/errors';
 import { type Credential, Secret, type Target } from '../../../lambda/core/model';
-import type { LookServices } from '../../../lambda/core/pulls/look';
+import type { LookServices } from '../../../lambda/core/pulls/model';
 import type { ImageState } from '../../../lambda/core/registries/manifests';
 import type { RegistryAuth, RunpodCall } from '../../../lambda/core/runpod/api';
 import {

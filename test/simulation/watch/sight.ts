@@ -1,5 +1,5 @@
 import type { PullProblem } from '../../../lambda/core/model';
-import { ASPECT_OF } from '../../../lambda/core/pulls/look';
+import { ASPECT_OF } from '../../../lambda/core/pulls/model';
 import type { SimulatedLook } from './watcher';
 import type { SimulatedWorkload } from './workloads';
 import type { WatchWorld } from './world';

@@ -1,5 +1,5 @@
 import type { PullProblem } from '../../../lambda/core/model';
-import type { Aspect } from '../../../lambda/core/pulls/look';
+import type { Aspect } from '../../../lambda/core/pulls/model';
 import type { Trouble, TroubleKind, WatchPlan } from './troubles';
 import { registryHost, type SimulatedWorkload } from './workloads';
 

@@ -1,6 +1,7 @@
 import { createHttp, DEFAULT_RETRY_POLICY } from '../../../../lambda/core/http';
 import { type Credential, type Registry, Secret, type Target } from '../../../../lambda/core/model';
-import { type LookRequest, lookAtPulls } from '../../../../lambda/core/pulls/look';
+import { lookAtPulls } from '../../../../lambda/core/pulls/look';
+import type { LookRequest } from '../../../../lambda/core/pulls/model';
 import type { ImageState } from '../../../../lambda/core/registries/manifests';
 import { RunpodWorkloads } from '../../../../lambda/core/runpod/workloads';
 import { aCredential, anAnswer, anEcrRegistry, aTarget } from '../../../support/builders';
