@@ -72,6 +72,32 @@ export async function askChoices(message: string, choices: readonly Choice[]): P
   );
 }
 
+/**
+ * Asks which options of a list are wanted; none may be.
+ *
+ * @param chosen - values that are chosen at first
+ * @param cancelled - what is shown when the person cancels
+ * @returns the values, in the order of the list
+ */
+export async function askWhich(
+  message: string,
+  choices: readonly Choice[],
+  { chosen, cancelled }: { readonly chosen: readonly string[]; readonly cancelled: string },
+): Promise<string[]> {
+  const { multiselect } = await import('@clack/prompts');
+  const answer = await answered(
+    multiselect({
+      message: visibleLine(message),
+      options: visible(choices),
+      initialValues: chosen,
+      required: false,
+      output: output(),
+    }),
+    cancelled,
+  );
+  return choices.map(({ value }) => value).filter((value) => answer.includes(value));
+}
+
 function visible(choices: readonly Choice[]): Choice[] {
   return choices.map(({ value, label }) => ({ value, label: visibleLine(label) }));
 }
@@ -100,15 +126,15 @@ const CANCELLED = 'Cancelled. Nothing was stored or written.';
  * Waits for an answer. `@clack/prompts` answers with a symbol when the person presses Ctrl-C or Escape. When the input
  * ends it never answers, so the process would exit with code 0.
  */
-async function answered<T>(question: Promise<T>): Promise<Exclude<T, symbol>> {
+async function answered<T>(question: Promise<T>, cancelled = CANCELLED): Promise<Exclude<T, symbol>> {
   const unanswered = () => {
-    process.stderr.write(`\n${CANCELLED}\n`);
+    process.stderr.write(`\n${cancelled}\n`);
     process.exitCode = EXIT.interrupted;
   };
   process.once('beforeExit', unanswered);
   const answer = await question.finally(() => process.off('beforeExit', unanswered));
   if (typeof answer !== 'symbol') return answer as Exclude<T, symbol>;
-  throw new CliError(CANCELLED, { exitCode: EXIT.interrupted });
+  throw new CliError(cancelled, { exitCode: EXIT.interrupted });
 }
 
 /** A control sequence for colour or another rendition (ECMA-48, SGR). */

@@ -1,23 +1,26 @@
 /** `init`: stores the Runpod key and writes a configuration that can be deployed. */
 
 import { existsSync } from 'node:fs';
-import { basename, dirname, join, relative } from 'node:path';
 import type { RunpodSettings } from '../../lambda/core/model';
 import { parseConfig } from '../../lib/config/parse';
-import { name as PACKAGE_NAME } from '../../package.json';
-import { usageError } from '../errors';
+import { CliError, usageError } from '../errors';
 import { EXIT } from '../exit-codes';
-import { askTarget, checkFlags, RUNPOD_DEFAULTS, type TargetAnswers } from '../init/answers';
-import { type AppPlan, installPackages, planApp, writeApp } from '../init/app';
+import { askTarget, checkFlags, RUNPOD_DEFAULTS } from '../init/answers';
+import { type AppPlan, appFiles, planApp, wantsApp, writeApp } from '../init/app';
+import { configText, schemaFor } from '../init/config-file';
 import { chooseDestination, writeTo } from '../init/destination';
-import { storeKey, takeKey } from '../init/key';
+import { hasSecret, storeKey, takeKey } from '../init/key';
 import type { InitFlags } from '../init/options';
-import { CLONE_ROOT } from '../installation';
+import { credentialFormat, type RegistryEntry } from '../init/registry';
+import { followUp } from '../init/steps';
 import type { Operator } from '../operator';
-import { cdkCommand, commandLine, deployCommand, type GlobalOptions } from '../options';
+import { awsCommand } from '../options';
 import type { Output } from '../output';
+import { askChoice, mayAsk } from '../prompts';
 
 const DEFAULT_SECRET = 'runpod/api-key';
+
+const NOTHING_WRITTEN = 'Cancelled. Nothing was stored or written.';
 
 /**
  * Asks every question before it stores or writes anything. A person who cancels has changed nothing.
@@ -34,6 +37,7 @@ export async function init(operator: Operator, output: Output, flags: InitFlags)
     throw usageError('Give --auth-id or --auth-name, not both.');
   }
   const destination = await chooseDestination(operator, flags);
+  const wanted = wantsApp(operator, flags);
   const region = await operator.region();
   const { arn } = await output.withSpinner('asking AWS who you are', () => operator.identity());
   output.line(`${output.mark('ok')} ${arn} in ${region}`);
@@ -43,14 +47,22 @@ export async function init(operator: Operator, output: Output, flags: InitFlags)
   output.line(
     `${output.mark('ok')} Runpod accepts the key${key.store === 'keep' ? ` in ${secretName}` : ''}`,
   );
-  const answers = await askTarget(operator, output, flags, key.auths);
-  const app = await planApp(operator, flags);
-  const text = configText({ answers, secretName, region, runpod, schema: schemaFor(operator.configPath) });
-  parseConfig(text, operator.configLabel);
+  const answers = await askTarget(operator, output, flags, { key, runpod });
+  const before = await credentialCommands(operator, output, answers.registry);
+  const textFor = (withApp: boolean) => {
+    const schema = schemaFor(destination.path, withApp);
+    const text = configText({ answers, secretName, runpod, schema });
+    parseConfig(text, operator.configLabel);
+    return text;
+  };
+  const planned = wanted ? await planApp(operator, flags) : undefined;
+  const withApp = await agreeToWrite(operator, output, flags, { text: textFor(wanted !== false), wanted });
+  const app = planned ?? (withApp ? await planApp(operator, flags) : undefined);
+  const text = textFor(withApp);
   await withoutInterruption(() => writeTo(destination, text, () => storeKey(operator, secretName, key)));
   if (key.store !== 'keep') output.line(`${output.mark('ok')} stored the key in ${secretName}`);
   output.line(`${output.mark('ok')} wrote ${operator.configLabel}`);
-  if (app) await makeApp(output, app);
+  if (app) makeApp(output, app);
   const files = app?.files.map(({ path }) => path);
   output.data({
     config: operator.configPath,
@@ -58,8 +70,51 @@ export async function init(operator: Operator, output: Output, flags: InitFlags)
     key: key.store,
     ...(files && { app: files }),
   });
-  printNextSteps(operator, output, app);
-  return EXIT.ok;
+  return followUp(operator, output, flags, { app: withApp, install: flags.install, before });
+}
+
+/**
+ * Shows the configuration and asks whether to write it, at a terminal and without `--yes`.
+ *
+ * @param wanted - whether an app is written too; undefined when that is asked in the same question
+ * @returns whether an app is written too
+ * @throws CliError when the person does not agree
+ */
+async function agreeToWrite(
+  { options, configLabel }: Operator,
+  output: Output,
+  { yes }: InitFlags,
+  { text, wanted }: { readonly text: string; readonly wanted: boolean | undefined },
+): Promise<boolean> {
+  if (!mayAsk(options) || (yes && wanted !== undefined)) return wanted === true;
+  if (!yes) {
+    output.line();
+    for (const line of text.trimEnd().split('\n')) output.line(line);
+    output.line();
+  }
+  const answer = await askChoice(`Write ${configLabel}?`, [
+    ...(wanted === undefined ? [{ value: 'app', label: `yes, and a minimal CDK app (${appFiles()})` }] : []),
+    { value: 'yes', label: wanted === undefined ? 'yes, only this file' : 'yes' },
+    { value: 'no', label: 'no: store and write nothing' },
+  ]);
+  if (answer === 'no') throw new CliError(NOTHING_WRITTEN, { exitCode: EXIT.interrupted });
+  return wanted ?? answer === 'app';
+}
+
+/** Returns the commands that store the login of another registry, when there is no such secret yet. */
+async function credentialCommands(
+  operator: Operator,
+  output: Output,
+  registry: RegistryEntry,
+): Promise<string[]> {
+  if (!('credentialSecretName' in registry)) return [];
+  const { credentialSecretName: name, type } = registry;
+  if (await hasSecret(operator, name)) return [];
+  output.line(
+    `${output.mark('warning')} There is no secret ${name} yet. It must hold ${credentialFormat(type)}.`,
+  );
+  const command = `secretsmanager create-secret --name ${name} --secret-string file://FILE`;
+  return [awsCommand(command, operator.options)];
 }
 
 async function storeKeyOnly(operator: Operator, output: Output, flags: InitFlags): Promise<number> {
@@ -110,63 +165,11 @@ function urlsOf(flags: InitFlags): Partial<RunpodSettings> {
   };
 }
 
-async function makeApp(output: Output, app: AppPlan): Promise<void> {
+function makeApp(output: Output, app: AppPlan): void {
   writeApp(app);
   for (const { label, replaces } of app.files) {
     output.line(`${output.mark('ok')} ${replaces ? 'changed' : 'wrote'} ${label}`);
   }
-  if (!app.install) return;
-  output.line(`${output.colors.dim('running')} npm install`);
-  await installPackages(app);
-}
-
-/** The schema in a clone, from its root. */
-const SCHEMA = './refresher.schema.json';
-
-/** Returns where an editor finds the schema, from the folder of the configuration file. */
-function schemaFor(configPath: string): string {
-  if (CLONE_ROOT !== undefined) return SCHEMA;
-  const inPackage = join('node_modules', PACKAGE_NAME, SCHEMA);
-  const folder = dirname(configPath);
-  // A workspace installs packages in a folder above.
-  for (let above = folder; above !== dirname(above); above = dirname(above)) {
-    if (existsSync(join(above, inPackage))) return asUrl(relative(folder, join(above, inPackage)));
-  }
-  return asUrl(inPackage);
-}
-
-function asUrl(path: string): string {
-  const text = path.replaceAll('\\', '/');
-  return text.startsWith('.') ? text : `./${text}`;
-}
-
-interface ConfigParts {
-  readonly schema: string;
-  readonly answers: TargetAnswers;
-  readonly secretName: string;
-  readonly region: string;
-  readonly runpod: RunpodSettings;
-}
-
-function configText({ answers, secretName, region, runpod, schema }: ConfigParts): string {
-  const { name, repositories, auth, verifyImage, emails } = answers;
-  const defaults = new Map<string, string>(Object.entries(RUNPOD_DEFAULTS));
-  const changed = Object.entries(runpod).filter(([key, value]) => defaults.get(key) !== value);
-  const config = {
-    $schema: schema,
-    runpodApiKeySecretName: secretName,
-    targets: [
-      {
-        name,
-        ...auth,
-        registry: { type: 'ecr', region, repositories },
-        ...(verifyImage && { verifyImage }),
-      },
-    ],
-    alarms: { emails },
-    ...(changed.length > 0 && { runpod: Object.fromEntries(changed) }),
-  };
-  return `${JSON.stringify(config, null, 2)}\n`;
 }
 
 /** Ignores Ctrl-C while `action` runs: it takes two short steps, and must not stop between them. */
@@ -180,28 +183,4 @@ async function withoutInterruption(action: () => Promise<void>): Promise<void> {
     process.off('SIGINT', ignore);
     for (const listener of listeners) process.on('SIGINT', () => Reflect.apply(listener, process, []));
   }
-}
-
-function printNextSteps(operator: Operator, output: Output, app: AppPlan | undefined): void {
-  const { options, configPath } = operator;
-  const folder = dirname(configPath);
-  output.line();
-  if (CLONE_ROOT === undefined && app === undefined && !existsSync(join(folder, 'cdk.json'))) {
-    output.line(
-      `Next: in a CDK app, RefresherStack.fromFile(app, '${basename(configPath)}') of ${PACKAGE_NAME}.`,
-    );
-    output.line(`To write such an app here: ${commandLine('init --app', options)}`);
-    return;
-  }
-  output.line(`Next${whereToGo(options, CLONE_ROOT ?? folder)}:`);
-  if (app && !app.install) output.line('  npm install');
-  output.line(`  ${cdkCommand('bootstrap', options)}   once per account and region`);
-  output.line(`  ${deployCommand(options)}`);
-  output.line(`  ${commandLine('doctor', options)}`);
-}
-
-/** Names the folder of the app, unless the person is there. In a clone, `-c config=PATH` works from any folder. */
-function whereToGo({ config }: GlobalOptions, folder: string): string {
-  if (folder === process.cwd() || (CLONE_ROOT !== undefined && config)) return '';
-  return ` (in ${relative(process.cwd(), folder)})`;
 }

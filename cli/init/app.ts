@@ -1,12 +1,11 @@
 /** The minimal CDK app that `init` writes around the configuration, so that `npx cdk deploy` is the next command. */
 
-import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { context } from '../../cdk.json';
 import { isJsonObject, type JsonObject } from '../../lambda/core/runpod/api';
 import { devDependencies, name as PACKAGE_NAME, version } from '../../package.json';
-import { CliError, usageError } from '../errors';
+import { usageError } from '../errors';
 import { CLONE_ROOT } from '../installation';
 import type { Operator } from '../operator';
 import { askYes, mayAsk } from '../prompts';
@@ -28,42 +27,47 @@ export interface AppPlan {
   readonly directory: string;
   /** The files to write. A file that already has the right content is not among them. */
   readonly files: readonly PlannedFile[];
-  /** Run `npm install` at the end. */
-  readonly install: boolean;
+}
+
+/** The files of an app, in words. */
+export function appFiles(): string {
+  return Object.keys(FILES).join(', ');
 }
 
 /**
- * Asks whether an app is wanted, and whether its files may replace others. Writes nothing.
+ * Returns whether an app is wanted; undefined when the person must be asked. A folder with a `cdk.json` has an app, and a
+ * clone is one, so they need no other.
+ *
+ * @throws CliError (usage error) for `--install` without an app, and for an app in a clone
+ */
+export function wantsApp(operator: Operator, { app, install }: InitFlags): boolean | undefined {
+  const directory = dirname(operator.configPath);
+  const needsNone = CLONE_ROOT !== undefined || existsSync(join(directory, 'cdk.json'));
+  const wanted = app ?? (needsNone || !mayAsk(operator.options) ? false : undefined);
+  if (wanted === false && install) {
+    throw usageError('--install installs the packages of the app.', 'Add --app.');
+  }
+  if (wanted && directory === CLONE_ROOT) {
+    throw usageError('This folder is a clone of the project, which is a CDK app.', 'Leave --app out.');
+  }
+  return wanted;
+}
+
+/**
+ * Plans an app, and asks whether its files may replace others. Writes nothing.
  *
  * `package.json` and `.gitignore` are completed: what they hold stays. Another file is replaced only with consent.
  *
- * @returns undefined when no app is wanted
  * @throws CliError (usage error) when a file exists and the person did not agree, or `package.json` is not JSON
  */
-export async function planApp(operator: Operator, flags: InitFlags): Promise<AppPlan | undefined> {
+export async function planApp(operator: Operator, flags: InitFlags): Promise<AppPlan> {
   const directory = dirname(operator.configPath);
-  if (!(await wantsApp(operator, flags, directory))) {
-    if (flags.install) throw usageError('--install installs the packages of the app.', 'Add --app.');
-    return undefined;
-  }
-  if (directory === CLONE_ROOT) {
-    throw usageError('This folder is a clone of the project, which is a CDK app.', 'Leave --app out.');
-  }
   const files: PlannedFile[] = [];
   for (const [label, make] of Object.entries(FILES)) {
     const file = await planFile(operator, flags, { directory, label, make });
     if (file) files.push(file);
   }
-  const install =
-    flags.install ?? (mayAsk(operator.options) && (await askYes('Run npm install at the end?', true)));
-  return { directory, files, install };
-}
-
-/** A folder with a `cdk.json` has an app, and a clone is one, so they are not asked about another. */
-async function wantsApp({ options }: Operator, { app }: InitFlags, directory: string): Promise<boolean> {
-  if (app !== undefined) return app;
-  if (CLONE_ROOT !== undefined || existsSync(join(directory, 'cdk.json')) || !mayAsk(options)) return false;
-  return askYes(`Write a minimal CDK app too (${Object.keys(FILES).join(', ')})?`, true);
+  return { directory, files };
 }
 
 /** Returns the content of a file. @param present - what it holds now; undefined when it does not exist */
@@ -106,25 +110,6 @@ export function writeApp({ files }: AppPlan): void {
     explainWriteError(label, () => {
       mkdirSync(dirname(path), { recursive: true });
       writeFileSync(path, text, { flag: replaces ? 'w' : 'wx' });
-    });
-  }
-}
-
-/** Runs `npm install` in the app's folder. What npm prints goes to standard error. @throws CliError when it fails */
-export async function installPackages({ directory }: AppPlan): Promise<void> {
-  const child = spawn('npm', ['install'], {
-    cwd: directory,
-    stdio: ['ignore', process.stderr, process.stderr],
-    // On Windows npm is a script.
-    shell: process.platform === 'win32',
-  });
-  const outcome = await new Promise<string>((resolve) => {
-    child.once('error', ({ message }) => resolve(message));
-    child.once('close', (code) => resolve(code === 0 ? '' : `exit code ${code}`));
-  });
-  if (outcome !== '') {
-    throw new CliError(`npm install failed (${outcome}). The files are written.`, {
-      fix: 'Run npm install again, then npx cdk deploy.',
     });
   }
 }

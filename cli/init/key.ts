@@ -13,6 +13,7 @@ import {
   CliError,
   describeAwsError,
   errorName,
+  isAccessDenied,
   isMarkedForDeletion,
   isOwnError,
   usageError,
@@ -122,6 +123,16 @@ interface StoredValue {
   readonly value?: string | undefined;
   /** The value is binary and not text. */
   readonly binary?: boolean;
+}
+
+/** Whether there is such a secret. What may not be read counts as there. */
+export async function hasSecret(operator: Operator, secretName: string): Promise<boolean> {
+  try {
+    return (await readStored(operator, secretName)).exists;
+  } catch (error) {
+    if (isAccessDenied(error)) return true;
+    throw error;
+  }
 }
 
 async function readStored(operator: Operator, secretName: string): Promise<StoredValue> {

@@ -9,6 +9,9 @@ export interface ImageSource {
   downloadUrl(repository: string, digest: string): string;
 }
 
+/** When the oldest image was pushed, in seconds since the epoch. */
+const FIRST_PUSH_SECONDS = 1_700_000_000;
+
 /** ECR's API for repositories and images. Workers do not use it: they pull from the registry itself. */
 export class ImagesStandIn {
   readonly #source: ImageSource;
@@ -25,6 +28,23 @@ export class ImagesStandIn {
     const missing = names.find((name) => !all.includes(name));
     if (missing !== undefined) throw noRepository(missing);
     return { repositories: names.map((repositoryName) => ({ repositoryName })) };
+  }
+
+  /** Answers `DescribeImages` with the tagged images of a repository on one page. The last one that was added is the newest. */
+  describeImages({ repositoryName, registryId }: JsonInput): object {
+    const name = String(repositoryName);
+    this.describeRepositories({ repositoryNames: [name], registryId });
+    const tagged = [...this.#source.manifests()].filter(
+      ([key, { repository }]) => repository === name && !key.slice(name.length + 1).startsWith('sha256:'),
+    );
+    return {
+      imageDetails: tagged.map(([key, { digest }], index) => ({
+        repositoryName,
+        imageDigest: digest,
+        imageTags: [key.slice(name.length + 1)],
+        imagePushedAt: FIRST_PUSH_SECONDS + index,
+      })),
+    };
   }
 
   /** Answers `BatchGetImage` for one image. */

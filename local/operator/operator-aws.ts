@@ -21,6 +21,7 @@ export class OperatorAws extends AwsServer {
     this.#json = {
       GetAuthorizationToken: (_, caller) => ecr.getAuthorizationToken(caller),
       DescribeRepositories: (input) => images.describeRepositories(input),
+      DescribeImages: (input) => images.describeImages(input),
       BatchGetImage: (input) => images.batchGetImage(input),
       GetDownloadUrlForLayer: (input) => images.downloadUrl(input),
       FilterLogEvents: (input) => observations.filterLogEvents(input),

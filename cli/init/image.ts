@@ -1,0 +1,121 @@
+/** The image that each refresh proves, for `init`. */
+
+import { DescribeImagesCommand, ECRClient } from '@aws-sdk/client-ecr';
+import { parseImageName } from '../../lambda/core/images';
+import type { Workload } from '../../lambda/core/runpod/workloads';
+import { imageReference } from '../../lib/config/formats';
+import { IMAGE_FORMATS } from '../../lib/config/registries';
+import type { Operator } from '../operator';
+import type { Output } from '../output';
+import { askChoice, askText, mayAsk } from '../prompts';
+import { MAX_IMAGE_CHARACTERS, visibleName } from '../visible';
+import type { InitFlags } from './options';
+import { holdsImage, type RegistryEntry } from './registry';
+
+/** How many images are offered. */
+const MAX_OFFERED = 8;
+
+/** Answers besides the offered images. No image has these names. */
+const TYPED = 'typed ';
+const NONE = '';
+
+const QUESTION = 'Which image must each new login be able to pull?';
+
+/** What happens without an image to prove. */
+const WITHOUT =
+  'Without an image only the login is proved. Workers find out when an image is missing or may not be pulled.';
+
+/** What `chooseImage` needs to know. */
+export interface ImageContext {
+  readonly registry: RegistryEntry;
+  readonly awsAccount: string;
+  readonly workloads: readonly Workload[];
+}
+
+/** Finds out the image to prove, from a flag or by a question. @returns undefined for none */
+export async function chooseImage(
+  operator: Operator,
+  output: Output,
+  flags: InitFlags,
+  context: ImageContext,
+): Promise<string | undefined> {
+  if (flags.image) return flags.image;
+  const image =
+    flags.image === false || !mayAsk(operator.options)
+      ? undefined
+      : await askImage(operator, output, context);
+  if (image === undefined) output.line(`${output.mark('warning')} ${WITHOUT}`);
+  return image;
+}
+
+async function askImage(
+  operator: Operator,
+  output: Output,
+  context: ImageContext,
+): Promise<string | undefined> {
+  const inUse = usedImages(context);
+  const tagged = await output.withSpinner('listing your images', () =>
+    taggedImages(operator, context.registry),
+  );
+  const offered = [...new Set([...inUse, ...tagged])].slice(0, MAX_OFFERED);
+  if (offered.length === 0) return typeImage(context);
+  const answer = await askChoice(QUESTION, [
+    ...offered.map((image) => ({
+      value: image,
+      label: `${visibleName(image, MAX_IMAGE_CHARACTERS)}${inUse.includes(image) ? ' (in use)' : ''}`,
+    })),
+    { value: TYPED, label: 'another one' },
+    { value: NONE, label: 'none: prove only the login' },
+  ]);
+  if (answer === TYPED) return typeImage(context);
+  return answer === NONE ? undefined : answer;
+}
+
+async function typeImage(context: ImageContext): Promise<string | undefined> {
+  const { expected } = IMAGE_FORMATS[context.registry.type] ?? { expected: 'an image as repository:tag' };
+  const answer = await askText(`${QUESTION} (may be empty)`, '', (text) =>
+    text.trim() === '' || isImageOf(text.trim(), context.registry) ? undefined : `Enter ${expected}.`,
+  );
+  return answer.trim() || undefined;
+}
+
+/** Returns the images that workloads run, as the configuration names them. */
+function usedImages({ registry, awsAccount, workloads }: ImageContext): string[] {
+  return workloads
+    .filter(({ image }) => holdsImage(registry, awsAccount, image))
+    .flatMap(({ image }) => {
+      const name = parseImageName(image);
+      if (name === undefined) return [];
+      const { repository, reference } = name;
+      return `${repository}${reference.includes(':') ? '@' : ':'}${reference}`;
+    })
+    .filter((image) => isImageOf(image, registry));
+}
+
+function isImageOf(image: string, registry: RegistryEntry): boolean {
+  if (!imageReference().safeParse(image).success) return false;
+  if (registry.type === 'ecr') return registry.repositories.includes(image.split(/[:@]/)[0] ?? '');
+  return IMAGE_FORMATS[registry.type]?.pattern.test(image) ?? true;
+}
+
+/** Returns the newest tagged images of the repositories; none where ECR does not say. */
+async function taggedImages(operator: Operator, registry: RegistryEntry): Promise<string[]> {
+  if (registry.type !== 'ecr') return [];
+  const lists = registry.repositories.map(async (repositoryName) => {
+    const { imageDetails = [] } = await operator
+      .client(ECRClient)
+      .send(
+        new DescribeImagesCommand({ repositoryName, filter: { tagStatus: 'TAGGED' }, maxResults: 1_000 }),
+      );
+    return imageDetails.map(({ imageTags = [], imagePushedAt }) => ({
+      images: imageTags.map((tag) => `${repositoryName}:${tag}`),
+      pushedAt: imagePushedAt?.getTime() ?? 0,
+    }));
+  });
+  // The list only helps to answer, so an error leaves it empty.
+  const found = await Promise.all(lists).catch(() => []);
+  return found
+    .flat()
+    .sort((a, b) => b.pushedAt - a.pushedAt)
+    .flatMap(({ images }) => images);
+}
