@@ -13,8 +13,9 @@ import { MAX_IMAGE_CHARACTERS, visibleName } from '../visible';
 import type { InitFlags } from './options';
 import { holdsImage, type RegistryEntry, registryLabel } from './registry';
 
-/** The value of the option "a new one". No id is empty. */
+/** The values of the options for a new registry auth. No id is empty or has a space. */
 const NEW_AUTH = '';
+const OTHER_NAME = 'other name';
 
 /** How many workloads are shown for each registry auth. */
 const MAX_SHOWN = 3;
@@ -150,19 +151,30 @@ function showForeign(output: Output, context: AuthContext): void {
 
 async function askAuth(context: AuthContext): Promise<AuthAnswer> {
   const { auths } = context.account;
+  const free = freeName(context);
   const chosen =
     auths.length === 0
-      ? NEW_AUTH
+      ? OTHER_NAME
       : await askChoice('Which registry auth at Runpod should be kept fresh?', [
           ...auths.map((auth) => ({ value: auth.id, label: authLabel(auth, context) })),
-          { value: NEW_AUTH, label: 'a new one' },
+          { value: NEW_AUTH, label: `a new one: ${free}` },
+          { value: OTHER_NAME, label: 'a new one with another name' },
         ]);
-  if (chosen !== NEW_AUTH) return { registryAuthId: chosen };
-  const initial = context.registry.type === 'ecr' ? 'ecr-prod' : `${context.registry.type}-prod`;
-  const name = await askText('What is the name of the new registry auth?', initial, (answer) =>
+  if (chosen === NEW_AUTH) return { registryAuthName: free };
+  if (chosen !== OTHER_NAME) return { registryAuthId: chosen };
+  const name = await askText('What is the name of the new registry auth?', free, (answer) =>
     answer.trim() ? undefined : 'Enter a name.',
   );
   return { registryAuthName: name.trim() };
+}
+
+/** Returns a name that no registry auth has. */
+function freeName({ account, registry }: AuthContext): string {
+  const wanted = `${registry.type}-prod`;
+  const taken = new Set(account.auths.map(({ name }) => name));
+  let name = wanted;
+  for (let number = 2; taken.has(name); number += 1) name = `${wanted}-${number}`;
+  return name;
 }
 
 function authLabel(auth: RegistryAuth, context: AuthContext): string {

@@ -61,6 +61,9 @@ function storedKey(): unknown {
   return SecretString;
 }
 
+/** Answers for tests of other questions: of the last three, none is asked. */
+const REST = ['--image', 'my-worker:1.0.0', '--yes', '--no-deploy'];
+
 const FLAGS = [
   '--key-stdin',
   '--repository',
@@ -69,6 +72,7 @@ const FLAGS = [
   'ecr-prod',
   '--email',
   'a@example.com',
+  ...REST,
 ];
 
 describe('init at a terminal', () => {
@@ -85,7 +89,11 @@ describe('init at a terminal', () => {
         ['batch', '\t'],
         ['◼', ENTER],
         ['Which registry auth', ENTER],
+        ['Which image', ENTER],
         ['Who is paged', `oncall@example.com${ENTER}`],
+        ['"registryAuthId"', ''],
+        ['Write ', ENTER],
+        ['Run these now', CTRL_C],
       ],
       { launcher: true },
     );
@@ -94,7 +102,8 @@ describe('init at a terminal', () => {
     expect(stdout).toContain('Runpod accepts the key');
     expect(stdout).toContain('stored the key in runpod/api-key');
     expect(stdout).toContain('npx cdk deploy -c config=');
-    expect(code).toBe(0);
+    expect(stdout.replace(/\s+/g, ' ')).toContain('What was stored and written stays, and nothing was run.');
+    expect(code).toBe(130);
     expect(storedKey()).toBe(world.key);
     expect(config()).toMatchObject({
       targets: [
@@ -102,6 +111,7 @@ describe('init at a terminal', () => {
           name: 'prod',
           registryAuthId: id,
           registry: { type: 'ecr', region: 'us-east-1', repositories: ['team/batch'] },
+          verifyImage: 'team/batch:2.0.0',
         },
       ],
       alarms: { emails: ['oncall@example.com'] },
@@ -114,10 +124,10 @@ describe('init at a terminal', () => {
     world.user.create({ name: 'other', username: 'AWS', password: 'x' });
 
     const { code } = await atTerminal(
-      ['init', '--repository', 'my-worker', '--email', 'a@example.com'],
+      ['init', '--repository', 'my-worker', '--email', 'a@example.com', ...REST],
       [
         ['Paste a Runpod API key', `${world.key}${ENTER}`],
-        ['Which registry auth', `${DOWN}${ENTER}`],
+        ['a new one with another name', `${DOWN}${DOWN}${ENTER}`],
         ['What is the name of the new registry auth', ENTER],
       ],
     );
@@ -142,7 +152,7 @@ describe('init at a terminal', () => {
     world.user.create({ name: 'other', username: 'AWS', password: 'x' });
 
     const { code, stdout } = await atTerminal(
-      ['init', '--repository', 'my-worker', '--email', 'a@example.com'],
+      ['init', '--repository', 'my-worker', '--email', 'a@example.com', ...REST],
       [
         ['Paste a Runpod API key', `${world.key}${ENTER}`],
         ['Which registry auth', () => writeFileSync(world.configPath, '{"theirs": true}')],
@@ -163,7 +173,7 @@ describe('init at a terminal', () => {
     writeFileSync(world.configPath, '{}');
 
     const { code } = await atTerminal(
-      ['init', '--repository', 'my-worker', '--email', 'a@example.com'],
+      ['init', '--repository', 'my-worker', '--email', 'a@example.com', ...REST],
       [
         ['already exists. Overwrite it?', 'y'],
         ['Paste a Runpod API key', `${world.key}${ENTER}`],
@@ -183,7 +193,7 @@ describe('init at a terminal', () => {
     symlinkSync(real, world.configPath);
 
     const { code } = await atTerminal(
-      ['init', '--repository', 'my-worker', '--auth-name', 'ecr-prod', '--email', 'a@example.com'],
+      ['init', ...FLAGS.slice(1)],
       [
         ['is a link to', ''],
         ['real.json?', 'y'],
@@ -200,7 +210,7 @@ describe('init at a terminal', () => {
     world.user.create({ name: `theirs${ESC}[2K\n✓ forged\u202e`, username: 'AWS', password: 'x' });
 
     const { raw } = await atTerminal(
-      ['init', '--repository', 'my-worker', '--email', 'a@example.com'],
+      ['init', '--repository', 'my-worker', '--email', 'a@example.com', ...REST],
       [
         ['Paste a Runpod API key', `${world.key}${ENTER}`],
         ['theirs ✓ forged', CTRL_C],
@@ -306,19 +316,21 @@ describe('init of the installed package at a terminal', () => {
 
   afterAll(() => rmSync(packageRoot, { recursive: true }));
 
+  const answered = ['init', ...FLAGS.slice(1, -2), ...REST.slice(0, 2)];
+
   it('asks whether to write an app, and whether to run npm install', async () => {
-    const { code, stdout } = await atTerminal(
-      ['init', '--repository', 'my-worker', '--auth-name', 'ecr-prod', '--email', 'a@example.com'],
-      [
-        ['Paste a Runpod API key', `${world.key}${ENTER}`],
-        ['Write a minimal CDK app too', ENTER],
-        ['Run npm install at the end?', `n`],
-        ['npx cdk deploy', ''],
-      ],
-    );
+    const { code, stdout } = await atTerminal(answered, [
+      ['Paste a Runpod API key', `${world.key}${ENTER}`],
+      ['and a minimal CDK app', ENTER],
+      ['npm install', ' '],
+      ['◻', ENTER],
+      ['npx cdk deploy', ''],
+    ]);
 
     expect(code).toBe(0);
     expect(stdout).toContain('wrote bin/app.ts');
+    // Without the app's packages, cdk cannot run.
+    expect(stdout).toMatch(/Next:\n {2}npm install\n {2}npx cdk bootstrap/);
     expect(readFileSync(join(world.directory, 'bin/app.ts'), 'utf8')).toContain(
       "fromFile(app, 'refresher.json'",
     );
@@ -329,7 +341,7 @@ describe('init of the installed package at a terminal', () => {
     writeFileSync(file, '{}');
 
     const { code, stdout } = await atTerminal(
-      ['init', '--repository', 'my-worker', '--auth-name', 'ecr-prod', '--email', 'a@example.com', '--app'],
+      ['init', ...FLAGS.slice(1), '--app'],
       [
         ['Paste a Runpod API key', `${world.key}${ENTER}`],
         ['cdk.json already exists. Overwrite it?', ENTER],

@@ -16,6 +16,8 @@ export interface TerminalOptions {
   /** A redirection for the shell, such as `< key.txt`. */
   readonly redirect?: string;
   readonly env?: Record<string, string>;
+  /** Width of the terminal. @default 100 */
+  readonly columns?: number;
   /** Starts `bin/runpod-ecr.mjs`, as a person does. */
   readonly launcher?: boolean;
   /** How long each text may take to appear. */
@@ -23,7 +25,7 @@ export interface TerminalOptions {
 }
 
 /**
- * Runs the command line in a terminal of 100 columns and answers as a person would.
+ * Runs the command line in a terminal and answers as a person would.
  *
  * @returns the text on the screen at the end as `stdout`, and every byte of the output as `raw`
  */
@@ -31,7 +33,13 @@ export async function atTerminal(
   world: CommandWorld,
   args: readonly string[],
   steps: readonly Step[],
-  { redirect = '', env = {}, launcher, appearsWithinMs = APPEARS_WITHIN_MS }: TerminalOptions = {},
+  {
+    redirect = '',
+    env = {},
+    columns = 100,
+    launcher,
+    appearsWithinMs = APPEARS_WITHIN_MS,
+  }: TerminalOptions = {},
 ): Promise<CommandRun & { readonly raw: string }> {
   const left = [...steps];
   let seen = '';
@@ -62,7 +70,13 @@ export async function atTerminal(
   };
   const run = await world.start(
     'python3',
-    ['-c', PTY, 'sh', '-c', `${inTerminal(world, args, launcher)} ${redirect}`],
+    [
+      '-c',
+      PTY,
+      'sh',
+      '-c',
+      `stty cols ${columns} rows 40; exec ${inTerminal(world, args, launcher)} ${redirect}`,
+    ],
     {
       env: { TERM: 'xterm-256color', ...env },
       onStart: (child) => {
@@ -77,8 +91,10 @@ export async function atTerminal(
   return { ...run, raw: run.stdout, stdout: screenAfter(run.stdout) };
 }
 
-/** The shell's command. It sets the size of the pseudo-terminal first. */
+/** The shell's command. */
 function inTerminal(world: CommandWorld, args: readonly string[], launcher?: boolean): string {
-  const command = world.commandLine(args, launcher).map((word) => `'${word}'`);
-  return `stty cols 100 rows 40; exec ${command.join(' ')}`;
+  return world
+    .commandLine(args, launcher)
+    .map((word) => `'${word}'`)
+    .join(' ');
 }
