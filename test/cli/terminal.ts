@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { screenAfter } from '../support/screen';
-import type { CommandRun, CommandWorld } from './command-world';
+import type { CommandOptions, CommandRun, CommandWorld } from './command-world';
 
 /** A Python program that runs a command in a pseudo-terminal and passes input and output through. */
 const PTY = 'import os,pty,sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))';
@@ -24,23 +24,40 @@ export interface TerminalOptions {
   readonly appearsWithinMs?: number;
 }
 
-/**
- * Runs the command line in a terminal and answers as a person would.
- *
- * @returns the text on the screen at the end as `stdout`, and every byte of the output as `raw`
- */
-export async function atTerminal(
+/** Starts processes in a folder with an environment. */
+export interface ProcessStarter {
+  start(
+    file: string,
+    args: readonly string[],
+    options: Pick<CommandOptions, 'env' | 'onStart'>,
+  ): Promise<CommandRun>;
+}
+
+/** The result of a terminal session: the text on the screen at the end, and every byte of the output. */
+export type TerminalRun = CommandRun & { readonly raw: string };
+
+/** Runs the command line in a terminal and answers as a person would. */
+export function atTerminal(
   world: CommandWorld,
   args: readonly string[],
   steps: readonly Step[],
-  {
-    redirect = '',
-    env = {},
-    columns = 100,
-    launcher,
-    appearsWithinMs = APPEARS_WITHIN_MS,
-  }: TerminalOptions = {},
-): Promise<CommandRun & { readonly raw: string }> {
+  { redirect = '', launcher, ...options }: TerminalOptions = {},
+): Promise<TerminalRun> {
+  const command = world.commandLine(args, launcher).map((word) => `'${word}'`);
+  return typeAtTerminal(world, `${command.join(' ')} ${redirect}`, steps, options);
+}
+
+/**
+ * Runs a command of the shell in a terminal and answers as a person would.
+ *
+ * @throws Error with the screen when a text does not appear in time
+ */
+export async function typeAtTerminal(
+  starter: ProcessStarter,
+  command: string,
+  steps: readonly Step[],
+  { env = {}, columns = 100, appearsWithinMs = APPEARS_WITHIN_MS }: TerminalOptions = {},
+): Promise<TerminalRun> {
   const left = [...steps];
   let seen = '';
   let gaveUp = '';
@@ -68,33 +85,16 @@ export async function atTerminal(
       act(child, next);
     }
   };
-  const run = await world.start(
-    'python3',
-    [
-      '-c',
-      PTY,
-      'sh',
-      '-c',
-      `stty cols ${columns} rows 40; exec ${inTerminal(world, args, launcher)} ${redirect}`,
-    ],
-    {
-      env: { TERM: 'xterm-256color', ...env },
-      onStart: (child) => {
-        watch(child);
-        child.stdout?.on('data', answer(child));
-      },
+  const shell = `stty cols ${columns} rows 40; exec ${command}`;
+  const run = await starter.start('python3', ['-c', PTY, 'sh', '-c', shell], {
+    env: { TERM: 'xterm-256color', ...env },
+    onStart: (child) => {
+      watch(child);
+      child.stdout?.on('data', answer(child));
     },
-  );
+  });
   clearTimeout(timer);
   if (gaveUp !== '') throw new Error(gaveUp);
   expect(left).toEqual([]);
   return { ...run, raw: run.stdout, stdout: screenAfter(run.stdout) };
-}
-
-/** The shell's command. */
-function inTerminal(world: CommandWorld, args: readonly string[], launcher?: boolean): string {
-  return world
-    .commandLine(args, launcher)
-    .map((word) => `'${word}'`)
-    .join(' ');
 }
