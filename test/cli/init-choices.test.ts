@@ -530,6 +530,7 @@ describe('init at 60 columns', () => {
       { columns: 60 },
     );
 
+    if (process.env.SHOW) writeFileSync('/tmp/screen60.txt', stdout);
     const drawn = stdout.split('\n').filter((line) => /^[│◆◇└]/.test(line));
     expect(code).toBe(0);
     expect(questions).toBe(7);

@@ -6,11 +6,12 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { context } from '../../cdk.json';
 import { devDependencies, version } from '../../package.json';
 import { buildCli } from '../../scripts/build-cli';
@@ -129,15 +130,55 @@ describe('the installed command line', () => {
 });
 
 describe('init of the installed package', () => {
+  const SCHEMA = 'node_modules/runpod-ecr-credential-refresher/refresher.schema.json';
+
   it('writes the configuration into the working directory, with a schema that an editor finds', async () => {
-    const schema = 'node_modules/runpod-ecr-credential-refresher/refresher.schema.json';
+    mkdirSync(dirname(pathOf(SCHEMA)), { recursive: true });
+    writeFileSync(pathOf(SCHEMA), '{}');
 
     const { code, stderr, stdout } = await init();
 
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(JSON.parse(textOf('refresher.config.json'))).toMatchObject({ $schema: `./${schema}` });
+    expect(JSON.parse(textOf('refresher.config.json'))).toMatchObject({ $schema: `./${SCHEMA}` });
     expect(stdout).toContain("RefresherStack.fromFile(app, 'refresher.config.json')");
     expect(existsSync(pathOf('package.json'))).toBe(false);
+  });
+
+  it.each<[string, string, string[]]>([
+    [
+      'the package is in a folder above',
+      `../../${SCHEMA}`,
+      ['--config', 'packages/app/refresher.config.json'],
+    ],
+    ['npm install brings the package', `./${SCHEMA}`, ['--app', '--config', 'refresher.config.json']],
+  ])('names the schema from the folder of the configuration: %s', async (_, expected, flags) => {
+    const path = flags.at(-1) ?? '';
+    mkdirSync(dirname(pathOf(path)), { recursive: true });
+    if (expected.startsWith('..')) {
+      mkdirSync(dirname(pathOf(SCHEMA)), { recursive: true });
+      writeFileSync(pathOf(SCHEMA), '{}');
+    }
+
+    const { code } = await init(...flags);
+
+    expect(code).toBe(0);
+    expect(JSON.parse(textOf(path))).toMatchObject({ $schema: expected });
+  });
+
+  it('names the schema of the package that runs when the folder has none, and otherwise none', async () => {
+    const own = join(packageRoot, 'refresher.schema.json');
+
+    const without = await init();
+    const withoutSchema = JSON.parse(textOf('refresher.config.json')) as { $schema?: string };
+    writeFileSync(own, '{}');
+    const withOwn = await init('--force', '--replace-key');
+    const { $schema = '' } = JSON.parse(textOf('refresher.config.json')) as { $schema?: string };
+    const found = realpathSync(join(realpathSync(world.directory), $schema));
+    rmSync(own);
+
+    expect([without.code, withOwn.code]).toEqual([0, 0]);
+    expect(withoutSchema).not.toHaveProperty('$schema');
+    expect(found).toBe(join(realpathSync(packageRoot), 'refresher.schema.json'));
   });
 
   it('writes an app that needs only npm install and cdk deploy', async () => {
