@@ -5,6 +5,8 @@ import { parseImageName } from '../../lambda/core/images';
 import type { Workload } from '../../lambda/core/runpod/workloads';
 import { imageReference } from '../../lib/config/formats';
 import { IMAGE_FORMATS } from '../../lib/config/registries';
+import { usageError } from '../errors';
+import { inspectImage } from '../images';
 import type { Operator } from '../operator';
 import type { Output } from '../output';
 import { askChoice, askText, mayAsk } from '../prompts';
@@ -21,6 +23,9 @@ const NONE = '';
 
 const QUESTION = 'Which image must each new login be able to pull?';
 
+/** The platform of Runpod's machines. */
+const PLATFORM = 'linux/amd64';
+
 /** What happens without an image to prove. */
 const WITHOUT =
   'Without an image only the login is proved. Workers find out when an image is missing or may not be pulled.';
@@ -32,20 +37,63 @@ export interface ImageContext {
   readonly workloads: readonly Workload[];
 }
 
-/** Finds out the image to prove, from a flag or by a question. @returns undefined for none */
+/**
+ * Finds out the image to prove, from a flag or by a question. In ECR it must exist, because the first refresh would fail.
+ *
+ * @returns undefined for none
+ * @throws CliError (usage error) when the image of the flag does not exist
+ */
 export async function chooseImage(
   operator: Operator,
   output: Output,
   flags: InitFlags,
   context: ImageContext,
 ): Promise<string | undefined> {
-  if (flags.image) return flags.image;
-  const image =
-    flags.image === false || !mayAsk(operator.options)
-      ? undefined
-      : await askImage(operator, output, context);
-  if (image === undefined) output.line(`${output.mark('warning')} ${WITHOUT}`);
-  return image;
+  if (flags.image) {
+    const problem = await problemOf(operator, output, flags.image, context.registry);
+    if (problem !== undefined) throw usageError(`--image: ${problem}`, 'Name another, or add --no-image.');
+    return flags.image;
+  }
+  if (flags.image !== false && mayAsk(operator.options)) {
+    const image = await askUntilFound(operator, output, context);
+    if (image !== undefined) return image;
+  }
+  output.line(`${output.mark('warning')} ${WITHOUT}`);
+  return undefined;
+}
+
+async function askUntilFound(
+  operator: Operator,
+  output: Output,
+  context: ImageContext,
+): Promise<string | undefined> {
+  for (;;) {
+    const image = await askImage(operator, output, context);
+    const problem = image && (await problemOf(operator, output, image, context.registry));
+    if (!problem) return image;
+    output.line(`${output.mark('broken')} ${problem}`);
+  }
+}
+
+/** Returns why an image cannot be pulled from ECR; undefined when it can, or when ECR does not say. */
+async function problemOf(
+  operator: Operator,
+  output: Output,
+  image: string,
+  registry: RegistryEntry,
+): Promise<string | undefined> {
+  const name = parseImageName(image);
+  if (registry.type !== 'ecr' || name === undefined || !isImageOf(image, registry)) return undefined;
+  const { region } = registry;
+  // What ECR refuses to tell is no reason to stop.
+  const state = await inspectImage(operator, { ...name, region }).catch(() => undefined);
+  if (state?.found !== 'image') return state && `${name.repository} has no image ${name.reference}.`;
+  if (state.platforms.length > 0 && !state.platforms.includes(PLATFORM)) {
+    output.line(
+      `${output.mark('warning')} ${image} is for ${state.platforms.join(', ')}. Runpod needs ${PLATFORM}.`,
+    );
+  }
+  return undefined;
 }
 
 async function askImage(

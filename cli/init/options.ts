@@ -51,7 +51,7 @@ export function addInitOptions(command: Command): Command {
     )
     .option('--credential-secret <name>', 'AWS secret that holds the login of another registry than ECR')
     .option('--location <place>', 'location of Google Artifact Registry, such as us-central1')
-    .option('--registry-url <url>', 'address of a self-hosted registry')
+    .option('--registry-url <url>', 'address of a self-hosted registry, or of a proxy')
     .option('--image <repository:tag>', 'prove before each write that this image can be pulled')
     .option('--no-image', 'prove no image, and do not ask')
     .option('--auth-id <id>', 'id of the Runpod registry auth to keep fresh')

@@ -158,7 +158,9 @@ async function hasBootstrap(operator: Operator): Promise<boolean> {
     const { Stacks = [] } = await operator
       .client(CloudFormationClient)
       .send(new DescribeStacksCommand({ StackName: 'CDKToolkit' }));
-    return Stacks.some(({ StackStatus = '' }) => /^(CREATE|UPDATE)_COMPLETE$/.test(StackStatus));
+    return Stacks.some(({ StackStatus = '' }) =>
+      /^(CREATE|UPDATE|UPDATE_ROLLBACK)_COMPLETE$/.test(StackStatus),
+    );
   } catch {
     return false;
   }

@@ -70,6 +70,11 @@ function flowing(text: string): string {
   return text.replace(/[│◆◇●○◼◻└]/g, ' ').replace(/\s+/g, ' ');
 }
 
+/** The lines of the screen that the prompts draw. */
+function drawnLines(screen: string): string[] {
+  return screen.split('\n').filter((line) => /^[│◆◇└]/.test(line));
+}
+
 describe('the choice of a registry auth in init', () => {
   it('marks one that an endpoint uses with an image of another registry, and asks again before it is overwritten', async () => {
     const hub = addDockerHubAuth();
@@ -82,9 +87,11 @@ describe('the choice of a registry auth in init', () => {
         ['Overwrite it all the same?', ENTER],
         ['Which registry auth', `${DOWN}${ENTER}`],
       ],
+      { columns: 60 },
     );
 
     expect(code).toBe(0);
+    expect(drawnLines(stdout).filter((line) => line.length > 60)).toEqual([]);
     expect(flowing(stdout)).toContain(
       `! hub (${hub}) is used with images of other registries: endpoint whisper (e9) with docker.io/acme/whisper:3`,
     );
@@ -214,10 +221,27 @@ describe('the image that init proves', () => {
         ['another one', `${UP}${UP}${ENTER}`],
         ['may be empty', `team/batch:2.0.0${ENTER}`],
         ['Enter an image as repository:tag', `${'\b'.repeat(16)}my-worker:9${ENTER}`],
+        ['my-worker has no image 9.', ''],
+        ['another one', `${UP}${UP}${ENTER}`],
+        ['may be empty', `my-worker:1.0.0${ENTER}`],
       ],
     );
 
-    expect(config().targets[0]?.verifyImage).toBe('my-worker:9');
+    expect(config().targets[0]?.verifyImage).toBe('my-worker:1.0.0');
+  });
+
+  it('must exist in ECR, and init warns when it is for another platform', async () => {
+    world.cloud.registry.addImage('my-worker', 'arm', 'arm64');
+
+    const missing = await inScript(...ECR, ...AUTH, ...EMAIL, '--image', 'my-worker:9');
+    const arm = await inScript(...ECR, ...AUTH, ...EMAIL, '--image', 'my-worker:arm');
+
+    expect(missing).toMatchObject({
+      code: 2,
+      stderr: '--image: my-worker has no image 9. Name another, or add --no-image.\n',
+    });
+    expect(arm.code).toBe(0);
+    expect(arm.stdout).toContain('! my-worker:arm is for linux/arm64. Runpod needs linux/amd64.');
   });
 
   it('may be left out, and init says what happens without one', async () => {
@@ -530,8 +554,7 @@ describe('init at 60 columns', () => {
       { columns: 60 },
     );
 
-    if (process.env.SHOW) writeFileSync('/tmp/screen60.txt', stdout);
-    const drawn = stdout.split('\n').filter((line) => /^[│◆◇└]/.test(line));
+    const drawn = drawnLines(stdout);
     expect(code).toBe(0);
     expect(questions).toBe(7);
     expect(drawn.length).toBeGreaterThan(10);
