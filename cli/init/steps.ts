@@ -39,6 +39,8 @@ export interface Written {
 
 const CANCELLED = 'Cancelled. What was stored and written stays, and nothing was run.';
 
+const NOT_INSTALLED = 'Nothing was run, because the packages of the app are not installed.';
+
 /**
  * Offers to run what comes next, runs what is wanted, and shows the commands that are left.
  *
@@ -52,39 +54,66 @@ export async function followUp(
   written: Written,
 ): Promise<number> {
   const folder = process.env[DEMO_VARIABLES.folder] ?? CLONE_ROOT ?? dirname(operator.configPath);
-  if (CLONE_ROOT === undefined && !written.app && !existsSync(join(folder, 'cdk.json'))) {
-    output.line();
-    output.line(
-      `Next: in a CDK app, RefresherStack.fromFile(app, '${basename(operator.configPath)}') of ${PACKAGE_NAME}.`,
-    );
-    output.line(`To write such an app here: ${commandLine('init --app', operator.options)}`);
-    return EXIT.ok;
-  }
-  const asks = flags.deploy === undefined && mayAsk(operator.options);
+  const isForeignApp = CLONE_ROOT === undefined && !written.app;
+  if (isForeignApp && !showConstruct(operator, output, folder)) return EXIT.ok;
+  // An app that init did not write may have other stacks, and the refresher may not be in it yet.
+  const asks = flags.deploy === undefined && !isForeignApp && mayAsk(operator.options);
   const isBootstrapped =
     (asks || flags.deploy === true) &&
     (await output.withSpinner('looking for the CDK bootstrap', () => hasBootstrap(operator)));
   const steps = stepsOf(operator, { folder, isBootstrapped, installs: written.app });
   const left = new Set(steps);
   const showLeft = () => {
-    if (left.size > 0) showSteps(output, operator.options, folder, [...left], written.before);
+    if (left.size > 0) showSteps(output, folder, [...left], written.before);
   };
-  let code: number = EXIT.ok;
   try {
     const wanted = asks
       ? await ask(steps, written)
       : steps.filter(({ name }) => isWanted(name, flags, written));
-    const lacksCdk = !existsSync(join(folder, 'node_modules', 'aws-cdk'));
-    const cannotRun = written.app && lacksCdk && !wanted.some(({ name }) => name === 'install');
-    for (const step of cannotRun ? [] : wanted) {
-      code = await runStep(output, folder, step);
-      left.delete(step);
+    if (wanted.length > 0 && !canRun(wanted, folder, written)) {
+      if (!asks) throw new CliError(NOT_INSTALLED, { fix: 'Run npm install first.' });
+      output.line(`${output.mark('warning')} ${NOT_INSTALLED}`);
+      wanted.length = 0;
     }
+    const code = await runSteps(output, folder, wanted, left);
+    showLeft();
+    return code;
   } catch (error) {
     if (isOwnError(error)) showLeft();
     throw error;
   }
-  showLeft();
+}
+
+/** Says what to add to an app that `init` did not write. @returns whether there is an app */
+function showConstruct({ options, configPath }: Operator, output: Output, folder: string): boolean {
+  const construct = `RefresherStack.fromFile(app, '${basename(configPath)}') of ${PACKAGE_NAME}`;
+  output.line();
+  if (existsSync(join(folder, 'cdk.json'))) {
+    output.line(`If your app does not have it yet, add ${construct}.`);
+    return true;
+  }
+  output.line(`Next: in a CDK app, ${construct}.`);
+  output.line(`To write such an app here: ${commandLine('init --app', options)}`);
+  return false;
+}
+
+/** Whether the packages of a new app are there, or come with the first step. Without them nothing can run. */
+function canRun(steps: readonly Step[], folder: string, { app }: Written): boolean {
+  return !app || steps[0]?.name === 'install' || existsSync(join(folder, 'node_modules', 'aws-cdk'));
+}
+
+/** Runs steps one after the other, and takes each from those that are left. @returns the exit code of the last one */
+async function runSteps(
+  output: Output,
+  folder: string,
+  steps: readonly Step[],
+  left: Set<Step>,
+): Promise<number> {
+  let code: number = EXIT.ok;
+  for (const step of steps) {
+    code = await runStep(output, folder, step);
+    left.delete(step);
+  }
   return code;
 }
 
@@ -103,8 +132,9 @@ async function ask(steps: readonly Step[], { install, before }: Written): Promis
   return steps.filter(({ name }) => names.includes(name) || (name === 'install' && install));
 }
 
-function isWanted(name: Step['name'], { deploy }: InitFlags, { install }: Written): boolean {
-  return (name === 'install' ? install : deploy) === true;
+/** A deployment needs the packages of a new app, so `--deploy` includes `npm install` unless `--no-install` is given. */
+function isWanted(name: Step['name'], { deploy = false }: InitFlags, { install }: Written): boolean {
+  return name === 'install' ? (install ?? deploy) : deploy;
 }
 
 interface StepsContext {
@@ -220,21 +250,16 @@ async function runStep(output: Output, folder: string, step: Step): Promise<numb
 }
 
 /** Shows the commands that are left. */
-function showSteps(
-  output: Output,
-  options: GlobalOptions,
-  folder: string,
-  steps: readonly Step[],
-  before: readonly string[],
-): void {
+function showSteps(output: Output, folder: string, steps: readonly Step[], before: readonly string[]): void {
   output.line();
-  output.line(`Next${whereToGo(options, folder)}:`);
+  output.line(`Next${whereToGo(folder)}:`);
   for (const command of before) output.line(`  ${command}`);
   for (const { command, note } of steps) output.line(`  ${command}${note ? `   ${note}` : ''}`);
 }
 
 /** Names the folder of the app, unless the person is there. */
-function whereToGo(options: GlobalOptions, folder: string): string {
-  if (folder === process.cwd()) return '';
-  return ` (in ${CLONE_ROOT !== undefined && options.config ? folder : relative(process.cwd(), folder)})`;
+function whereToGo(folder: string): string {
+  const way = relative(process.cwd(), folder);
+  if (way === '') return '';
+  return ` (in ${way.startsWith('..') ? folder : way})`;
 }

@@ -146,7 +146,7 @@ All 16 checks passed.
         '$(fix) > /dev/null',
         '$(fix)',
         'runpod-ecr demo break stack > /dev/null && $(fix)',
-        'runpod-ecr demo break permission > /dev/null && npx cdk deploy --revert-drift && runpod-ecr refresh > /dev/null',
+        'runpod-ecr demo break permission > /dev/null && npx cdk bootstrap > /dev/null && npx cdk deploy --revert-drift && runpod-ecr refresh > /dev/null',
         'runpod-ecr doctor | grep passed',
       ]);
 

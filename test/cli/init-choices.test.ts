@@ -22,6 +22,7 @@ const ESC = String.fromCharCode(27);
 const ENTER = '\r';
 const UP = `${ESC}[A`;
 const DOWN = `${ESC}[B`;
+const CTRL_C = '\u0003';
 
 function urls(): string[] {
   const { restV2Url, restV1Url, graphqlUrl } = world.cloud.runpod.settings();
@@ -496,6 +497,26 @@ describe('the commands that init runs', () => {
     expect(flowing(stdout)).toContain('failed (exit code 3). What was stored and written stays.');
     expect(stdout).toMatch(/Next.*:\n {2}npx cdk deploy .*\n {2}npx runpod-ecr doctor/);
     expect(world.cloud.aws.secrets.get('runpod/api-key')?.value).toBe(world.key);
+  });
+
+  it('end on Ctrl-C with the command that runs, and show those that are left', async () => {
+    const { env, started } = programs();
+    const npx = join(world.directory, 'npx');
+    writeFileSync(npx, readFileSync(npx, 'utf8').concat('\necho under way; sleep 20\n'));
+
+    const { code, stdout } = await atTerminal(
+      ANSWERED,
+      [
+        ['Run these now', ENTER],
+        ['under way', CTRL_C],
+      ],
+      { env },
+    );
+
+    expect(code).toBe(130);
+    expect(started()).toHaveLength(1);
+    expect(flowing(stdout)).toContain('was interrupted. What was stored and written stays.');
+    expect(stdout).toMatch(/Next.*:\n {2}npx cdk bootstrap .*\n {2}npx cdk deploy /);
   });
 
   it('end with the exit code of doctor', async () => {

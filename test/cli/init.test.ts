@@ -316,7 +316,8 @@ describe('init of the installed package at a terminal', () => {
 
   afterAll(() => rmSync(packageRoot, { recursive: true }));
 
-  const answered = ['init', ...FLAGS.slice(1, -2), ...REST.slice(0, 2)];
+  /** Everything but the key, and the last two questions. */
+  const answered = ['init', ...FLAGS.slice(1, -2)];
 
   it('asks whether to write an app, and whether to run npm install', async () => {
     const { code, stdout } = await atTerminal(answered, [
@@ -329,11 +330,25 @@ describe('init of the installed package at a terminal', () => {
 
     expect(code).toBe(0);
     expect(stdout).toContain('wrote bin/app.ts');
-    // Without the app's packages, cdk cannot run.
+    expect(stdout).toContain('Nothing was run, because the packages of the app are not installed.');
     expect(stdout).toMatch(/Next:\n {2}npm install\n {2}npx cdk bootstrap/);
     expect(readFileSync(join(world.directory, 'bin/app.ts'), 'utf8')).toContain(
       "fromFile(app, 'refresher.json'",
     );
+  });
+
+  it('runs nothing in an app that it did not write, and says what to add there', async () => {
+    writeFileSync(join(world.directory, 'cdk.json'), '{}');
+
+    const { code, stdout } = await atTerminal(answered, [
+      ['Paste a Runpod API key', `${world.key}${ENTER}`],
+      ['Write ', ENTER],
+    ]);
+
+    expect(code).toBe(0);
+    expect(stdout).toContain("add RefresherStack.fromFile(app, 'refresher.json')");
+    expect(stdout).toMatch(/Next:\n {2}npx cdk bootstrap .*\n {2}npx cdk deploy\n {2}npx runpod-ecr doctor/);
+    expect(existsSync(join(world.directory, 'bin'))).toBe(false);
   });
 
   it('stores and writes nothing when a file of the app may not be overwritten', async () => {

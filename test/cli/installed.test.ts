@@ -296,6 +296,29 @@ RefresherStack.fromFile(app, 'refresher.config.json', {
     expect(JSON.parse(stdout).app).toContain(pathOf('bin/app.ts'));
   });
 
+  it.each([
+    ['with npm install', [], 0, 'npm install\nnpx cdk bootstrap\nnpx cdk deploy\nnpx runpod-ecr doctor\n'],
+    ['not without its packages', ['--no-install'], 1, ''],
+  ])('deploys a new app in a script: %s', async (_, flags, expected, started) => {
+    const log = pathOf('started.log');
+    for (const name of ['npm', 'npx']) {
+      writeFileSync(pathOf(name), `#!/bin/sh\necho "${name} $*" >> '${log}'\n`, { mode: 0o755 });
+    }
+    writeFileSync(log, '');
+    const { restV2Url, restV1Url, graphqlUrl } = world.cloud.runpod.settings();
+    const urls = ['--rest-v2-url', restV2Url, '--rest-v1-url', restV1Url, '--graphql-url', graphqlUrl];
+    const answers = ['--key-stdin', '--repository', 'my-worker', '--auth-name', 'ecr-prod'];
+
+    const { code } = await world.run(['init', ...answers, ...urls, '--app', '--deploy', ...flags], {
+      config: false,
+      stdin: world.key,
+      env: { PATH: `${world.directory}:${process.env.PATH}` },
+    });
+
+    expect(code).toBe(expected);
+    expect(readFileSync(log, 'utf8')).toBe(started);
+  });
+
   it('rejects --install without an app', async () => {
     const { code, stderr } = await init('--install');
 
