@@ -1,13 +1,88 @@
 import { AWS_CLIENT_DEFAULTS } from '../lambda/core/aws';
+import { type AwsPlace, explainAwsError, webPageError } from './errors';
 
 /** The class of an AWS client. */
 export type AwsClientType<Client> = new (
   options: typeof AWS_CLIENT_DEFAULTS & { readonly region?: string },
 ) => Client;
 
+/** What is used here of an AWS client. */
+interface AnyAwsClient {
+  readonly config: { region(): Promise<string> };
+  readonly middlewareStack: {
+    add(middleware: Middleware, options: { readonly step: string; readonly name: string }): void;
+  };
+}
+
+type Handler = (args: { readonly request?: unknown }) => Promise<{ readonly response: unknown }>;
+
+/** @param context - of one call, the same for each middleware */
+type Middleware = (next: Handler, context: Record<string, unknown>) => Handler;
+
+/** The key under which the context of a call has its host. */
+const HOST = 'runpodEcrHost';
+
+/**
+ * Makes a client throw `AwsCallError`, which names host and region, when AWS gives no answer, or a web page answers.
+ *
+ * @returns the same client
+ */
+export function withPlaceInErrors<Client>(client: Client): Client {
+  const { config, middlewareStack } = client as unknown as AnyAwsClient;
+  const placeOf = async (context: Record<string, unknown>): Promise<AwsPlace | undefined> => {
+    const host = context[HOST];
+    if (typeof host !== 'string') return undefined;
+    return {
+      host,
+      service: String(context.clientName).replace(/Client$/, ''),
+      region: await config.region(),
+    };
+  };
+  const explain: Middleware = (next, context) => async (args) => {
+    try {
+      return await next(args);
+    } catch (error) {
+      throw explainAwsError(error, await placeOf(context)) ?? error;
+    }
+  };
+  const noteHost: Middleware = (next, context) => async (args) => {
+    context[HOST] = hostOf(args.request);
+    return next(args);
+  };
+  const refuseWebPages: Middleware = (next, context) => async (args) => {
+    const result = await next(args);
+    const status = statusOfWebPage(result.response);
+    const place = status === undefined ? undefined : await placeOf(context);
+    if (status === undefined || status >= 500 || !place) return result;
+    throw webPageError(place, status);
+  };
+  middlewareStack.add(explain, { step: 'initialize', name: 'explainErrors' });
+  // The request exists from this step on. The retries are in the next one.
+  middlewareStack.add(noteHost, { step: 'build', name: 'noteHost' });
+  // In this step the answer is not parsed yet.
+  middlewareStack.add(refuseWebPages, { step: 'deserialize', name: 'refuseWebPages' });
+  return client;
+}
+
+function hostOf(request: unknown): string | undefined {
+  if (typeof request !== 'object' || request === null) return undefined;
+  const hostname: unknown = Reflect.get(request, 'hostname');
+  const port: unknown = Reflect.get(request, 'port');
+  return typeof hostname === 'string' ? `${hostname}${port ? `:${port}` : ''}` : undefined;
+}
+
+/** The status of an answer that is HTML; undefined for another answer. */
+function statusOfWebPage(response: unknown): number | undefined {
+  if (typeof response !== 'object' || response === null) return undefined;
+  const headers = Reflect.get(response, 'headers') as Record<string, string> | undefined;
+  return /^text\/html/i.test(headers?.['content-type'] ?? '')
+    ? (Reflect.get(response, 'statusCode') as number)
+    : undefined;
+}
+
 /**
  * The AWS clients of one run. The class of a client is an argument, so that a command loads the clients that it uses
- * and no others.
+ * and no others. Their errors name host and region.
  *
  * @example
  * clients.get(CloudFormationClient).send(new DescribeStacksCommand({ StackName }));
@@ -19,7 +94,9 @@ export class AwsClients {
   get<Client>(type: AwsClientType<Client>, region?: string): Client {
     const ofRegion = this.#byRegion.get(region ?? '') ?? new Map<unknown, unknown>();
     this.#byRegion.set(region ?? '', ofRegion);
-    const client = ofRegion.get(type) ?? new type({ ...AWS_CLIENT_DEFAULTS, ...(region && { region }) });
+    const client =
+      ofRegion.get(type) ??
+      withPlaceInErrors(new type({ ...AWS_CLIENT_DEFAULTS, ...(region && { region }) }));
     ofRegion.set(type, client);
     return client as Client;
   }

@@ -1,8 +1,11 @@
 /** Errors that end a command. Each message says the next step. */
 
-import { RefresherError } from '../lambda/core/errors';
+import { RefresherError, TransientError } from '../lambda/core/errors';
+import { describeNetworkError } from '../lambda/core/network-errors';
 import { isCertificateError } from '../lambda/core/transport';
+import { isKnownRegion, nearestRegion } from '../lib/config/aws-regions';
 import { ConfigError } from '../lib/config/mistakes';
+import { nearest } from '../lib/config/nearest';
 import { EXIT } from './exit-codes';
 
 /** An error that a person can fix. The command line prints its message only; `--debug` adds the stack trace. */
@@ -113,6 +116,170 @@ function stackFrames({ stack = '', message }: Error): string[] {
   return [];
 }
 
+/** Where a call to AWS went. */
+export interface AwsPlace {
+  /** Host, with its port if it is not the usual one. */
+  readonly host: string;
+  /** Such as `CloudFormation`. */
+  readonly service: string;
+  readonly region: string;
+}
+
+/** More about a failed call to AWS. */
+interface AwsCallErrorOptions {
+  /** The error of the AWS client. */
+  readonly cause?: unknown;
+  /** @default false */
+  readonly needsSignIn?: boolean;
+}
+
+/** A call to AWS that got no answer of the service, or that your credentials do not allow at all. */
+export class AwsCallError extends TransientError {
+  /** The message without the fix. */
+  readonly problem: string;
+  readonly fix: string;
+  /** Whether AWS was asked, or would have been, without usable credentials. */
+  readonly needsSignIn: boolean;
+
+  constructor(problem: string, fix: string, { cause, needsSignIn = false }: AwsCallErrorOptions = {}) {
+    super(`${problem}; ${fix}`);
+    this.problem = problem;
+    this.fix = fix;
+    this.needsSignIn = needsSignIn;
+    // Not enumerable, as the cause of any error.
+    Object.defineProperty(this, 'cause', { value: cause });
+  }
+}
+
+/**
+ * Returns the error to show for a failed call to AWS; undefined when a service refused the call in its own words.
+ *
+ * @param place - @default - not known, because no request was made
+ */
+export function explainAwsError(error: unknown, place?: AwsPlace): AwsCallError | undefined {
+  if (error instanceof AwsCallError) return error;
+  if (isOwnError(error)) return undefined;
+  const name = errorName(error);
+  const message = error instanceof Error ? error.message : '';
+  const signIn = (problem: string, fix: string) =>
+    new AwsCallError(problem, fix, { cause: error, needsSignIn: true });
+  if (/^(CredentialsProviderError|TokenProviderError)$/.test(name)) {
+    const profile = process.env.AWS_PROFILE;
+    return profile
+      ? signIn(
+          `the AWS profile ${profile} has no usable credentials, or does not exist (aws configure list-profiles)`,
+          `sign in with aws sso login --profile ${profile}, or name another with --profile`,
+        )
+      : signIn(
+          'there are no AWS credentials',
+          'sign in (aws sso login, or aws configure), or name a profile with --profile',
+        );
+  }
+  if (/^Region is missing$/.test(message)) {
+    return new AwsCallError('no AWS region is set', 'name it with --region, or set AWS_REGION', {
+      cause: error,
+    });
+  }
+  if (/^(ExpiredToken|ExpiredTokenException|RequestExpired)$/.test(name)) {
+    return signIn('your AWS credentials have expired', 'sign in again (aws sso login)');
+  }
+  if (/^(InvalidClientTokenId|UnrecognizedClientException|SignatureDoesNotMatch)$/.test(name)) {
+    return signIn('AWS does not accept your credentials', 'sign in again (aws sso login, or aws configure)');
+  }
+  if (isAwsRefusal(error)) return undefined;
+  return place && explainNoAnswer(error, place);
+}
+
+/** Returns the error for a call that the service did not answer, or not with what the client understands. */
+function explainNoAnswer(error: unknown, place: AwsPlace): AwsCallError {
+  const { host, service, region } = place;
+  const where = `${host} (${service}, region ${region})`;
+  const code = codeOf(error);
+  const status = statusOf(error);
+  const explain = (problem: string, fix: string) => new AwsCallError(problem, fix, { cause: error });
+  if (isCertificateError(code)) {
+    return explain(
+      `the certificate of ${where} is not trusted (${code})`,
+      "if a proxy of your company signs it, put the proxy's authority into a file and name it in NODE_EXTRA_CA_CERTS",
+    );
+  }
+  if (status !== undefined && status >= 500) {
+    return explain(
+      `${where} answered ${status}`,
+      'try again in some minutes; https://health.aws.amazon.com shows outages',
+    );
+  }
+  if (status !== undefined) {
+    return explain(`${where} gave an answer that is not understood (${status}, ${code})`, proxyFix());
+  }
+  return explain(`could not reach ${where}: ${describeNetworkError(code)}`, networkFix(code, region));
+}
+
+/** The error for a web page in place of an answer of AWS. */
+export function webPageError({ host, service, region }: AwsPlace, status: number): AwsCallError {
+  return new AwsCallError(
+    `${host} (${service}, region ${region}) answered with a web page (${status}) and not as AWS does`,
+    proxyFix(),
+  );
+}
+
+/** The variables that send calls to another host than AWS's, as `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_SQS` do. */
+function endpointVariables(): string[] {
+  return Object.keys(process.env).filter((name) => /^AWS_ENDPOINT_URL/.test(name));
+}
+
+function proxyFix(): string {
+  const [variable] = endpointVariables();
+  return variable
+    ? `check ${variable}, which names another host than AWS`
+    : 'a proxy or the sign-in page of a network may have answered: open the address in a browser, then try again';
+}
+
+function networkFix(code: string, region: string): string {
+  const [variable] = endpointVariables();
+  if (variable) return `check ${variable}, which names another host than AWS, then try again`;
+  if (code === 'ENOTFOUND' && !isKnownRegion(region)) {
+    const similar = nearestRegion(region);
+    return `check the region ${region}${similar ? ` (did you mean ${similar}?)` : ''}`;
+  }
+  return 'check the network, VPN and proxy, then try again';
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : errorName(error);
+}
+
+/** The status of the answer that an AWS client could not use; undefined when there was no answer. */
+function statusOf(error: unknown): number | undefined {
+  if (!(error instanceof Error)) return undefined;
+  // The client hides the answer in this property, because it may hold a secret. Only the status is read.
+  const response: unknown = Reflect.get(error, '$response');
+  const metadata: unknown = Reflect.get(error, '$metadata');
+  const statuses = [read(response, 'statusCode'), read(metadata, 'httpStatusCode')];
+  return statuses.find((status) => typeof status === 'number');
+}
+
+function read(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
+}
+
+/**
+ * Makes the fix for a name that does not exist: the name that was probably meant, and which names there are.
+ *
+ * @param shown - the names as they are shown. @default - `names`
+ */
+export function nameFix(wanted: string, names: readonly string[], shown = names): string {
+  const similar = nearest(wanted, names);
+  const list = shown.slice(0, MAX_NAMED).join(', ');
+  const more = shown.length > MAX_NAMED ? ` and ${shown.length - MAX_NAMED} more` : '';
+  return `${similar === undefined ? '' : `Did you mean ${similar}? `}There are ${list}${more}.`;
+}
+
+/** How many names a message lists. */
+const MAX_NAMED = 20;
+
 /**
  * Describes a failed call to AWS in one sentence with the next step.
  *
@@ -120,31 +287,11 @@ function stackFrames({ stack = '', message }: Error): string[] {
  * because a parser that fails on an answer may quote the answer.
  */
 export function describeAwsError(error: unknown): string {
-  if (error instanceof CliError) return error.message;
+  if (error instanceof CliError || error instanceof AwsCallError) return error.message;
   if (isMissingCdk(error)) return MISSING_CDK.message;
-  const name = errorName(error);
-  const message = error instanceof Error ? error.message : '';
-  if (/^(CredentialsProviderError|TokenProviderError)$/.test(name)) {
-    const profile = process.env.AWS_PROFILE;
-    return profile
-      ? `the AWS profile ${profile} has no usable credentials, or does not exist (aws configure list-profiles); sign in with aws sso login --profile ${profile}, or name another with --profile`
-      : 'there are no AWS credentials; sign in (aws sso login, or aws configure), or name a profile with --profile';
-  }
-  if (/^Region is missing$/.test(message)) {
-    return 'no AWS region is set; name it with --region, or set AWS_REGION';
-  }
-  if (/^(ExpiredToken|ExpiredTokenException|RequestExpired)$/.test(name)) {
-    return 'your AWS credentials have expired; sign in again (aws sso login)';
-  }
-  if (/^(InvalidClientTokenId|UnrecognizedClientException|SignatureDoesNotMatch)$/.test(name)) {
-    return 'AWS does not accept your credentials; sign in again (aws sso login, or aws configure)';
-  }
-  const code =
-    error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : name;
-  if (isCertificateError(code)) {
-    return `the certificate of the other side is not trusted (${code}); if a proxy of your company signs it, put the proxy's authority into a file and name it in NODE_EXTRA_CA_CERTS`;
-  }
+  const explained = explainAwsError(error);
+  if (explained) return explained.message;
   return isAwsRefusal(error)
-    ? `${name}: ${message.slice(0, 400)}`
-    : `AWS gave no usable answer (${code}); try again`;
+    ? `${errorName(error)}: ${error.message.slice(0, 400)}`
+    : `something unexpected happened (${codeOf(error)}); --debug shows where`;
 }

@@ -207,11 +207,17 @@ function run(program: Command, action: Action): () => Promise<void> {
 async function report(error: unknown, args: readonly string[]): Promise<number> {
   if (!(error instanceof CommanderError)) throw error;
   if (error.exitCode === 0) return EXIT.ok;
-  if (args.includes('--json')) {
+  const end = args.indexOf('--');
+  // What is after -- is a command of its own.
+  if (args.slice(0, end < 0 ? undefined : end).includes('--json')) {
     const { visibleJson } = await import('./visible');
     const isHelp = error.code === 'commander.help';
-    const message = isHelp ? 'No command was given.' : error.message.replace(/^error: /, '');
-    process.stdout.write(`${visibleJson({ error: { message, fix: 'See: npx runpod-ecr --help' } })}\n`);
+    const [problem = '', suggestion = ''] = error.message.replace(/^error: /, '').split('\n');
+    const message = isHelp ? 'No command was given.' : problem;
+    const guess = suggestion.replace(/^\((.*)\)$/, '$1 ');
+    process.stdout.write(
+      `${visibleJson({ error: { message, fix: `${guess}See: npx runpod-ecr --help` } })}\n`,
+    );
   }
   return EXIT.usageError;
 }

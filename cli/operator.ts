@@ -7,8 +7,7 @@ import { systemClock } from '../lambda/core/clock';
 import { createHttp, type RetryPolicy, type SendHttp } from '../lambda/core/http';
 import type { PullWatchSettings, RefresherSettings, Secret } from '../lambda/core/model';
 import { sendOverNetwork } from '../lambda/core/transport';
-import { readConfigFile } from '../lib/config/load';
-import { ConfigError } from '../lib/config/mistakes';
+import { noConfigError, readConfigFile } from '../lib/config/load';
 import type { RefresherConfig } from '../lib/config/schema';
 import { toSettings } from '../lib/config/settings';
 import { AwsClients, type AwsClientType } from './aws-clients';
@@ -66,10 +65,9 @@ export class Operator {
 
   /** Reads the configuration. With `--stack` there is none. @throws ConfigError when the file does not exist or has mistakes */
   config(): RefresherConfig {
-    if (CLONE_ROOT === undefined && this.options.config === undefined && !existsSync(this.configPath)) {
-      throw new ConfigError(
-        `There is no ${DEFAULT_CONFIG} in this folder. Write one with npx runpod-ecr init, name another with --config, or name a deployed stack with --stack.`,
-      );
+    if (this.options.config === undefined && !existsSync(this.configPath)) {
+      const others = 'name another with --config PATH, or a deployed stack with --stack NAME';
+      throw noConfigError(DEFAULT_FOLDER, others);
     }
     this.#config ??= readConfigFile(this.configPath, this.configLabel);
     return this.#config;

@@ -1,11 +1,13 @@
 /** Runs one command: its options, its output, its errors and its exit code. */
 
-import { OperatorMustActError } from '../lambda/core/errors';
+import { OperatorMustActError, RefresherError } from '../lambda/core/errors';
 import { ConfigError } from '../lib/config/mistakes';
 import {
+  AwsCallError,
   CliError,
   debugLines,
   describeAwsError,
+  explainAwsError,
   isMissingCdk,
   isOwnError,
   MISSING_CDK,
@@ -56,23 +58,32 @@ export async function run(options: GlobalOptions, action: Action): Promise<numbe
     adoptAwsOptions(options, env);
     return await action(new Operator(options), output);
   } catch (error) {
-    return report(isMissingCdk(error) ? MISSING_CDK : error, options, output);
+    return report(isMissingCdk(error) ? MISSING_CDK : (explainAwsError(error) ?? error), options, output);
   }
 }
 
 /** Prints an error on standard error, and with `--json` as a document on standard output. @returns the exit code */
 function report(error: unknown, options: GlobalOptions, output: Output): number {
   const doctor = `To find the cause: ${commandLine('doctor', options)}`;
-  const message = isOwnError(error) ? error.message : `${describeAwsError(error)}. ${doctor}`;
+  // The project's other errors say what to do. These may have a cause that only doctor finds.
+  const needsDoctor = !isOwnError(error) || error instanceof RefresherError;
+  const { message, fix } = shown(error);
+  const text = isOwnError(error) ? error.message : message;
   const debug = options.debug ? debugLines(error) : [];
   // Only the mistakes in a configuration have more than one line.
-  const lines = error instanceof ConfigError ? message.split('\n') : [message];
+  const lines = error instanceof ConfigError ? text.split('\n') : [sentence(text, needsDoctor ? doctor : '')];
   for (const line of [...lines, ...debug]) process.stderr.write(`${visibleLine(line)}\n`);
-  showError(output, isOwnError(error) ? shown(error) : { message: describeAwsError(error), fix: doctor });
+  showError(output, { message, fix: needsDoctor ? sentence(fix ?? '', doctor) : fix });
   const exitCode = error instanceof CliError ? error.exitCode : EXIT.broken;
   // Requests that are under way would keep the process alive.
   if (exitCode === EXIT.interrupted) process.exit(exitCode);
   return exitCode;
+}
+
+/** Joins two sentences, either of which may be empty. */
+function sentence(first: string, second: string): string {
+  if (first === '' || second === '') return first || second;
+  return `${first.replace(/\.$/, '')}. ${second}`;
 }
 
 /** Writes the document of an error, unless the command has already written its own. */
@@ -80,8 +91,11 @@ function showError(output: Output, { message, fix }: ShownError): void {
   if (!output.hasData) output.data({ error: { message, ...(fix && { fix }) } });
 }
 
-function shown(error: Error): ShownError {
-  if (error instanceof CliError) return { message: error.problem, fix: error.fix };
+function shown(error: unknown): ShownError {
+  if (error instanceof CliError || error instanceof AwsCallError || error instanceof ConfigError) {
+    return { message: error.problem, fix: error.fix };
+  }
+  if (!isOwnError(error)) return { message: describeAwsError(error) };
   if (!(error instanceof OperatorMustActError)) return { message: error.message };
   const fix = error.message.slice(error.problem.length).replace(/^[;\s]+/, '');
   return { message: error.problem, fix };

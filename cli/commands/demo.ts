@@ -3,6 +3,7 @@
 import { realpathSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { nearest } from '../../lib/config/nearest';
 import { askDemo, type ControlWord, isControlWord } from '../../local/demo/ask';
 import { CliError, isMissingCdk, isOwnError, usageError } from '../errors';
 import { EXIT } from '../exit-codes';
@@ -87,7 +88,12 @@ async function startDemo(output: Output, words: readonly string[], flags: DemoFl
     import('../../local/demo/session'),
   ]);
   if (flags.break !== undefined && !Object.hasOwn(BREAKS, flags.break)) {
-    throw usageError(`There is no break "${flags.break}".`, 'To list them: npx runpod-ecr demo --break list');
+    const similar = nearest(flags.break, Object.keys(BREAKS));
+    const guess = similar === undefined ? '' : `Did you mean ${similar}? `;
+    throw usageError(
+      `There is no break "${flags.break}".`,
+      `${guess}To list them: npx runpod-ecr demo --break list`,
+    );
   }
   // The demo ends what it started before it ends itself.
   process.removeAllListeners('SIGINT');

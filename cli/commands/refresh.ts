@@ -5,7 +5,7 @@ import type { RefreshedTarget } from '../../lambda/core/model';
 import { type LogLine, readHistory } from '../deployment/history';
 import { type InvocationOutcome, invokeFunction } from '../deployment/invoke';
 import { requireStack } from '../deployment/stack';
-import { CliError, describeAwsError, usageError } from '../errors';
+import { CliError, describeAwsError, nameFix, usageError } from '../errors';
 import { EXIT } from '../exit-codes';
 import { formatDuration, formatTime } from '../format';
 import type { Operator } from '../operator';
@@ -40,7 +40,7 @@ export async function refresh(operator: Operator, output: Output, options: Refre
   const known = (await operator.refresherSettings()).targets.map(({ name }) => name);
   const unknown = names?.find((name) => !known.includes(name));
   if (unknown !== undefined) {
-    throw usageError(`No target is named ${unknown}. There are ${known.slice(0, 20).join(', ')}.`);
+    throw usageError(`No target is named ${unknown}.`, nameFix(unknown, known));
   }
   const stack = await requireStack(operator);
   const functionName = stack.output('FunctionName');

@@ -14,7 +14,7 @@ import { isAt, repositoryAt } from '../../lambda/core/pulls/look-run';
 import { createInspectImage, type ImageState, WORKER_PLATFORM } from '../../lambda/core/registries/manifests';
 import { createCredentialIssuer } from '../../lambda/core/registries/registries';
 import type { ReadSecret } from '../../lambda/core/secrets';
-import { CliError, usageError } from '../errors';
+import { CliError, nameFix, usageError } from '../errors';
 import type { Operator } from '../operator';
 import { deployCommand } from '../options';
 import { mayPull } from '../runpod/usage';
@@ -127,8 +127,8 @@ export class Images {
   async #ofTarget(name: ImageName, wanted: string | undefined): Promise<FoundImage | undefined> {
     const { targets } = await this.#operator.settings();
     if (wanted !== undefined && !targets.some((target) => target.name === wanted)) {
-      const known = targets.map((target) => target.name).slice(0, 20);
-      throw usageError(`No target is named ${wanted}. There are ${known.join(', ')}.`);
+      const known = targets.map((target) => target.name);
+      throw usageError(`No target is named ${wanted}.`, nameFix(wanted, known));
     }
     const asked = wanted === undefined ? targets : targets.filter((target) => target.name === wanted);
     const holding: Target[] = [];
@@ -240,7 +240,7 @@ export class Images {
     if (name.host === undefined && !name.repository.includes('/')) {
       throw usageError(
         `--image: "${image}" has no registry.`,
-        'Without a configuration, give the full address of the image.',
+        'Without a configuration, give the full address of the image. To write a configuration: npx runpod-ecr init. To use another: --config PATH or --stack NAME',
       );
     }
     const url = isAtDockerHub(name) ? DOCKER_HUB_URL : urlOf(name.host ?? '');

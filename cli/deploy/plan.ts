@@ -2,7 +2,7 @@
 
 import { ecrPlaceOf, parseImageName } from '../../lambda/core/images';
 import type { RegistryAuth } from '../../lambda/core/runpod/api';
-import { CliError, usageError } from '../errors';
+import { CliError, nameFix, usageError } from '../errors';
 import type { Operator } from '../operator';
 import { commandLine } from '../options';
 import { readAccountKey, runpodSettings } from '../runpod/account';
@@ -42,7 +42,7 @@ export async function makePlan(operator: Operator, wanted: string, flags: Deploy
   if (flags.target !== undefined && !operator.hasSettings) {
     throw usageError(
       '--target names a target of a configuration, and there is none.',
-      'Name it with --config.',
+      'Name it with --config PATH or --stack NAME, or write one with npx runpod-ecr init.',
     );
   }
   const images = new Images(operator);
@@ -102,9 +102,9 @@ function authFor(
   if (wanted !== undefined) {
     const found = auths.find(({ name }) => name === wanted) ?? auths.find(({ id }) => id === wanted);
     if (found) return found;
-    const known = auths.map(({ name }) => name).slice(0, 10);
+    const known = auths.map(({ name }) => name);
     throw new CliError(`Runpod has no registry auth ${wanted}.`, {
-      fix: known.length > 0 ? `It has ${known.join(', ')}.` : 'It has none at all.',
+      fix: known.length > 0 ? nameFix(wanted, known) : 'It has none at all.',
     });
   }
   if (!target) return undefined;

@@ -14,7 +14,7 @@ import type { RefresherSettings } from '../../lambda/core/model';
 import { isJsonObject } from '../../lambda/core/runpod/api';
 import { parseSettings } from '../../lambda/core/settings';
 import type { AwsClients } from '../aws-clients';
-import { CliError, errorName, usageError } from '../errors';
+import { CliError, errorName, nameFix, usageError } from '../errors';
 import { deployCommand, type GlobalOptions } from '../options';
 
 /** A refresher in a deployed stack. */
@@ -70,7 +70,7 @@ function chosen(options: RefresherName, found: readonly DeployedRefresher[]): De
   }
   const named = found.find(({ settings }) => settings.service === refresher);
   if (named) return named;
-  throw usageError(`The stack ${stack} has no refresher ${refresher}.`, `It has ${names.join(', ')}.`);
+  throw usageError(`The stack ${stack} has no refresher ${refresher}.`, nameFix(refresher, names));
 }
 
 async function templateOf(clients: AwsClients, options: RefresherName): Promise<unknown> {

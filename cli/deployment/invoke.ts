@@ -3,6 +3,7 @@
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import type { RefreshReport } from '../../lambda/core/model';
 import { isJsonObject } from '../../lambda/core/runpod/api';
+import { withPlaceInErrors } from '../aws-clients';
 import { type LogLine, parseLog } from './history';
 
 /** A little longer than the function's own timeout of five minutes. */
@@ -27,10 +28,8 @@ export async function invokeFunction(
   functionName: string,
   event: { readonly targets?: readonly string[]; readonly dryRun?: boolean },
 ): Promise<InvocationOutcome> {
-  const client = new LambdaClient({
-    maxAttempts: 1,
-    requestHandler: { connectionTimeout: 3_000, requestTimeout: REQUEST_TIMEOUT_MS },
-  });
+  const requestHandler = { connectionTimeout: 3_000, requestTimeout: REQUEST_TIMEOUT_MS };
+  const client = withPlaceInErrors(new LambdaClient({ maxAttempts: 1, requestHandler }));
   const { FunctionError, LogResult, Payload } = await client.send(
     new InvokeCommand({ FunctionName: functionName, LogType: 'Tail', Payload: JSON.stringify(event) }),
   );

@@ -8,7 +8,7 @@ import type { Target } from '../../lambda/core/model';
 import { WORKER_PLATFORM } from '../../lambda/core/registries/manifests';
 import { ConfigError } from '../../lib/config/mistakes';
 import { runbookSection } from '../deployment/alarms';
-import { CliError, describeAwsError, isAccessDenied, isMarkedForDeletion } from '../errors';
+import { CliError, describeAwsError, explainAwsError, isAccessDenied, isMarkedForDeletion } from '../errors';
 import { formatCount } from '../format';
 import { inspectImage } from '../images';
 import type { Operator } from '../operator';
@@ -75,6 +75,8 @@ async function checkIdentity(operator: Operator): Promise<Finding> {
     return ok(`${arn} in ${region}`);
   } catch (error) {
     if (error instanceof CliError) return fail([error.problem], error.fix ?? FIX_AND_REPEAT);
+    const explained = explainAwsError(error);
+    if (explained && !explained.needsSignIn) return fail([explained.problem], explained.fix);
     const { profile } = operator.options;
     const signIn = awsCommand('sso login', { ...(profile && { profile }) });
     return fail([describeAwsError(error)], `${signIn} (or aws configure)`);
@@ -94,10 +96,9 @@ async function checkConfiguration(operator: Operator): Promise<Finding> {
   } catch (error) {
     if (error instanceof CliError) return fail([error.problem], error.fix ?? FIX_AND_REPEAT);
     if (!(error instanceof ConfigError)) throw error;
-    const fix = existsSync(operator.configPath)
-      ? `edit ${operator.configLabel}`
-      : commandLine('init', operator.options);
-    return fail(error.message.split('\n'), fix);
+    if (existsSync(operator.configPath))
+      return fail(error.message.split('\n'), `edit ${operator.configLabel}`);
+    return fail([error.problem], error.fix ?? commandLine('init', operator.options));
   }
 }
 

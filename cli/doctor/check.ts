@@ -1,6 +1,6 @@
 /** The checks of `doctor`: their type, their results, and how they run as a graph. */
 
-import { CliError, describeAwsError, isOwnError } from '../errors';
+import { AwsCallError, CliError, describeAwsError, explainAwsError, isOwnError } from '../errors';
 import type { Status } from '../output';
 
 /** One of several problems that a check found. */
@@ -188,6 +188,9 @@ async function runSafely(check: Check, causeAmong: FindCause): Promise<Finding> 
 
 /** Makes the finding of a check that an error has stopped. */
 export function brokenBy(error: unknown): Finding {
-  if (error instanceof CliError && error.fix !== undefined) return fail([error.problem], error.fix);
+  if ((error instanceof CliError || error instanceof AwsCallError) && error.fix !== undefined)
+    return fail([error.problem], error.fix);
+  const explained = explainAwsError(error);
+  if (explained) return fail([explained.problem], explained.fix);
   return fail([isOwnError(error) ? error.message : describeAwsError(error)], FIX_AND_REPEAT);
 }

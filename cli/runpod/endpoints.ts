@@ -19,7 +19,7 @@ import {
   type WorkloadLog,
 } from '../../lambda/core/runpod/workloads';
 import { createShow, type Show } from '../../lambda/core/shown-text';
-import { CliError, usageError } from '../errors';
+import { CliError, nameFix, usageError } from '../errors';
 import type { Operator } from '../operator';
 import { visibleName } from '../visible';
 import type { AccountKey } from './account';
@@ -54,9 +54,6 @@ export interface Rollout {
 
 /** Longest part of an answer of Runpod that is shown, in characters. */
 const MAX_SHOWN_DETAIL = 300;
-
-/** How many endpoints an error message names. */
-const MAX_NAMED = 10;
 
 /** The endpoints of one Runpod account, over REST v2. Every method throws RefresherError, or CliError where it says so. */
 export class RunpodEndpoints {
@@ -98,9 +95,10 @@ export class RunpodEndpoints {
       const ids = byName.map(({ id }) => id).join(', ');
       throw usageError(`Several endpoints have the name ${wanted}.`, `Give the id of one: ${ids}.`);
     }
-    const known = all.slice(0, MAX_NAMED).map(({ id, name }) => `${id} (${visibleName(name)})`);
+    const known = all.map(({ id, name }) => `${id} (${visibleName(name)})`);
+    const words = all.flatMap(({ id, name }) => [id, visibleName(name)]);
     throw new CliError(`The account of the key in ${this.#keySource} has no endpoint ${wanted}.`, {
-      fix: known.length > 0 ? `It has ${known.join(', ')}.` : 'It has no endpoint at all.',
+      fix: known.length > 0 ? nameFix(wanted, words, known) : 'It has no endpoint at all.',
     });
   }
 

@@ -3,7 +3,7 @@
 import { ecrPlaceOf, parseImageName } from '../../lambda/core/images';
 import type { Target } from '../../lambda/core/model';
 import { RunpodWorkloads, type Workload } from '../../lambda/core/runpod/workloads';
-import { describeAwsError } from '../errors';
+import { AwsCallError, describeAwsError } from '../errors';
 import { inspectImage } from '../images';
 import type { Operator } from '../operator';
 import { type AskRoutes, listAuths } from './access';
@@ -125,6 +125,7 @@ export type Pin = { readonly pinned: string } | { readonly unknown: string };
  * repository of the same name.
  *
  * @returns undefined if the image is not in ECR
+ * @throws AwsCallError when ECR gives no answer
  */
 export async function pinImage(operator: Operator, image: string): Promise<Pin | undefined> {
   const name = parseImageName(image);
@@ -138,6 +139,7 @@ export async function pinImage(operator: Operator, image: string): Promise<Pin |
       state.found === 'no-image' ? `${repository} has no image ${reference}` : 'no such repository';
     return { unknown: missing };
   } catch (error) {
+    if (error instanceof AwsCallError) throw error;
     return { unknown: describeAwsError(error) };
   }
 }

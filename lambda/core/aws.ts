@@ -1,5 +1,6 @@
 import type { Clock } from './clock';
 import { OperatorMustActError, type OperatorReason, type RefresherError, TransientError } from './errors';
+import { describeNetworkError } from './network-errors';
 
 /** Timeout of one AWS call including the SDK's own retries. The deadline of the run can shorten it. */
 const CALL_LIMIT_MS = 25_000;
@@ -68,7 +69,7 @@ export function meaningOfAwsError(thrown: unknown, call: AwsCall): RefresherErro
     const description = `${call.name}: ${name}: ${message}${fix ? ` ${fix}` : ''}`;
     return new OperatorMustActError(reasonOf(name, call.reason), description, fix);
   }
-  return new TransientError(`${call.name}: ${name}${status ? ` (${status})` : ''}`);
+  return new TransientError(`${call.name}: ${describeNetworkError(name)}${status ? ` (${status})` : ''}`);
 }
 
 /** The innermost cause: Powertools wraps the SDK's errors. */

@@ -2,6 +2,7 @@ import type { Agent, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import type { Socket } from 'node:net';
 import { OperatorMustActError, TransientError, UntrustedCertificateError } from './errors';
+import { describeNetworkError } from './network-errors';
 
 /** One HTTP request. */
 export interface HttpRequest {
@@ -97,7 +98,7 @@ export const sendOverNetwork: Transport = async (
     });
     const fail = (what: string) => {
       clearTimeout(timer);
-      const message = `${request.method} ${request.peer ?? url.host}: ${what}`;
+      const message = `${request.method} ${request.peer ?? url.host}: ${describeNetworkError(what)}`;
       const untrusted = isCertificateError(what);
       reject(untrusted ? new UntrustedCertificateError(notTrusted(message)) : new TransientError(message));
       outgoing.destroy();

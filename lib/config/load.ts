@@ -1,8 +1,9 @@
 import { isUtf8 } from 'node:buffer';
-import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Node } from 'constructs';
 import { ConfigError } from './mistakes';
+import { nearest } from './nearest';
 import { parseConfig } from './parse';
 import type { RefresherConfig } from './schema';
 
@@ -18,7 +19,11 @@ const DEFAULT_FILE = 'refresher.config.json';
  */
 export function loadConfig(node: Node, root = PROJECT_ROOT): RefresherConfig {
   const named: unknown = node.tryGetContext('config');
-  if (named === undefined) return readConfigFile(join(root, DEFAULT_FILE), DEFAULT_FILE);
+  if (named === undefined) {
+    const path = join(root, DEFAULT_FILE);
+    if (!existsSync(path)) throw noConfigError(root, 'name another with -c config=PATH');
+    return readConfigFile(path, DEFAULT_FILE);
+  }
   if (typeof named !== 'string' || named === '') {
     throw new ConfigError(
       'The CDK context "config" must be the path of a configuration file: -c config=PATH',
@@ -49,10 +54,32 @@ function readBytes(path: string, label: string): Buffer {
     const code =
       typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : 'no reason';
     if (code !== 'ENOENT') throw new ConfigError(`${label} cannot be read (${code}).`);
+    const similar = similarFile(path);
     throw new ConfigError(
-      label === DEFAULT_FILE
-        ? `There is no ${DEFAULT_FILE} yet. Copy the example and edit it: cp refresher.config.example.json ${DEFAULT_FILE}`
-        : `${label} does not exist. Check the path that was given.`,
+      `${label} does not exist.`,
+      `${similar ? `Did you mean ${join(dirname(label), similar)}?` : 'Check the path that was given.'} To write a new file: npx runpod-ecr init --config ${label}`,
     );
+  }
+}
+
+/**
+ * Makes the error for a folder without a configuration.
+ *
+ * @param others - the other ways to name a configuration, as the end of a sentence
+ */
+export function noConfigError(folder: string, others: string): ConfigError {
+  return new ConfigError(
+    `There is no ${DEFAULT_FILE} in ${folder}.`,
+    `Write one with npx runpod-ecr init, or ${others}.`,
+  );
+}
+
+/** Returns the name of a JSON file in the same folder that is similar to the one that does not exist. */
+function similarFile(path: string): string | undefined {
+  try {
+    const files = readdirSync(dirname(path)).filter((name) => name.endsWith('.json'));
+    return nearest(basename(path), files);
+  } catch {
+    return undefined;
   }
 }

@@ -13,9 +13,17 @@ export interface Mistake {
 /** The configuration cannot be used. The message is complete, so the error has no stack trace. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
+  /** The message without the fix. */
+  readonly problem: string;
+  /** What to do about it. @default - the problem says enough */
+  readonly fix: string | undefined;
 
-  constructor(message: string) {
+  /** @param fix - is added to the message */
+  constructor(problem: string, fix?: string) {
+    const message = fix === undefined ? problem : `${problem} ${fix}`;
     super(message);
+    this.problem = problem;
+    this.fix = fix;
     this.stack = `ConfigError: ${message}`;
   }
 }

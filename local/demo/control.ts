@@ -1,6 +1,7 @@
 /** What the sub-shell of a demo can ask the demo that runs: to break, to fix, and to do what doctor suggests. */
 
 import { randomUUID } from 'node:crypto';
+import { nearest } from '../../lib/config/nearest';
 import { jsonObject, type ReceivedRequest, type StandInAnswer } from '../exchange';
 import { StandInServer } from '../stand-in-server';
 import { type ControlAnswer, type ControlWord, isControlWord } from './ask';
@@ -26,9 +27,11 @@ export async function breakLink(world: DemoWorld, [name = '']: readonly string[]
   if (name === 'list') return { exitCode: 0, lines: describeBreaks() };
   const found = Object.hasOwn(BREAKS, name) ? BREAKS[name] : undefined;
   if (!found) {
+    const similar = nearest(name, Object.keys(BREAKS));
+    const guess = similar === undefined ? '' : ` Did you mean ${similar}?`;
     return {
       exitCode: 1,
-      lines: [`There is no break ${JSON.stringify(name)}. There are:`, ...describeBreaks()],
+      lines: [`There is no break ${JSON.stringify(name)}.${guess} There are:`, ...describeBreaks()],
     };
   }
   await found.apply(world);

@@ -142,7 +142,7 @@ const SURPRISES: readonly Surprise[] = [
   {
     what: 'the answer to a create is lost: it is found by its name and deleted',
     break: () => fault({ method: 'POST', path: '/v2/registries' }, { applyThen: { reset: true } }),
-    stdout: /rest-v2 +yes +no +yes +- +create: POST \S+: ECONNRESET/,
+    stdout: /rest-v2 +yes +no +yes +- +create: POST \S+: the connection was cut \(ECONNRESET\)/,
   },
   {
     what: 'an API does not delete: another one does',

@@ -364,7 +364,9 @@ describe('--debug', () => {
     malformed.remove();
 
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^AWS gave no usable answer \(SyntaxError\); try again\./);
+    expect(stderr).toMatch(
+      /^127\.0\.0\.1:\d+ \(SecretsManager, region us-east-1\) gave an answer that is not understood \(200, SyntaxError\); /,
+    );
     expect(stderr).toMatch(/^SyntaxError\n {4}at /m);
     expect(findLeaks(stderr, { key: world.key })).toEqual([]);
   });
@@ -386,7 +388,7 @@ describe('NODE_TLS_REJECT_UNAUTHORIZED', () => {
 
     expect({ code, requests }).toEqual({ code: 1, requests: 0 });
     expect(stderr).toMatch(
-      /^the certificate of the other side is not trusted \(DEPTH_ZERO_SELF_SIGNED_CERT\); .*NODE_EXTRA_CA_CERTS/,
+      /^the certificate of localhost:\d+ \(CloudFormation, region us-east-1\) is not trusted \(DEPTH_ZERO_SELF_SIGNED_CERT\); .*NODE_EXTRA_CA_CERTS/,
     );
   });
 });

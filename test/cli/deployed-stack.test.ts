@@ -315,7 +315,10 @@ describe('the document of an error with --json', () => {
       'a configuration that does not exist',
       ['status', '--config', 'nowhere.json'],
       1,
-      { message: 'nowhere.json does not exist. Check the path that was given.' },
+      {
+        message: 'nowhere.json does not exist.',
+        fix: 'Check the path that was given. To write a new file: npx runpod-ecr init --config nowhere.json',
+      },
     ],
     [
       'a question that is not asked',

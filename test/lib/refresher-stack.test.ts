@@ -481,8 +481,10 @@ describe('RefresherStack.fromFile', () => {
     const error = thrownBy(() => RefresherStack.fromFile(new App(), 'nothing.json'));
 
     expect(error).toMatchObject({
-      message: 'nothing.json does not exist. Check the path that was given.',
-      stack: 'ConfigError: nothing.json does not exist. Check the path that was given.',
+      message:
+        'nothing.json does not exist. Check the path that was given. To write a new file: npx runpod-ecr init --config nothing.json',
+      stack:
+        'ConfigError: nothing.json does not exist. Check the path that was given. To write a new file: npx runpod-ecr init --config nothing.json',
     });
   });
 });

@@ -92,7 +92,8 @@ describe('npm start', () => {
     expect(start(['-c', 'nope.json'])).toEqual({
       code: 1,
       stdout: '',
-      stderr: 'nope.json does not exist. Check the path that was given.\n',
+      stderr:
+        'nope.json does not exist. Check the path that was given. To write a new file: npx runpod-ecr init --config nope.json\n',
     });
   });
 });

@@ -256,7 +256,7 @@ describe('sendOverNetwork', () => {
 
     const outcome = sendOverNetwork(request, LIMITS);
 
-    await expect(outcome).rejects.toThrow('ECONNREFUSED');
+    await expect(outcome).rejects.toThrow(/^GET 127\.0\.0\.1:\d+: connection refused \(ECONNREFUSED\)$/);
     await expect(outcome).rejects.toBeInstanceOf(TransientError);
   });
 

@@ -26,7 +26,7 @@ describe('loadConfig', () => {
 
   it('says how to create a configuration when there is none', () => {
     expect(() => loadConfig(nodeWith({}), root)).toThrow(
-      'There is no refresher.config.json yet. Copy the example and edit it: cp refresher.config.example.json refresher.config.json',
+      `There is no refresher.config.json in ${root}. Write one with npx runpod-ecr init, or name another with -c config=PATH.`,
     );
   });
 
@@ -37,9 +37,17 @@ describe('loadConfig', () => {
     expect(loadConfig(nodeWith({ config: file }), root).stackName).toBe('Team');
   });
 
+  it('names a file of the folder with a similar name', () => {
+    writeFileSync(join(root, 'team.json'), '{}');
+
+    expect(() => loadConfig(nodeWith({ config: join(root, 'taem.json') }), root)).toThrow(
+      `taem.json does not exist. Did you mean ${join(root, 'team.json')}?`,
+    );
+  });
+
   it('refuses a named file that does not exist', () => {
     expect(() => loadConfig(nodeWith({ config: 'missing.json' }), root)).toThrow(
-      'missing.json does not exist. Check the path that was given.',
+      'missing.json does not exist. Check the path that was given. To write a new file: npx runpod-ecr init --config missing.json',
     );
   });
 
