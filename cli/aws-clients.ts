@@ -10,7 +10,10 @@ export type AwsClientType<Client> = new (
 interface AnyAwsClient {
   readonly config: { region(): Promise<string> };
   readonly middlewareStack: {
-    add(middleware: Middleware, options: { readonly step: string; readonly name: string }): void;
+    add(
+      middleware: Middleware,
+      options: { readonly step: string; readonly name: string; readonly priority?: string },
+    ): void;
   };
 }
 
@@ -19,8 +22,8 @@ type Handler = (args: { readonly request?: unknown }) => Promise<{ readonly resp
 /** @param context - of one call, the same for each middleware */
 type Middleware = (next: Handler, context: Record<string, unknown>) => Handler;
 
-/** The key under which the context of a call has its host. */
-const HOST = 'runpodEcrHost';
+/** The keys under which the context of a call has its host, and the status of a web page that answered. */
+const [HOST, WEB_PAGE] = ['runpodEcrHost', 'runpodEcrWebPage'];
 
 /**
  * Makes a client throw `AwsCallError`, which names host and region, when AWS gives no answer, or a web page answers.
@@ -39,28 +42,29 @@ export function withPlaceInErrors<Client>(client: Client): Client {
     };
   };
   const explain: Middleware = (next, context) => async (args) => {
-    try {
-      return await next(args);
-    } catch (error) {
-      throw explainAwsError(error, await placeOf(context)) ?? error;
-    }
+    const outcome = await next(args).catch((cause: unknown) => ({ cause }));
+    const status = context[WEB_PAGE];
+    const failed = 'cause' in outcome;
+    if (!failed && typeof status !== 'number') return outcome;
+    const place = await placeOf(context);
+    if (place && typeof status === 'number') throw webPageError(place, status);
+    if (failed) throw explainAwsError(outcome.cause, place) ?? outcome.cause;
+    return outcome;
   };
   const noteHost: Middleware = (next, context) => async (args) => {
     context[HOST] = hostOf(args.request);
     return next(args);
   };
-  const refuseWebPages: Middleware = (next, context) => async (args) => {
+  const noteWebPage: Middleware = (next, context) => async (args) => {
+    // This runs inside the deserializer, so that the answer is noted even when it cannot be parsed.
     const result = await next(args);
-    const status = statusOfWebPage(result.response);
-    const place = status === undefined ? undefined : await placeOf(context);
-    if (status === undefined || status >= 500 || !place) return result;
-    throw webPageError(place, status);
+    context[WEB_PAGE] = statusOfWebPage(result.response);
+    return result;
   };
   middlewareStack.add(explain, { step: 'initialize', name: 'explainErrors' });
   // The request exists from this step on. The retries are in the next one.
   middlewareStack.add(noteHost, { step: 'build', name: 'noteHost' });
-  // In this step the answer is not parsed yet.
-  middlewareStack.add(refuseWebPages, { step: 'deserialize', name: 'refuseWebPages' });
+  middlewareStack.add(noteWebPage, { step: 'deserialize', priority: 'low', name: 'noteWebPage' });
   return client;
 }
 
@@ -75,9 +79,9 @@ function hostOf(request: unknown): string | undefined {
 function statusOfWebPage(response: unknown): number | undefined {
   if (typeof response !== 'object' || response === null) return undefined;
   const headers = Reflect.get(response, 'headers') as Record<string, string> | undefined;
-  return /^text\/html/i.test(headers?.['content-type'] ?? '')
-    ? (Reflect.get(response, 'statusCode') as number)
-    : undefined;
+  const status: unknown = Reflect.get(response, 'statusCode');
+  const isPage = /^text\/html/i.test(headers?.['content-type'] ?? '');
+  return isPage && typeof status === 'number' && status < 500 ? status : undefined;
 }
 
 /**

@@ -1,7 +1,7 @@
 /** `check-runpod`: finds out which of Runpod's APIs can update a registry auth with the user's own key. */
 
 import { randomBytes } from 'node:crypto';
-import { ApiUnsupportedError, RefresherError } from '../../lambda/core/errors';
+import { ApiUnsupportedError, RefresherError, TransientError } from '../../lambda/core/errors';
 import { type Credential, type RouteName, type RunpodSettings, Secret } from '../../lambda/core/model';
 import { RateLimiter } from '../../lambda/core/rate-limit';
 import { createRoutes } from '../../lambda/core/runpod/account';
@@ -67,13 +67,24 @@ export async function checkRunpod(operator: Operator, output: Output): Promise<n
   if (check.isStopped) {
     throw new CliError(`Interrupted. ${describeLeftovers(leftovers)}`, { exitCode: EXIT.interrupted });
   }
+  if (!check.isAnswered) throw noAnswerError(check.results);
   return show(output, settings, check.results, leftovers);
+}
+
+/** Without any answer nothing is known about the key, so no advice about it is given. */
+function noAnswerError(results: readonly ApiResult[]): CliError {
+  const said = new Set(results.flatMap((result) => result.said));
+  return new CliError(`Runpod gave no answer: ${[...said].join(', ')}.`, {
+    fix: `Check the network and the status page of Runpod, then repeat this. If Runpod then lists registry auths named ${NAME_PREFIX}…, delete them.`,
+  });
 }
 
 /** One check of all APIs of an account. */
 class Check {
   readonly results: ApiResult[] = [];
   isStopped = false;
+  /** Whether any of the APIs gave any answer. */
+  isAnswered = false;
   readonly #operator: Operator;
   readonly #key: Secret;
   readonly #apis: readonly { readonly route: RunpodRoute; readonly remove: DeleteAuth }[];
@@ -166,8 +177,10 @@ class Check {
     if (this.isStopped) return;
     try {
       await action();
+      this.isAnswered = true;
       result[step] = 'works';
     } catch (error) {
+      if (!(error instanceof TransientError)) this.isAnswered = true;
       result[step] = 'fails';
       // Any other message may quote an answer.
       const why = error instanceof RefresherError ? error.message : 'unexpected error';

@@ -14,6 +14,7 @@ import { isAt, repositoryAt } from '../../lambda/core/pulls/look-run';
 import { createInspectImage, type ImageState, WORKER_PLATFORM } from '../../lambda/core/registries/manifests';
 import { createCredentialIssuer } from '../../lambda/core/registries/registries';
 import type { ReadSecret } from '../../lambda/core/secrets';
+import { withPlaceInErrors } from '../aws-clients';
 import { CliError, nameFix, usageError } from '../errors';
 import type { Operator } from '../operator';
 import { deployCommand } from '../options';
@@ -61,7 +62,7 @@ const DOCKER_HUB_URL = 'https://registry-1.docker.io';
 /** Asks registries about images with the credentials of the operator's machine. */
 export class Images {
   readonly #operator: Operator;
-  readonly #issue = createCredentialIssuer(systemClock);
+  readonly #issue = createCredentialIssuer(systemClock, 0, withPlaceInErrors);
   readonly #inspect;
 
   constructor(operator: Operator) {

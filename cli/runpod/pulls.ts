@@ -18,6 +18,7 @@ import {
   watchAllowance,
 } from '../../lambda/core/runpod/workloads';
 import { createSecretReader } from '../../lambda/core/secrets';
+import { withPlaceInErrors } from '../aws-clients';
 import type { Operator } from '../operator';
 
 /** A workload that cannot pull logs it every few minutes. Older lines may be of a problem that is fixed. */
@@ -72,7 +73,7 @@ export async function lookAfresh(
     {
       clock: systemClock,
       createSecretReader: () => createSecretReader(operator.client(SecretsManagerClient), systemClock),
-      issueCredential: createCredentialIssuer(systemClock),
+      issueCredential: createCredentialIssuer(systemClock, 0, withPlaceInErrors),
       inspectImage: async (...asked) => {
         const state = await inspectImage(...asked);
         progress.images += 1;

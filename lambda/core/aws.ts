@@ -44,7 +44,8 @@ export async function callAws<T>(call: AwsCall, clock: Clock, send: () => Promis
   try {
     return await Promise.race([send(), timeUp]);
   } catch (error) {
-    throw error instanceof TransientError ? error : meaningOfAwsError(error, call);
+    const root = rootOf(error);
+    throw root instanceof TransientError ? root : meaningOfAwsError(root, call);
   } finally {
     clearTimeout(timer);
   }
@@ -72,8 +73,9 @@ export function meaningOfAwsError(thrown: unknown, call: AwsCall): RefresherErro
   return new TransientError(`${call.name}: ${describeNetworkError(name)}${status ? ` (${status})` : ''}`);
 }
 
-/** The innermost cause: Powertools wraps the SDK's errors. */
+/** The innermost cause: Powertools wraps the SDK's errors. An error of the project already says what to do. */
 function rootOf(thrown: unknown): unknown {
+  if (thrown instanceof TransientError) return thrown;
   return thrown instanceof Error && thrown.cause instanceof Error ? rootOf(thrown.cause) : thrown;
 }
 

@@ -21,16 +21,21 @@ const MAX_ISSUES = 3;
 /** Pause before ECR is asked again, in milliseconds. */
 const ISSUE_PAUSE_MS = 1_000;
 
+/** Changes an AWS client before its first call, such as what its errors say. It returns the same client. */
+export type PrepareClient = <Client>(client: Client) => Client;
+
 /** Issues credentials of Amazon ECR. Its clients live as long as the process. */
 export class EcrCredentials {
   readonly #clock: Clock;
   readonly #minLifeMs: number;
+  readonly #prepare: PrepareClient;
   readonly #clients = new Map<string, ECRClient>();
   #publicClient: ECRPUBLICClient | undefined;
 
   /** @param minLifeMs - a credential with less life is issued again. The last one is used, however short its life is. */
-  constructor(clock: Clock, minLifeMs: number) {
+  constructor(clock: Clock, minLifeMs: number, prepare: PrepareClient = (client) => client) {
     this.#clock = clock;
+    this.#prepare = prepare;
     this.#minLifeMs = minLifeMs;
   }
 
@@ -65,7 +70,9 @@ export class EcrCredentials {
 
   /** Issues a credential for ECR Public, whose answer does not name the registry. @throws like `issue` */
   async issuePublic({ url }: EcrPublicRegistry, deadlineMs: number): Promise<Credential> {
-    this.#publicClient ??= new ECRPUBLICClient({ ...AWS_CLIENT_DEFAULTS, region: ECR_PUBLIC_REGION });
+    this.#publicClient ??= this.#prepare(
+      new ECRPUBLICClient({ ...AWS_CLIENT_DEFAULTS, region: ECR_PUBLIC_REGION }),
+    );
     const client = this.#publicClient;
     const name = 'ecr-public:GetAuthorizationToken';
     const credential = await this.#longLived(deadlineMs, async () => {
@@ -80,7 +87,7 @@ export class EcrCredentials {
 
   #clientFor(registry: EcrRegistry): ECRClient {
     const key = ecrCacheKey(registry);
-    const client = this.#clients.get(key) ?? createClient(registry);
+    const client = this.#clients.get(key) ?? this.#prepare(createClient(registry));
     this.#clients.set(key, client);
     return client;
   }

@@ -2,7 +2,7 @@ import type { Clock } from '../clock';
 import { OperatorMustActError } from '../errors';
 import { type Credential, MAX_CREDENTIAL_LENGTH, type Registry } from '../model';
 import type { ReadSecret } from '../secrets';
-import { EcrCredentials, ecrCacheKey } from './ecr';
+import { EcrCredentials, ecrCacheKey, type PrepareClient } from './ecr';
 import { readStoredLogin } from './stored-login';
 
 /** What issuing a credential needs from the run. */
@@ -25,9 +25,14 @@ export type IssueCredential = (registry: Registry, options: IssueOptions) => Pro
  * Makes the function that issues credentials of every kind of registry. It may be kept from run to run.
  *
  * @param minLifeMs - minimum life of an ECR credential. ECR is asked again for a shorter one. @default 0
+ * @param prepare - changes the clients of ECR. @default - they stay as they are
  */
-export function createCredentialIssuer(clock: Clock, minLifeMs = 0): IssueCredential {
-  const ecr = new EcrCredentials(clock, minLifeMs);
+export function createCredentialIssuer(
+  clock: Clock,
+  minLifeMs = 0,
+  prepare?: PrepareClient,
+): IssueCredential {
+  const ecr = new EcrCredentials(clock, minLifeMs, prepare);
   const issue = (registry: Registry, options: IssueOptions): Promise<Credential> => {
     switch (registry.type) {
       case 'ecr':

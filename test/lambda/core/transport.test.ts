@@ -270,7 +270,7 @@ describe('sendOverNetwork', () => {
 
     const failure = await sendOverNetwork(withQuery, LIMITS).catch((error: unknown) => error);
 
-    expect(String(failure)).toMatch(/^TransientError: POST 127\.0\.0\.1:\d+: [A-Za-z ]+$/);
+    expect(String(failure)).toMatch(/^TransientError: POST 127\.0\.0\.1:\d+: [A-Za-z ]+( \([A-Z]+\))?$/);
   });
 
   it('refuses plain http to a host that is not loopback', async () => {
