@@ -1,6 +1,6 @@
 /** The operator's command line: commands, options and exit codes. `cli/README.md` describes the folders. */
 
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, Help, Option } from 'commander';
 import { version } from '../package.json';
 import { endWithClosedPipe } from './closed-pipe';
 import type { DemoFlags } from './commands/demo';
@@ -9,7 +9,26 @@ import type { DeployFlags } from './deploy/options';
 import { EXIT } from './exit-codes';
 import { addInitOptions, type InitFlags } from './init/options';
 import { DEFAULT_CONFIG, type GlobalOptions } from './options';
+import { PLAIN_VARIABLE } from './plain';
 import type { Action } from './run';
+
+/** Help is no wider than prose. In a narrow terminal the description of an option stands below its name. */
+const HELP = {
+  showGlobalOptions: true,
+  helpWidth: Math.min(process.stdout.columns ?? 80, 100),
+  minWidthToWrap: 20,
+  formatItem(term: string, termWidth: number, description: string, helper: Help): string {
+    const width = helper.helpWidth ?? 80;
+    if (width >= NARROW || !description) {
+      return Help.prototype.formatItem.call(helper, term, termWidth, description, helper);
+    }
+    const wrapped = helper.boxWrap(description, width - 6).replaceAll('\n', '\n      ');
+    return `  ${term}\n      ${wrapped}`;
+  },
+};
+
+/** In a narrower terminal two columns do not fit. */
+const NARROW = 76;
 
 const EXIT_CODES = `
 Exit codes:
@@ -42,7 +61,7 @@ function createProgram(): Command {
     .helpOption('-h, --help', 'show help')
     .helpCommand('help [command]', 'show help for a command')
     .showHelpAfterError('(see --help)')
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp(HELP)
     .exitOverride()
     .option('--profile <name>', 'profile of the AWS credentials')
     .option('--region <region>', "AWS region of the stack (default: the profile's, or AWS_REGION)")
@@ -55,6 +74,11 @@ function createProgram(): Command {
     )
     .option('--refresher <service>', 'which refresher of that stack, if it has several')
     .option('--json', 'one JSON document instead of text')
+    .addOption(
+      new Option('--plain', 'words in place of symbols, no colour, lists in place of tables').env(
+        PLAIN_VARIABLE,
+      ),
+    )
     .option('--debug', 'show where an error came from')
     .addHelpText('after', `${examples(['init', 'doctor', 'refresh --target prod'])}\n${EXIT_CODES}`);
 

@@ -2,14 +2,23 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
-import Table from 'cli-table3';
 import { createColors } from 'picocolors';
+import { recordLines, tableLines, wrapLine } from './layout';
+import { isPlain } from './plain';
 import { visibleJson, visibleLine } from './visible';
 
 /** The result of a check, or of a target. */
 export type Status = 'ok' | 'warning' | 'broken' | 'not-checked';
 
 const MARKS: Readonly<Record<Status, string>> = { ok: '✓', warning: '!', broken: '✗', 'not-checked': '·' };
+
+/** What stands for the marks in plain output, and in the legend. */
+const WORDS: Readonly<Record<Status, string>> = {
+  ok: 'ok',
+  warning: 'warning',
+  broken: 'broken',
+  'not-checked': 'not checked',
+};
 
 const SPINNER_FRAMES = ['◒', '◐', '◓', '◑'];
 
@@ -22,7 +31,7 @@ const STYLES = ['bold', 'dim', 'red', 'green', 'yellow', 'cyan'] as const;
 export type Styles = Readonly<Record<(typeof STYLES)[number], (text: string) => string>>;
 
 /** An output stream that may be a terminal. */
-export type Screen = Writable & { readonly isTTY?: boolean };
+export type Screen = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 
 /** The streams and settings of `Output`. */
 export interface OutputOptions {
@@ -30,18 +39,21 @@ export interface OutputOptions {
   readonly stderr: Screen;
   /** Write one JSON document to standard output, and nothing else. */
   readonly json: boolean;
-  /** Environment variables: NO_COLOR and TERM are read. */
+  /** Environment variables: NO_COLOR, TERM, the locale and RUNPOD_ECR_PLAIN are read. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 /**
- * Writes text for people, or one JSON document for programs. Colour and the spinner appear on a terminal only.
+ * Writes text for people, or one JSON document for programs. Colour and the spinner appear on a terminal only. Lines
+ * are wrapped at the width of the terminal. A file or a pipe gets each line whole, so that it can be searched.
  *
  * All text passes `visibleLine`, because it may come from somebody else's server. The only escape sequences that reach
  * the terminal are those of `colors`.
  */
 export class Output {
   readonly json: boolean;
+  /** Words in place of symbols, no colour, no spinner, and lists in place of tables. */
+  readonly plain: boolean;
   readonly colors: Styles;
   readonly #options: OutputOptions;
   /** Stands for the escape sequences of `colors`. Text from elsewhere cannot contain it, because it is random. */
@@ -52,6 +64,8 @@ export class Output {
   constructor(options: OutputOptions) {
     this.#options = options;
     this.json = options.json;
+    const { stdout, env } = options;
+    this.plain = isPlain({ env, isTTY: stdout.isTTY === true });
     const styled = STYLES.map((style) => {
       const [begin, end] = [`${this.#placeholder}${style}+`, `${this.#placeholder}${style}-`];
       return [style, (text: string) => `${begin}${text}${end}`] as const;
@@ -59,9 +73,24 @@ export class Output {
     this.colors = Object.fromEntries(styled) as Styles;
   }
 
-  /** Writes a line to standard output. With `--json` it writes nothing. */
-  line(text = ''): void {
-    this.#write(this.#visible(text));
+  /**
+   * Writes a line to standard output. With `--json` it writes nothing.
+   *
+   * @param hang - indentation of what does not fit on the line. @default - where the text begins after its mark or label
+   */
+  line(text = '', hang?: number): void {
+    for (const line of this.#wrapped(this.#options.stdout, text, hang)) this.#write(line);
+  }
+
+  /** Width of the terminal; undefined for a file or a pipe. */
+  get columns(): number | undefined {
+    return columnsOf(this.#options.stdout);
+  }
+
+  #wrapped(stream: Screen, text: string, hang?: number): string[] {
+    const line = this.#visible(text);
+    const columns = columnsOf(stream);
+    return columns === undefined ? [line] : wrapLine(line, columns, hang);
   }
 
   /** Writes the JSON document. Without `--json` it writes nothing. */
@@ -77,25 +106,39 @@ export class Output {
 
   /** Writes a line to standard error. */
   error(text: string): void {
-    this.#options.stderr.write(`${this.#visible(text)}\n`);
+    const { stderr } = this.#options;
+    for (const line of this.#wrapped(stderr, text)) stderr.write(`${line}\n`);
   }
 
-  /** Returns the mark of a status in its colour. */
+  /** Returns the mark of a status in its colour; in plain output its word and a colon. */
   mark(status: Status): string {
+    if (this.plain) return `${WORDS[status]}:`;
     const { green, yellow, red, dim } = this.colors;
     const colour = { ok: green, warning: yellow, broken: red, 'not-checked': dim }[status];
     return colour(MARKS[status]);
   }
 
-  /** Writes a table with bold headings and no borders. */
+  /** Returns an arrow between what is and what comes of it; in plain output a word. */
+  arrow(word = 'to'): string {
+    return this.plain ? word : this.colors.cyan('→');
+  }
+
+  /** Writes what the marks of these results mean. Plain output has no marks. */
+  legend(statuses: readonly Status[]): void {
+    if (this.plain) return;
+    const shown = (Object.keys(MARKS) as Status[]).filter((status) => statuses.includes(status));
+    const texts = shown.map((status) => `${this.mark(status)} ${this.colors.dim(WORDS[status])}`);
+    this.line(texts.join('   '));
+  }
+
+  /** Writes a table with bold headings and no borders. In plain output each row is a list of headings with values. */
   table(headings: readonly string[], rows: readonly (readonly string[])[]): void {
-    const table = new Table({
-      head: headings.map((heading) => this.#visible(this.colors.bold(heading))),
-      chars: NO_BORDERS,
-      style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
-    });
-    table.push(...rows.map((row) => row.map((cell) => this.#visible(cell))));
-    for (const line of table.toString().split('\n')) this.#write(line.trimEnd());
+    const shown = {
+      headings: headings.map((heading) => this.#visible(this.colors.bold(heading))),
+      rows: rows.map((row) => row.map((cell) => this.#visible(cell))),
+    };
+    const layOut = this.plain ? recordLines : tableLines;
+    for (const line of layOut(shown.headings, shown.rows, this.columns)) this.#write(line);
   }
 
   /**
@@ -107,11 +150,14 @@ export class Output {
    */
   async withSpinner<T>(label: string | (() => string), action: () => Promise<T>): Promise<T> {
     const { stderr, env } = this.#options;
-    if (!stderr.isTTY || this.json || env.TERM === 'dumb') return action();
+    if (!stderr.isTTY || this.json || this.plain || env.TERM === 'dumb') return action();
     let frame = 0;
     const draw = () => {
       const text = typeof label === 'string' ? label : label();
-      stderr.write(`${ERASE_LINE}${SPINNER_FRAMES[frame % SPINNER_FRAMES.length]}  ${text}`);
+      // A line that the terminal folds could not be erased.
+      const room = (stderr.columns ?? 80) - 4;
+      const shown = text.length > room ? `${text.slice(0, room - 1)}…` : text;
+      stderr.write(`${ERASE_LINE}${SPINNER_FRAMES[frame % SPINNER_FRAMES.length]}  ${shown}`);
       frame += 1;
     };
     this.#spinning = true;
@@ -134,12 +180,12 @@ export class Output {
 
   /** Returns the text as it can be shown, with the escape sequences of `colors`. */
   #visible(text: string): string {
-    const palette = createColors(hasColour(this.#options.stdout, this.#options.env));
+    const palette = createColors(!this.plain && hasColour(this.#options.stdout, this.#options.env));
     // Plain text and marks such as `red+` or `red-` alternate.
     const parts = text.split(new RegExp(`${this.#placeholder}(\\w+[+-])`));
     return parts
       .map((part, at) => {
-        if (at % 2 === 0) return visibleLine(part);
+        if (at % 2 === 0) return this.plain ? visibleLine(part).replaceAll('…', '...') : visibleLine(part);
         const style = part.slice(0, -1) as (typeof STYLES)[number];
         const [begin = '', end = ''] = palette[style]('|').split('|');
         return part.endsWith('+') ? begin : end;
@@ -153,20 +199,7 @@ export function hasColour(stream: Screen, env: Readonly<Record<string, string | 
   return stream.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
 }
 
-const NO_BORDERS = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: '',
-};
+/** Width of a terminal; undefined for another stream, or when the terminal does not tell it. */
+function columnsOf({ isTTY, columns }: Screen): number | undefined {
+  return isTTY && columns ? columns : undefined;
+}

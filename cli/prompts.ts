@@ -9,6 +9,7 @@ import { CliError, usageError } from './errors';
 import { EXIT } from './exit-codes';
 import type { GlobalOptions } from './options';
 import { hasColour } from './output';
+import { isPlain } from './plain';
 import { visibleLine } from './visible';
 
 /** One option of a list. */
@@ -25,10 +26,17 @@ export function mayAsk({ json }: GlobalOptions): boolean {
   return process.stdin.isTTY === true && process.stdout.isTTY === true && !json;
 }
 
+/** Loads the questions of plain output; undefined when the output is not plain. */
+async function plainPrompts() {
+  return isPlain({ env: process.env, isTTY: true }) ? import('./plain-prompts') : undefined;
+}
+
 const output = () => terminalFor(process.stdout, hasColour(process.stdout, process.env));
 
 /** Asks for a line of text. @param initial - text that the person may keep or change */
 export async function askText(message: string, initial: string, validate: Validate): Promise<string> {
+  const plain = await plainPrompts();
+  if (plain) return answered(plain.askPlainText(visibleLine(message), initial, validate));
   const { text } = await import('@clack/prompts');
   return answered(
     text({
@@ -42,25 +50,30 @@ export async function askText(message: string, initial: string, validate: Valida
 
 /** Asks for a secret. The terminal does not show what is typed. */
 export async function askSecret(message: string): Promise<Secret> {
+  const plain = await plainPrompts();
+  const validate = (value: string | undefined) =>
+    value?.trim() ? undefined : 'Paste the key, then press Enter.';
+  if (plain) return new Secret((await answered(plain.askPlainSecret(visibleLine(message), validate))).trim());
   const { password } = await import('@clack/prompts');
-  const answer = await answered(
-    password({
-      message: visibleLine(message),
-      validate: (value) => (value?.trim() ? undefined : 'Paste the key, then press Enter.'),
-      output: output(),
-    }),
-  );
+  const answer = await answered(password({ message: visibleLine(message), validate, output: output() }));
   return new Secret(answer.trim());
 }
 
 /** Asks to choose one option of a list. @returns its value */
 export async function askChoice(message: string, choices: readonly Choice[]): Promise<string> {
+  const plain = await plainPrompts();
+  if (plain) {
+    const [chosen = ''] = await answered(plain.askPlainChoices(visibleLine(message), visible(choices), 1));
+    return chosen;
+  }
   const { select } = await import('@clack/prompts');
   return answered(select({ message: visibleLine(message), options: visible(choices), output: output() }));
 }
 
 /** Asks to choose at least one option of a list. Typing filters the list. @returns the values */
 export async function askChoices(message: string, choices: readonly Choice[]): Promise<string[]> {
+  const plain = await plainPrompts();
+  if (plain) return answered(plain.askPlainChoices(visibleLine(message), visible(choices)));
   const { autocompleteMultiselect } = await import('@clack/prompts');
   return answered(
     autocompleteMultiselect({
@@ -104,6 +117,8 @@ function visible(choices: readonly Choice[]): Choice[] {
 
 /** Asks a question with yes or no. @param initial - the answer that is chosen at first */
 export async function askYes(message: string, initial = false): Promise<boolean> {
+  const plain = await plainPrompts();
+  if (plain) return answered(plain.askPlainYes(visibleLine(message), initial));
   const { confirm } = await import('@clack/prompts');
   return answered(confirm({ message: visibleLine(message), initialValue: initial, output: output() }));
 }

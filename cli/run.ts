@@ -18,7 +18,7 @@ import { interruptCommand } from './interrupts';
 import { adoptAwsOptions, Operator } from './operator';
 import { commandLine, type GlobalOptions } from './options';
 import { Output } from './output';
-import { visibleLine } from './visible';
+import { PLAIN_VARIABLE } from './plain';
 
 /** Runs a command. @returns the exit code */
 export type Action = (operator: Operator, output: Output) => Promise<number>;
@@ -40,6 +40,8 @@ const INTERRUPTED =
  */
 export async function run(options: GlobalOptions, action: Action): Promise<number> {
   const { stdout, stderr, env } = process;
+  // What this command asks or starts is plain as well.
+  if (options.plain) env[PLAIN_VARIABLE] = '1';
   const output = new Output({ stdout, stderr, env, json: options.json === true });
   // The exit code is the shell's convention: 128 plus the signal's number.
   process.on('SIGINT', () => {
@@ -72,7 +74,7 @@ function report(error: unknown, options: GlobalOptions, output: Output): number 
   const debug = options.debug ? debugLines(error) : [];
   // Only the mistakes in a configuration have more than one line.
   const lines = error instanceof ConfigError ? text.split('\n') : [sentence(text, needsDoctor ? doctor : '')];
-  for (const line of [...lines, ...debug]) process.stderr.write(`${visibleLine(line)}\n`);
+  for (const line of [...lines, ...debug]) output.error(line);
   showError(output, { message, fix: needsDoctor ? sentence(fix ?? '', doctor) : fix });
   const exitCode = error instanceof CliError ? error.exitCode : EXIT.broken;
   // Requests that are under way would keep the process alive.

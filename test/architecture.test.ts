@@ -63,7 +63,7 @@ describe('the tree', () => {
 
   it('keeps the CDK and the tools of the command line out of the functions', () => {
     const strays = importsOf(filesIn('lambda')).filter(({ what }) =>
-      /^(aws-cdk-lib|constructs|cdk-nag|esbuild|commander|@clack|cli-table3)\b/.test(what),
+      /^(aws-cdk-lib|constructs|cdk-nag|esbuild|commander|@clack|string-width)\b/.test(what),
     );
 
     expect(strays).toEqual([]);

@@ -88,10 +88,10 @@ class Deployment {
       this.#output.line(`${colors.bold(title.padEnd(10))}${text}`);
     line('Endpoint', `${visibleName(endpoint.name)} (${endpoint.id}), ${formatCount(workers, 'worker')}`);
     line('Image', visibleName(endpoint.image, MAX_IMAGE_CHARACTERS));
-    if (change.image !== undefined) line('', `${colors.cyan('→')} ${image.address}`);
+    if (change.image !== undefined) line('', `${this.#output.arrow()} ${image.address}`);
     const none = isDelegated ? 'none: Runpod pulls by a delegation' : 'none';
     const [before, after] = [authBefore, authAfter].map((name) => (name ? visibleName(name) : none));
-    line('Auth', change.registry === undefined ? `${after}` : `${before} ${colors.cyan('→')} ${after}`);
+    line('Auth', change.registry === undefined ? `${after}` : `${before} ${this.#output.arrow()} ${after}`);
     const platform = image.platformKnown ? WORKER_PLATFORM : 'its platform is not known';
     line('Proof', `${platform}; the registry lets ${image.credentialName} pull it`);
     if (oldImageGone !== undefined && change.image !== undefined) {

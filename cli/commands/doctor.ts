@@ -126,6 +126,7 @@ function showSummary(
 ): void {
   const { red, green } = output.colors;
   output.line();
+  if (results.some(({ status }) => status !== 'ok')) output.legend(results.map(({ status }) => status));
   output.line(
     cause ? `${red('The first problem is:')} ${cause.title}.` : green(`All ${results.length} checks passed.`),
   );
@@ -159,17 +160,23 @@ function labelOf(running: readonly Check[]): string {
   return `${progress ? `${title}: ${progress()}` : title}${more}`;
 }
 
+/** A narrower terminal has no room for the titles beside the texts. */
+const NARROW_COLUMNS = 80;
+
 function show(output: Output, { title, status, found, fix, problems }: CheckResult): void {
-  const { colors } = output;
-  const indent = ' '.repeat(TITLE_WIDTH + 2);
-  const arrow = (text: string) => `${colors.cyan('→')} ${text}`;
+  const { colors, columns = NARROW_COLUMNS } = output;
+  const isNarrow = output.plain || columns < NARROW_COLUMNS;
+  const indent = ' '.repeat(isNarrow ? 2 : TITLE_WIDTH + 2);
+  const showFix = (text: string, depth: string) =>
+    output.line(`${depth}${output.arrow('fix:')} ${text}`, depth.length + 2);
   const [first = '', ...more] = problems ? [formatCount(problems.length, 'problem')] : found;
   const text = status === 'not-checked' ? colors.dim(first) : first;
-  output.line(`${output.mark(status)} ${colors.bold(title.padEnd(TITLE_WIDTH))}${text}`);
-  for (const line of more) output.line(`${indent}${line}`);
+  const heading = isNarrow ? `${title}: ` : title.padEnd(TITLE_WIDTH);
+  output.line(`${output.mark(status)} ${colors.bold(heading)}${text}`, indent.length);
+  for (const line of more) output.line(`${indent}${line}`, indent.length + 2);
   for (const problem of problems ?? []) {
-    output.line(`${indent}${output.mark(problem.status)} ${problem.found}`);
-    if (problem.fix !== undefined) output.line(`${indent}  ${arrow(problem.fix)}`);
+    output.line(`${indent}${output.mark(problem.status)} ${problem.found}`, indent.length + 2);
+    if (problem.fix !== undefined) showFix(problem.fix, `${indent}  `);
   }
-  if (fix !== undefined && !problems) output.line(`${indent}${arrow(fix)}`);
+  if (fix !== undefined && !problems) showFix(fix, indent);
 }

@@ -43,7 +43,7 @@ function showPins(output: Output, uses: readonly PinnedUse[]): void {
   output.line('To pin an image to its present digest, use this name instead:');
   for (const [image, pinned] of pins) {
     output.line(`  ${image}`);
-    output.line(`    ${output.colors.cyan('→')} ${pinned}`);
+    output.line(`    ${output.arrow('is')} ${pinned}`);
     for (const use of uses) {
       if (use.image === image && use.deploy !== undefined) output.line(`      ${use.deploy}`);
     }

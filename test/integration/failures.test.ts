@@ -42,7 +42,9 @@ describe('the refresh function at the proof', () => {
 
     const { error, metrics } = await world.invoke();
 
-    expect(error?.errorMessage).toMatch(/verify is "required" and GET 127\.0\.0\.1:\d+: the connection was cut \(ECONNRESET\)/);
+    expect(error?.errorMessage).toMatch(
+      /verify is "required" and GET 127\.0\.0\.1:\d+: the connection was cut \(ECONNRESET\)/,
+    );
     expect(world.cloud.runpod.requests).toEqual([]);
     expect(metrics).not.toHaveProperty('OperatorActionNeeded');
   });

@@ -54,7 +54,11 @@ describe('meaningOfAwsError', () => {
 
   it.each<[string, unknown, string]>([
     ['a timeout', Object.assign(new Error('x'), { name: 'TimeoutError' }), 'TimeoutError'],
-    ['a closed port', Object.assign(new Error('x'), { code: 'ECONNREFUSED' }), 'connection refused (ECONNREFUSED)'],
+    [
+      'a closed port',
+      Object.assign(new Error('x'), { code: 'ECONNREFUSED' }),
+      'connection refused (ECONNREFUSED)',
+    ],
     [
       'missing credentials',
       Object.assign(new Error('x'), { name: 'CredentialsProviderError' }),

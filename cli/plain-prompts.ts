@@ -1,0 +1,82 @@
+/** Questions for a screen reader or a simple terminal: one line each, nothing is redrawn, and no key has a meaning. */
+
+import { createInterface, type Interface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
+import type { Choice, Validate } from './prompts';
+
+/** The answer of a person who pressed Ctrl-C. */
+export const CANCELLED_ANSWER: unique symbol = Symbol('cancelled');
+
+/** Does not show what is typed. */
+const nowhere = () => new Writable({ write: (_chunk, _encoding, done) => done() });
+
+/** Asks until `parse` accepts the answer. @param parse - returns the value, or a text that says why there is none */
+async function ask<T>(
+  question: string,
+  parse: (answer: string) => { readonly value: T } | string,
+  { hidden = false } = {},
+): Promise<T | typeof CANCELLED_ANSWER> {
+  for (;;) {
+    if (hidden) process.stdout.write(question);
+    const output = hidden ? nowhere() : process.stdout;
+    // Without `terminal` the line is edited by the terminal itself, and Ctrl-C reaches the process.
+    const lines = createInterface({ input: process.stdin, output, terminal: hidden });
+    const answer = await answerOf(lines, hidden ? '' : question);
+    lines.close();
+    if (hidden) process.stdout.write('\n');
+    if (answer === CANCELLED_ANSWER) return answer;
+    const parsed = parse(answer);
+    if (typeof parsed !== 'string') return parsed.value;
+    process.stdout.write(`${parsed}\n`);
+  }
+}
+
+function answerOf(lines: Interface, question: string): Promise<string | typeof CANCELLED_ANSWER> {
+  return new Promise((resolve) => {
+    // Ctrl-C while nothing is shown, and the end of the input.
+    for (const event of ['SIGINT', 'close']) lines.once(event, () => resolve(CANCELLED_ANSWER));
+    lines.question(question).then(resolve, () => resolve(CANCELLED_ANSWER));
+  });
+}
+
+/** Asks for a line of text. An empty answer means `initial`. */
+export function askPlainText(message: string, initial: string, validate: Validate) {
+  return ask(`${message}${initial ? ` [${initial}]` : ''}: `, (answer) => {
+    const value = answer.trim() || initial;
+    return validate(value) ?? { value };
+  });
+}
+
+/** Asks for a secret. The terminal does not show what is typed. */
+export function askPlainSecret(message: string, validate: Validate) {
+  return ask(`${message}: `, (answer) => validate(answer) ?? { value: answer }, {
+    hidden: true,
+  });
+}
+
+/** Asks for the numbers of some options of a list. @param most - how many may be chosen */
+export function askPlainChoices(message: string, choices: readonly Choice[], most = choices.length) {
+  const list = choices.map(({ label }, at) => `  ${at + 1}. ${label}\n`).join('');
+  const one = most === 1;
+  const hint = one
+    ? `a number from 1 to ${choices.length}`
+    : `numbers from 1 to ${choices.length}, with commas between`;
+  return ask(`${message}\n${list}Type ${hint}: `, (answer) => {
+    const chosen = answer.split(/[\s,]+/).filter((word) => word !== '');
+    const values = chosen.flatMap((word) =>
+      /^\d+$/.test(word) ? (choices[Number(word) - 1]?.value ?? []) : [],
+    );
+    const isValid = values.length > 0 && values.length === chosen.length && values.length <= most;
+    return isValid ? { value: [...new Set(values)] } : `This is not ${hint}.`;
+  });
+}
+
+/** Asks a question with yes or no. An empty answer means `initial`. */
+export function askPlainYes(message: string, initial: boolean) {
+  return ask(`${message} Type yes or no [${initial ? 'yes' : 'no'}]: `, (answer) => {
+    const word = answer.trim().toLowerCase();
+    if (word === '') return { value: initial };
+    if (/^(y|yes)$/.test(word)) return { value: true };
+    return /^(n|no)$/.test(word) ? { value: false } : 'Type yes or no.';
+  });
+}
