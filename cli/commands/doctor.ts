@@ -170,7 +170,9 @@ function show(output: Output, { title, status, found, fix, problems }: CheckResu
   const showFix = (text: string, depth: string) =>
     output.line(`${depth}${output.arrow('fix:')} ${text}`, depth.length + 2);
   const [first = '', ...more] = problems ? [formatCount(problems.length, 'problem')] : found;
-  const text = status === 'not-checked' ? colors.dim(first) : first;
+  // The mark of plain output says this already.
+  const reason = output.plain ? first.replace(/^not checked, /, '') : first;
+  const text = status === 'not-checked' ? colors.dim(reason) : first;
   const heading = isNarrow ? `${title}: ` : title.padEnd(TITLE_WIDTH);
   output.line(`${output.mark(status)} ${colors.bold(heading)}${text}`, indent.length);
   for (const line of more) output.line(`${indent}${line}`, indent.length + 2);

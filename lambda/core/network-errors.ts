@@ -6,6 +6,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   ENOTFOUND: 'no such host name',
   EAI_AGAIN: 'the host name could not be looked up',
   ETIMEDOUT: 'no answer in time',
+  TimeoutError: 'no answer in time',
   EHOSTUNREACH: 'no route to the host',
   ENETUNREACH: 'no route to the network',
 };

@@ -1,4 +1,4 @@
-import { CliError, debugLines } from '../../cli/errors';
+import { CliError, debugLines, describeAwsError, explainAwsError, nameFix } from '../../cli/errors';
 import { findLeaks } from '../support/find-leaks';
 
 const KEY = 'rpa_Vq7Zt2LmXwK9QpB3sTyU';
@@ -43,5 +43,69 @@ describe('debugLines', () => {
     error.cause = error;
 
     expect(debugLines(error).filter((line) => line.startsWith('caused by'))).toHaveLength(5);
+  });
+});
+
+describe('explainAwsError', () => {
+  const PLACE = { host: 'sts.us-east-1.amazonaws.com', service: 'STS', region: 'us-east-1' };
+  const withCode = (code: string) => Object.assign(new Error(KEY), { code });
+  const WHERE = 'sts.us-east-1.amazonaws.com (STS, region us-east-1)';
+
+  it.each<[string, Error, string]>([
+    [
+      'a closed port',
+      withCode('ECONNREFUSED'),
+      `could not reach ${WHERE}: connection refused (ECONNREFUSED)`,
+    ],
+    ['an unknown host', withCode('ENOTFOUND'), `could not reach ${WHERE}: no such host name (ENOTFOUND)`],
+    ['an unknown code', withCode('EPROTO'), `could not reach ${WHERE}: EPROTO`],
+    [
+      'a timeout',
+      Object.assign(new Error(KEY), { name: 'TimeoutError' }),
+      `could not reach ${WHERE}: no answer in time (TimeoutError)`,
+    ],
+    [
+      'an outage',
+      Object.assign(new Error(KEY), { $fault: 'server', $metadata: { httpStatusCode: 503 } }),
+      `${WHERE} answered 503`,
+    ],
+    [
+      'an answer that cannot be parsed',
+      Object.assign(parseError(KEY), { $response: { statusCode: 200 } }),
+      `${WHERE} gave an answer that is not understood (200, SyntaxError)`,
+    ],
+  ])('names host, service and region for %s, and quotes nothing', (_, error, problem) => {
+    const explained = explainAwsError(error, PLACE);
+
+    expect(explained?.problem).toBe(problem);
+    expect(explained?.fix).not.toBe('');
+    expect(findLeaks(`${explained?.message}${JSON.stringify(explained)}`, { KEY })).toEqual([]);
+  });
+
+  it('asks whether the region was meant when its host has no address', () => {
+    const place = { host: 'sts.us-esat-1.amazonaws.com', service: 'STS', region: 'us-esat-1' };
+
+    expect(explainAwsError(withCode('ENOTFOUND'), place)?.fix).toBe(
+      'check the region us-esat-1 (did you mean us-east-1?)',
+    );
+  });
+
+  it('leaves a refusal by a service as it is', () => {
+    const refusal = Object.assign(new Error('you may not'), { name: 'AccessDenied', $fault: 'client' });
+
+    expect(explainAwsError(refusal, PLACE)).toBeUndefined();
+    expect(describeAwsError(refusal)).toBe('AccessDenied: you may not');
+  });
+});
+
+describe('nameFix', () => {
+  it('names the one that was probably meant, and what there is', () => {
+    expect(nameFix('prdo', ['staging', 'prod'])).toBe('Did you mean prod? There are staging, prod.');
+  });
+
+  it('does not guess where nothing is similar, and lists at most 20', () => {
+    const names = Array.from({ length: 23 }, (_, index) => `target-${index + 10}`);
+
+    expect(nameFix('x', names)).toBe(`There are ${names.slice(0, 20).join(', ')} and 3 more.`);
   });
 });

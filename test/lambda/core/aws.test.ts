@@ -53,7 +53,11 @@ describe('meaningOfAwsError', () => {
   });
 
   it.each<[string, unknown, string]>([
-    ['a timeout', Object.assign(new Error('x'), { name: 'TimeoutError' }), 'TimeoutError'],
+    [
+      'a timeout',
+      Object.assign(new Error('x'), { name: 'TimeoutError' }),
+      'no answer in time (TimeoutError)',
+    ],
     [
       'a closed port',
       Object.assign(new Error('x'), { code: 'ECONNREFUSED' }),
