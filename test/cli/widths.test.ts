@@ -28,17 +28,18 @@ const COMMANDS = [
   ['usage'],
   ['refresh', '--dry-run'],
   ['deploy', 'e1', '--image', 'my-worker:1.0.0', '--dry-run'],
-  ['doctor', '--help'],
   ['deploy', '--help'],
   ['help'],
 ];
 
-/** What is not divided: a command to type, and one word that is wider than the terminal. */
+/** What is not divided: a command to type, and one word that is wider than the terminal, with the label in front of it. */
 function isWhole(line: string): boolean {
-  const text = line.trim().replace(/^[✓!✗·→] /, '');
-  return (
-    /^(Usage: |.*(^|\$ |: )(npx|aws) [a-z])/.test(text) || !/\S\s+\S{2}/.test(text.replace(/^\S+: /, ''))
-  );
+  const isCommand = /^(Usage: |.*(^|[$→] |: |\s{2})(npx|aws) [a-z])/.test(line);
+  const text = line
+    .trim()
+    .replace(/^[✓!✗·→] /, '')
+    .replace(/^(\S+:\s|\S[^:]{0,24}?\s{2,})/, '');
+  return isCommand || !/\S\s+\S{2}/.test(text);
 }
 
 describe.each([40, 60, 80, 200])('in a terminal of %d columns', (columns) => {
