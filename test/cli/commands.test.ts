@@ -367,7 +367,7 @@ describe('--debug', () => {
     expect(stderr).toMatch(
       /^127\.0\.0\.1:\d+ \(SecretsManager, region us-east-1\) gave an answer that is not understood \(200, SyntaxError\); /,
     );
-    expect(stderr).toMatch(/^SyntaxError\n {4}at /m);
+    expect(stderr).toMatch(/^caused by SyntaxError\n {4}at /m);
     expect(findLeaks(stderr, { key: world.key })).toEqual([]);
   });
 });

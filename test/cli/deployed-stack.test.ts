@@ -333,7 +333,7 @@ describe('the document of an error with --json', () => {
       'a target that does not exist',
       ['refresh', '--target', 'nope', '--stack', 'Platform'],
       2,
-      { message: 'No target is named nope. There are prod.' },
+      { message: 'No target is named nope.', fix: 'There are prod.' },
     ],
   ])('has message and fix for %s, and the exit code stays', async (_, args, exitCode, error) => {
     const { code, stdout } = await world.run([...args, '--json'], { config: false });
