@@ -2,7 +2,15 @@
 
 import { createInterface, type Interface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
-import type { Choice, Validate } from './prompts';
+
+/** One option of a list. */
+export interface Choice {
+  readonly value: string;
+  readonly label: string;
+}
+
+/** Returns why an answer is not valid; `undefined` for a valid answer. */
+export type Validate = (answer: string) => string | undefined;
 
 /** The answer of a person who pressed Ctrl-C. */
 export const CANCELLED_ANSWER: unique symbol = Symbol('cancelled');

@@ -10,16 +10,10 @@ import { EXIT } from './exit-codes';
 import type { GlobalOptions } from './options';
 import { hasColour } from './output';
 import { isPlain } from './plain';
+import type { Choice, Validate } from './plain-prompts';
 import { visibleLine } from './visible';
 
-/** One option of a list. */
-export interface Choice {
-  readonly value: string;
-  readonly label: string;
-}
-
-/** Returns why an answer is not valid; `undefined` for a valid answer. */
-export type Validate = (answer: string) => string | undefined;
+export type { Choice, Validate };
 
 /** Whether questions may be asked: standard input and output are a terminal, and the output is not a document. */
 export function mayAsk({ json }: GlobalOptions): boolean {

@@ -217,7 +217,7 @@ describe('--stack', () => {
     });
     expect(unknown).toMatchObject({
       code: 2,
-      stderr: 'The stack Two has no refresher Nothing. It has EcrCredentialRefresher, Batch.\n',
+      stderr: 'The stack Two has no refresher Nothing. There are EcrCredentialRefresher, Batch.\n',
     });
     expect(chosen).toMatchObject({
       code: 0,
