@@ -6,7 +6,7 @@ import { Construct } from 'constructs';
 import type { AlarmName, MetricName } from '../lambda/core/contract';
 import { PAGE_BUDGET_MINUTES } from '../lambda/core/model';
 import { type MetricView, refresherMetric } from './metrics';
-import { type AlarmActions, type AlarmDefinition, RefresherAlarm } from './refresher-alarm';
+import { type AlarmActions, type AlarmDefinition, RefresherAlarm, type Runbook } from './refresher-alarm';
 
 /** Properties of `Alarms`. */
 export interface AlarmsProps {
@@ -33,12 +33,11 @@ export interface AlarmsProps {
   readonly watchInterval?: Duration | undefined;
   /** What an alarm of each severity does. */
   readonly actions: AlarmActions;
-  /** Address or path of the runbook, which has one heading for each alarm. */
-  readonly runbook: string;
+  readonly runbook: Runbook;
 }
 
 /** `test/lib/page-budget.test.ts` checks that it is true. */
-const FOUR_HOURS_LEFT = `New workers can pull for at least ${hours(PAGE_BUDGET_MINUTES)}: then the credentials at Runpod expire.`;
+const FOUR_HOURS_LEFT = `New workers can pull for at least ${hours(PAGE_BUDGET_MINUTES)}, until the credentials at Runpod expire (npx runpod-ecr status shows when).`;
 
 const CAN_WAIT = 'It can wait until morning: nothing fails yet.';
 

@@ -9,21 +9,28 @@ import {
   LogQueryVisualizationType,
   LogQueryWidget,
   SingleValueWidget,
+  TextWidget,
 } from 'aws-cdk-lib/aws-cloudwatch';
+import type { IRule } from 'aws-cdk-lib/aws-events';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { MetricName } from '../lambda/core/contract';
 import type { Alarms } from './alarms';
+import type { DashboardAddress } from './dashboard-address';
 import { LAST_FAILURES, PULL_PROBLEMS } from './log-queries';
 import { type MetricView, refresherMetric } from './metrics';
+import type { PullWatch } from './pull-watch';
+import { runbookFor } from './runbook';
 
 /** Properties of `RefresherDashboard`. */
 export interface RefresherDashboardProps {
   /** Value of the dimension `service` of the function's metrics. */
   readonly service: string;
   readonly function: IFunction;
+  /** The rule that invokes the function on schedule. */
+  readonly rule: IRule;
   readonly logGroup: ILogGroup;
   /** Failed runs that will be retried. */
   readonly retryQueue: IQueue;
@@ -34,8 +41,11 @@ export interface RefresherDashboardProps {
   readonly alarms: Alarms;
   /** Time from one scheduled refresh to the next. */
   readonly interval: Duration;
-  /** The log of the watch. @default - there is no watch */
-  readonly watchLogGroup?: ILogGroup | undefined;
+  /** @default - there is no watch */
+  readonly watch?: Pick<PullWatch, 'function' | 'logGroup'> | undefined;
+  readonly address: DashboardAddress;
+  /** Whether the alarms lead here for the runbook. */
+  readonly hasRunbook: boolean;
 }
 
 const FULL_WIDTH = 24;
@@ -49,28 +59,51 @@ const HOUR = Duration.hours(1);
  */
 export class RefresherDashboard extends Construct {
   readonly dashboard: Dashboard;
-  /** Address of the dashboard in the AWS console. */
-  readonly url: string;
   readonly #props: RefresherDashboardProps;
 
   constructor(scope: Construct, id: string, props: RefresherDashboardProps) {
     super(scope, id);
     this.#props = props;
-    const { region } = Stack.of(this);
+    const [introduction, ...sections] = (props.hasRunbook ? this.#runbook() : []).map(textOf);
     this.dashboard = new Dashboard(this, 'Dashboard', {
-      // All regions of an account share the names of dashboards.
-      dashboardName: `${props.service}-${region}`,
+      dashboardName: props.address.dashboardName,
       defaultInterval: Duration.days(2),
       widgets: [
+        ...(introduction ? [[introduction]] : []),
         [this.#health(), this.#credentialLifetime()],
         [this.#runs(), this.#failures()],
         [this.#queues(), this.#duration()],
         [this.#alarmStates()],
         [this.#lastFailures()],
-        ...(props.watchLogGroup ? [[this.#pulls()], [this.#pullProblems(props.watchLogGroup)]] : []),
+        ...(props.watch ? [[this.#pulls()], [this.#pullProblems(props.watch.logGroup)]] : []),
+        ...sections.map((section) => [section]),
       ],
     });
-    this.url = `https://${consoleHost(region)}/cloudwatch/home#dashboards/dashboard/${this.dashboard.dashboardName}`;
+  }
+
+  /** Returns the runbook with the names of this refresher: the introduction, and then each section. */
+  #runbook(): string[] {
+    const { service, alarms, address, watch } = this.#props;
+    const { stackName, region } = Stack.of(this);
+    return runbookFor({
+      stackName,
+      service,
+      region,
+      alarms: alarms.all.map(({ id }) => id),
+      outputs: {
+        FunctionName: this.#props.function.functionName,
+        LogGroupName: this.#props.logGroup.logGroupName,
+        RuleName: this.#props.rule.ruleName,
+        RetryQueueUrl: this.#props.retryQueue.queueUrl,
+        DeadLetterQueueUrl: this.#props.deadLetterQueue.queueUrl,
+        UndeliveredQueueUrl: this.#props.undeliveredQueue.queueUrl,
+        DashboardUrl: address.url,
+        ...(watch && {
+          WatchFunctionName: watch.function.functionName,
+          WatchLogGroupName: watch.logGroup.logGroupName,
+        }),
+      },
+    });
   }
 
   #health(): IWidget {
@@ -202,13 +235,12 @@ export class RefresherDashboard extends Construct {
   }
 }
 
-/** Returns the host of the AWS console. A region that is unknown at synth counts as one of the partition `aws`. */
-function consoleHost(region: string): string {
-  if (region.startsWith('cn-')) return `${region}.console.amazonaws.cn`;
-  if (region.startsWith('us-gov-')) return `${region}.console.amazonaws-us-gov.com`;
-  return `${region}.console.aws.amazon.com`;
-}
-
 function graph(title: string, left: IMetric[], right: IMetric[] = []): IWidget {
   return new GraphWidget({ title, width: HALF_WIDTH, height: 6, left, right, leftYAxis: { min: 0 } });
+}
+
+/** Returns a widget that shows a text without scrolling: two lines of text are about one unit of the grid. */
+function textOf(markdown: string): IWidget {
+  const lines = markdown.split('\n').length;
+  return new TextWidget({ markdown, width: FULL_WIDTH, height: 2 + Math.ceil(lines / 2) });
 }

@@ -50,9 +50,15 @@ export interface RefresherAlarmProps extends AlarmDefinition {
   /** Name of the refresher, with which the alarm's name begins. */
   readonly service: string;
   readonly actions: AlarmActions;
-  /** Address or path of the runbook, which has one heading for each alarm. A fragment is replaced. */
-  readonly runbook: string;
+  readonly runbook: Runbook;
 }
+
+/** Where the runbook is. It has one heading for each alarm. */
+export type Runbook =
+  /** Address or path of a page whose headings have anchors. A fragment is replaced. */
+  | { readonly page: string }
+  /** Where no anchor leads to the heading: an address, or the name of a file. */
+  | { readonly place: string };
 
 /**
  * An alarm of this service. Its id is its name, its runbook heading, and the key of its severity in the contract.
@@ -60,6 +66,8 @@ export interface RefresherAlarmProps extends AlarmDefinition {
  * A page also notifies when the alarm returns to OK, so that an incident closes itself. A warning does not.
  */
 export class RefresherAlarm extends Alarm {
+  /** The alarm's name without the refresher's. */
+  readonly id: AlarmName;
   /** The alarm's name as plain text. `alarmName` is a reference to the resource. */
   readonly givenName: string;
   readonly severity: Severity;
@@ -80,6 +88,7 @@ export class RefresherAlarm extends Alarm {
     const resource = resourceOf(this);
     resource.addMetadata('TreatMissingData', `${missingData.treatAs}: ${missingData.reason}`);
     if (props.warmUp) warmUp(resource, props.warmUp);
+    this.id = id;
     this.givenName = givenName;
     this.severity = ALARMS[id];
     const actions = props.actions[this.severity];
@@ -110,7 +119,13 @@ function descriptionOf(scope: Construct, id: AlarmName, props: RefresherAlarmPro
   return [
     `${whatHappened} ${timeLeft}`,
     `npx runpod-ecr doctor --stack ${stackName}${which} --region ${region} (account ${account})`,
-    `Runbook: ${runbook.replace(/#.*/, '')}#${id.toLowerCase()}`,
+    `Runbook: ${runbookLink(runbook, id)}`,
     whatToDo,
   ].join('\n');
+}
+
+function runbookLink(runbook: Runbook, id: AlarmName): string {
+  return 'page' in runbook
+    ? `${runbook.page.replace(/#.*/, '')}#${id.toLowerCase()}`
+    : `${runbook.place} (heading ${id})`;
 }

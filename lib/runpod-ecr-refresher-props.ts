@@ -78,7 +78,8 @@ export interface RunpodEcrRefresherProps {
   readonly warningTopics?: ITopic[];
   /**
    * Address of the runbook that alarms link to. Each alarm adds its heading, such as `#refreshsilent`.
-   * @default - the runbook of this project
+   * @default - the dashboard, which has the runbook of this project with the names of this refresher. Without a
+   *   dashboard the alarms name the file `docs/runbook.md` of the package.
    */
   readonly runbookUrl?: string;
   /**
@@ -94,7 +95,7 @@ export interface RunpodEcrRefresherProps {
    */
   readonly pullWatch?: PullWatchOptions;
   /**
-   * Whether to create the dashboard for the person on call.
+   * Whether to create the dashboard for the person on call. By default the alarms link to it, and it has the runbook.
    * @default true
    */
   readonly dashboard?: boolean;

@@ -13,11 +13,13 @@ import type { PullWatchSettings, RefresherSettings } from '../lambda/core/model'
 import { Alarms } from './alarms';
 import type { RefresherConfig } from './config/schema';
 import { RefresherDashboard } from './dashboard';
+import { DashboardAddress } from './dashboard-address';
 import { FirstRefresh } from './first-refresh';
 import { LogQueries } from './log-queries';
 import { PullWatch } from './pull-watch';
 import { RefreshRetries } from './refresh-retries';
 import { RefreshSchedule } from './refresh-schedule';
+import type { Runbook } from './refresher-alarm';
 import { RefresherFunction } from './refresher-function';
 import { checkProps } from './refresher-props';
 import type { RunpodEcrRefresherProps } from './runpod-ecr-refresher-props';
@@ -130,6 +132,11 @@ export class RunpodEcrRefresher extends Construct {
             resources,
             architecture,
           });
+    const address =
+      props.dashboard === false
+        ? undefined
+        : new DashboardAddress(this, 'DashboardAddress', settings.service);
+    const runbook = runbookPlace(config.alarms.runbookUrl, address);
     const alarms = new Alarms(this, 'Alarms', {
       service: settings.service,
       function: fn,
@@ -143,21 +150,24 @@ export class RunpodEcrRefresher extends Construct {
       apiKeyMaxAgeDays: config.alarms.apiKeyMaxAgeDays,
       watchInterval: watch?.interval,
       actions: { page: actionsOf(props.pageTopics), warning: actionsOf(props.warningTopics) },
-      runbook: config.alarms.runbookUrl,
+      runbook,
     });
     const dashboard =
-      props.dashboard === false
+      address === undefined
         ? undefined
         : new RefresherDashboard(this, 'Overview', {
+            address,
+            hasRunbook: config.alarms.runbookUrl === undefined,
             service: settings.service,
             function: fn,
+            rule: schedule.rule,
             logGroup: refresher.logGroup,
             retryQueue: retries.queue,
             deadLetterQueue: retries.deadLetterQueue,
             undeliveredQueue: schedule.undeliveredQueue,
             alarms,
             interval,
-            watchLogGroup: watch?.logGroup,
+            watch,
           });
     new LogQueries(this, 'LogQueries', {
       service: settings.service,
@@ -178,9 +188,9 @@ export class RunpodEcrRefresher extends Construct {
     this.pages = [...alarms.pages];
     this.warnings = [...alarms.warnings];
     this.serviceName = settings.service;
-    if (dashboard) {
+    if (address && dashboard) {
       this.dashboard = dashboard.dashboard;
-      this.dashboardUrl = dashboard.url;
+      this.dashboardUrl = address.url;
     }
     if (watch) {
       this.watchFunction = watch.function;
@@ -305,6 +315,15 @@ function resourceOf({ node }: Pick<Construct, 'node'>): CfnResource {
   const resource = node.defaultChild;
   if (CfnResource.isCfnResource(resource)) return resource;
   throw new Error(`${node.path} is expected to be a CloudFormation resource.`);
+}
+
+/**
+ * Returns where the alarms say that the runbook is. By default it is on the dashboard. Without a dashboard the alarms
+ * name the file, because the package has no published address.
+ */
+function runbookPlace(url: string | undefined, dashboard: DashboardAddress | undefined): Runbook {
+  if (url !== undefined) return { page: url };
+  return { place: dashboard?.url ?? 'docs/runbook.md in the package runpod-ecr-credential-refresher' };
 }
 
 /** Returns one action for each topic. */

@@ -125,18 +125,18 @@ export const registryUrl = () =>
     'an https: address of host and port only, such as https://registry.example.com (http: only for a loopback host)',
   );
 
-/** The default for the alarms' links to the runbook: a path in this project. */
-export const DEFAULT_RUNBOOK = 'docs/runbook.md';
+/** A path in this project, which was the default in version 0.1. Files may name it. */
+const FORMER_RUNBOOK = 'docs/runbook.md';
 
 /**
- * The address of a page for people, or `DEFAULT_RUNBOOK`. Its length is limited, because it is part of an alarm's 1,024
+ * The address of a page for people, or `FORMER_RUNBOOK`. Its length is limited, because it is part of an alarm's 1,024
  * characters.
  */
 export const pageUrl = () =>
   textMatching(
     /^docs\/runbook\.md$|^(?=.{1,500}$)(https:\/\/[^\s/\\@]+|http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?)(\/\S*)?$/,
     PAGE_URL,
-  ).refine((text) => text === DEFAULT_RUNBOOK || isUsableUrl(text), PAGE_URL);
+  ).refine((text) => text === FORMER_RUNBOOK || isUsableUrl(text), PAGE_URL);
 
 const PAGE_URL = 'an https: address of at most 500 characters (http: only for a loopback host)';
 

@@ -3,7 +3,6 @@ import { ECR_TOKEN_LIFE_HOURS } from '../../lambda/core/model';
 import { RUNPOD_PRINCIPAL_ARNS } from '../../lambda/delegate-repository/model';
 import {
   apiUrl,
-  DEFAULT_RUNBOOK,
   delegationName,
   email,
   httpsEndpoint,
@@ -98,9 +97,9 @@ const alarms = z
         'ARNs of existing SNS topics that receive warnings. At most 4, in the region of the stack.',
       ),
       runbookUrl: pageUrl()
-        .default(DEFAULT_RUNBOOK)
+        .optional()
         .describe(
-          'Address of the runbook that alarms link to. Each alarm adds its heading, such as #refreshsilent. Default: the file in this project.',
+          'Address of the runbook that alarms link to. Each alarm adds its heading, such as #refreshsilent. Default: the dashboard of the stack, which has the runbook of this project.',
         ),
       apiKeyMaxAgeDays: z
         .int('a whole number of days from 1 to 3650')

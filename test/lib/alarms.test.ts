@@ -2,6 +2,7 @@ import { Match } from 'aws-cdk-lib/assertions';
 import { Alarms } from '../../lib/alarms';
 import { config, type Json, manyTargets } from './config/builder';
 import { stackOf, templateOf, warningsOf } from './synthesise';
+import { textIn } from './template-facts';
 
 /** The severities are spelled out here, so that a change of the contract needs a change of this test. */
 const PAGES = [
@@ -98,14 +99,16 @@ describe('Alarms', () => {
   it.each([...PAGES, ...WARNINGS])(
     'describes %s in four lines: what happened and how much time is left, the command, the runbook, and the first step',
     (name) => {
-      const description = inPlace(alarms.get(name)?.AlarmDescription);
+      const description = textIn(alarms.get(name)?.AlarmDescription);
       const [report, command, runbook, firstStep] = description.split('\n');
 
       expect(report).toMatch(/^[A-Z].+\. [A-Z].+\.$/);
       expect(command).toBe(
         'npx runpod-ecr doctor --stack EcrCredentialRefresher --region <AWS::Region> (account <AWS::AccountId>)',
       );
-      expect(runbook).toBe(`Runbook: docs/runbook.md#${name.toLowerCase()}`);
+      expect(runbook).toBe(
+        `Runbook: https://<AWS::Region>.console.aws.amazon.com/cloudwatch/home?region=<AWS::Region>#dashboards/dashboard/EcrCredentialRefresher-<AWS::Region> (heading ${name})`,
+      );
       expect(firstStep).toMatch(/^[A-Z].+\.$/);
       expect(description.length).toBeLessThanOrEqual(900);
     },
@@ -127,16 +130,23 @@ describe('Alarms', () => {
   it.each(['RefreshSilent', 'RefreshFailing', 'OperatorActionNeeded', 'ScheduleBroken'])(
     'promises four hours in %s, as the page budget leaves',
     (name) => {
-      expect(inPlace(alarms.get(name)?.AlarmDescription)).toContain('for at least 4 hours');
+      expect(textIn(alarms.get(name)?.AlarmDescription)).toContain('for at least 4 hours');
     },
   );
+
+  it('leaves a runbook as it is that the configuration names by the path of version 0.1', () => {
+    const { AlarmDescription } =
+      alarmsOf({ alarms: { runbookUrl: 'docs/runbook.md' } }).get('ApiKeyOld') ?? {};
+
+    expect(textIn(AlarmDescription)).toContain('\nRunbook: docs/runbook.md#apikeyold\n');
+  });
 
   it('replaces the fragment of the configured runbook by the alarm’s heading', () => {
     const own = { emails: ['oncall@example.com'], runbookUrl: 'https://wiki.example.com/refresher#top' };
 
     const { AlarmDescription } = alarmsOf({ alarms: own }).get('ScheduleBroken') ?? {};
 
-    expect(inPlace(AlarmDescription)).toContain(
+    expect(textIn(AlarmDescription)).toContain(
       '\nRunbook: https://wiki.example.com/refresher#schedulebroken\n',
     );
   });
@@ -255,16 +265,4 @@ function conditionOf(alarm: Json = {}): string {
   const metric = `${Statistic} ${MetricName} ${SIGNS[String(ComparisonOperator)]} ${Threshold}`;
   const periods = `${DatapointsToAlarm} of ${EvaluationPeriods} periods of ${alarm.Period} s`;
   return `${metric}, ${periods}, no data: ${alarm.TreatMissingData}`;
-}
-
-/** Returns a text in which pseudo parameters stand as `<AWS::Region>`. */
-function inPlace(text: unknown): string {
-  const parts: unknown =
-    typeof text === 'object' && text !== null && 'Fn::Join' in text ? text['Fn::Join'] : ['', [text]];
-  const [, fragments] = parts as [string, unknown[]];
-  return fragments
-    .map((part) =>
-      typeof part === 'object' && part !== null && 'Ref' in part ? `<${part.Ref}>` : String(part),
-    )
-    .join('');
 }

@@ -9,6 +9,7 @@ import { thrownBy } from '../support/thrown';
 import { config, type Json, manyTargets, targetJson } from './config/builder';
 import { permissionsOf } from './permissions';
 import { stackOf, templateOf, warningsOf } from './synthesise';
+import { textIn } from './template-facts';
 
 const TRIGGER_ROLE = 'AWSCDKTriggerCustomResourceProviderCustomResourceProviderRoleE18FAF0A';
 const ENV = { account: '123456789012', region: 'eu-west-1' };
@@ -303,6 +304,35 @@ describe('DashboardUrl', () => {
 
     expect(JSON.stringify(template.findOutputs('DashboardUrl'))).toContain(address);
   });
+
+  it.each([
+    ['aws', 'console.aws.amazon.com'],
+    ['aws-cn', 'console.amazonaws.cn'],
+    ['aws-us-gov', 'console.amazonaws-us-gov.com'],
+    ['aws-eusc', 'console.amazonaws-eusc.eu'],
+    ['aws-of-tomorrow', 'console.aws.amazon.com'],
+  ])('is in the console of the partition %s when the region is not known at synth', (partition, host) => {
+    const { Conditions, Outputs } = templateOf().toJSON();
+
+    const url = textInPartition(Outputs.DashboardUrl.Value, Conditions, partition);
+
+    expect(url).toBe(
+      `https://<AWS::Region>.${host}/cloudwatch/home?region=<AWS::Region>#dashboards/dashboard/EcrCredentialRefresher-<AWS::Region>`,
+    );
+  });
+
+  it('is the link of every alarm, which does not wait for the dashboard', () => {
+    const { Outputs, Resources } = templateOf().toJSON();
+    const alarms = Object.values<Json>(Resources).filter(({ Type }) => Type === 'AWS::CloudWatch::Alarm');
+
+    expect(alarms).toHaveLength(9);
+    for (const alarm of alarms) {
+      expect(textIn((alarm.Properties as Json).AlarmDescription)).toContain(
+        `\nRunbook: ${textIn(Outputs.DashboardUrl.Value)} (heading `,
+      );
+      expect(JSON.stringify(alarm)).not.toContain('OverviewDashboard');
+    }
+  });
 });
 
 describe('a configuration of 1,000 targets', () => {
@@ -488,3 +518,17 @@ describe('RefresherStack.fromFile', () => {
     });
   });
 });
+
+/** Returns a text as CloudFormation makes it in a partition, by the conditions of the template. */
+function textInPartition(value: unknown, conditions: Json, partition: string): string {
+  const chosen = (part: unknown): unknown => {
+    if (Array.isArray(part)) return part.map(chosen);
+    if (typeof part !== 'object' || part === null) return part;
+    const choice = 'Fn::If' in part ? (part['Fn::If'] as [string, unknown, unknown]) : undefined;
+    if (!choice) return Object.fromEntries(Object.entries(part).map(([key, item]) => [key, chosen(item)]));
+    const isPartition = { 'Fn::Equals': [{ Ref: 'AWS::Partition' }, partition] };
+    const isTrue = JSON.stringify(conditions[choice[0]]) === JSON.stringify(isPartition);
+    return chosen(choice[isTrue ? 1 : 2]);
+  };
+  return textIn(chosen(value));
+}

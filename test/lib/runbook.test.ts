@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ALARMS, LOG_MESSAGES, OUTPUT_NAMES } from '../../lambda/core/contract';
 import { pageBudgets } from './page-budget';
 import { templateOf } from './synthesise';
+import { textIn } from './template-facts';
 
 const ROOT = join(__dirname, '../..');
 const RUNBOOK = readFileSync(join(ROOT, 'docs/runbook.md'), 'utf8');
@@ -31,9 +32,8 @@ describe('docs/runbook.md', () => {
   const commands = commandsOf(RUNBOOK);
 
   it('has the heading that each alarm links to', () => {
-    const linked = Object.values(template.findResources('AWS::CloudWatch::Alarm')).map(
-      ({ Properties }) =>
-        /Runbook: docs\/runbook\.md#([a-z]+)/.exec(JSON.stringify(Properties.AlarmDescription))?.[1],
+    const linked = Object.values(template.findResources('AWS::CloudWatch::Alarm')).map(({ Properties }) =>
+      /Runbook: .* \(heading ([A-Za-z]+)\)/.exec(textIn(Properties.AlarmDescription))?.[1]?.toLowerCase(),
     );
 
     expect(linked.sort()).toEqual(

@@ -19,6 +19,7 @@ import {
 import { thrownBy } from '../support/thrown';
 import { permissionsOf as permissionsWithTokens } from './permissions';
 import { warningsOf } from './synthesise';
+import { textIn } from './template-facts';
 
 const ENV = { account: '123456789012', region: 'eu-west-1' };
 const METADATA = 'runpod-ecr-credential-refresher';
@@ -484,9 +485,24 @@ describe('RunpodEcrRefresher', () => {
       const { serviceName } = new RunpodEcrRefresher(stack, 'P'.repeat(100), propsIn(stack));
 
       const alarms = Object.values(Template.fromStack(stack).findResources('AWS::CloudWatch::Alarm'));
-      const lengths = alarms.map(({ Properties }) => JSON.stringify(Properties.AlarmDescription).length);
+      const longest = { 'AWS::Region': 'ap-southeast-99', 'AWS::AccountId': '123456789012' };
+      const lengths = alarms.map(({ Properties }) => textIn(Properties.AlarmDescription, longest).length);
       expect(serviceName).toHaveLength(128);
       expect(Math.max(...lengths)).toBeLessThanOrEqual(1_024);
+    });
+
+    it('say where the runbook is when there is no dashboard', () => {
+      const stack = newStack();
+
+      new RunpodEcrRefresher(stack, 'Pulls', propsIn(stack, { dashboard: false }));
+
+      for (const { Properties } of Object.values(
+        Template.fromStack(stack).findResources('AWS::CloudWatch::Alarm'),
+      )) {
+        expect(Properties.AlarmDescription).toMatch(
+          /\nRunbook: docs\/runbook\.md in the package runpod-ecr-credential-refresher \(heading \w+\)\n/,
+        );
+      }
     });
 
     it('synthesises in a stack without account and region', () => {

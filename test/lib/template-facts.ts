@@ -156,3 +156,23 @@ const STATISTICS: Readonly<Record<Statistic, (window: readonly number[]) => numb
   Minimum: (window) => Math.min(...window),
   SampleCount: (window) => window.length,
 };
+
+/**
+ * Returns a text of a template. Each reference stands as `<Name>`, unless its value is given. Of a condition's two
+ * values it takes the second, which is the one of the partition `aws`.
+ */
+export function textIn(value: unknown, values: Readonly<Record<string, string>> = {}): string {
+  if (typeof value !== 'object' || value === null) return String(value);
+  const { Ref, 'Fn::GetAtt': attribute, 'Fn::If': condition, 'Fn::Join': join } = value as Intrinsic;
+  if (join) return join[1].map((part) => textIn(part, values)).join(join[0]);
+  if (condition) return textIn(condition[2], values);
+  const name = Ref ?? attribute?.join('.') ?? '';
+  return values[name] ?? `<${name}>`;
+}
+
+interface Intrinsic {
+  readonly Ref?: string;
+  readonly 'Fn::GetAtt'?: readonly string[];
+  readonly 'Fn::If'?: readonly [condition: string, whenTrue: unknown, whenFalse: unknown];
+  readonly 'Fn::Join'?: readonly [separator: string, parts: readonly unknown[]];
+}

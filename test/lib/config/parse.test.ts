@@ -36,7 +36,6 @@ describe('parseConfig', () => {
       alarms: {
         emails: [],
         httpsEndpoints: [],
-        runbookUrl: 'docs/runbook.md',
         topicArns: [],
         warningEmails: [],
         warningTopicArns: [],

@@ -45,7 +45,7 @@ describe('a URL of the configuration', () => {
     },
   );
 
-  it('may be the default of runbookUrl, written out', () => {
+  it('may be the path that was the default of runbookUrl in version 0.1', () => {
     expect(mistakesIn(configJson({ alarms: { runbookUrl: 'docs/runbook.md' } }))).toEqual([]);
   });
 });
