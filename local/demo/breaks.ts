@@ -16,6 +16,8 @@ export interface Break {
   readonly what: string;
   /** How a person fixes it inside the demo where doctor's fix needs something from outside. @default - as doctor says */
   readonly hint?: string;
+  /** The heading of the runbook that leads to the fix. @default - no alarm goes off, and only doctor finds it */
+  readonly runbook?: string;
   readonly apply: (world: DemoWorld) => void | Promise<void>;
 }
 
@@ -26,6 +28,7 @@ export const BREAKS: Readonly<Record<string, Break>> = {
   key: {
     what: 'the Runpod API key was revoked',
     hint: STORE_NEW_KEY,
+    runbook: 'OperatorActionNeeded',
     apply: (world) => {
       world.cloud.runpod.revoke(world.storedKey);
       return failRun(world);
@@ -34,6 +37,7 @@ export const BREAKS: Readonly<Record<string, Break>> = {
   'key-scope': {
     what: 'the Runpod API key may read registry auths, but not write them',
     hint: STORE_NEW_KEY,
+    runbook: 'OperatorActionNeeded',
     apply: (world) => {
       world.storeKey('read-only');
       return failRun(world);
@@ -42,6 +46,7 @@ export const BREAKS: Readonly<Record<string, Break>> = {
   secret: {
     what: 'the secret with the Runpod API key was deleted',
     hint: STORE_NEW_KEY,
+    runbook: 'OperatorActionNeeded',
     apply: (world) => {
       world.cloud.aws.secrets.remove(KEY_SECRET);
       return failRun(world);
@@ -49,6 +54,7 @@ export const BREAKS: Readonly<Record<string, Break>> = {
   },
   auth: {
     what: 'somebody deleted the registry auth of target prod at Runpod',
+    runbook: 'OperatorActionNeeded',
     apply: (world) => {
       world.user.delete(PROD_AUTH_ID);
       return failRun(world);
@@ -56,6 +62,7 @@ export const BREAKS: Readonly<Record<string, Break>> = {
   },
   permission: {
     what: "the function's role lost the permission to get credentials from ECR",
+    runbook: 'OperatorActionNeeded',
     apply: (world) => {
       world.deny('ecr:GetAuthorizationToken');
       return failRun(world);
@@ -63,6 +70,7 @@ export const BREAKS: Readonly<Record<string, Break>> = {
   },
   registry: {
     what: 'Amazon ECR is down',
+    runbook: 'RefreshFailing',
     apply: ({ cloud }) => {
       const isToken = { operation: 'GetAuthorizationToken' };
       const down = { status: 503, body: { __type: 'ServerException', message: 'Service Unavailable' } };
@@ -73,6 +81,7 @@ export const BREAKS: Readonly<Record<string, Break>> = {
   },
   'registry-denies': {
     what: "the repository's policy refuses pulls",
+    runbook: 'OperatorActionNeeded',
     apply: (world) => {
       world.cloud.registry.denied.add(PROD_IMAGE[0]);
       return failRun(world);
@@ -80,10 +89,12 @@ export const BREAKS: Readonly<Record<string, Break>> = {
   },
   image: {
     what: 'the image that target prod proves was deleted from its repository',
+    runbook: 'ImagesUnpullable',
     apply: ({ cloud }) => cloud.registry.removeImage(...PROD_IMAGE),
   },
   platform: {
     what: 'the image was pushed from a Mac: it is for arm64, and workers are amd64',
+    runbook: 'ImagesUnpullable',
     apply: ({ cloud }) => {
       cloud.registry.addImage(...PROD_IMAGE, 'arm64');
     },
@@ -94,6 +105,7 @@ export const BREAKS: Readonly<Record<string, Break>> = {
   },
   function: {
     what: 'somebody deleted the function, although its stack exists',
+    runbook: 'ScheduleBroken',
     apply: async ({ cloud: { functionApi }, outputs }) => {
       const name = outputs.FunctionName ?? '';
       await functionApi.functions.get(name)?.runtime.stop();
@@ -102,12 +114,14 @@ export const BREAKS: Readonly<Record<string, Break>> = {
   },
   schedule: {
     what: 'somebody disabled the schedule',
+    runbook: 'RefreshSilent',
     apply: ({ cloud, outputs }) => {
       cloud.operatorAws.observations.rules.set(outputs.RuleName ?? '', 'DISABLED');
     },
   },
   silence: {
     what: 'the function has not run for 12 hours',
+    runbook: 'RefreshSilent',
     apply: (world) => {
       world.cloud.operatorAws.observations.forget(world.outputs.LogGroupName ?? '');
       ring(world, 'RefreshSilent');
@@ -116,6 +130,7 @@ export const BREAKS: Readonly<Record<string, Break>> = {
   worker: {
     what: 'a worker cannot pull: somebody wrote an old password over the registry auth of staging',
     hint: 'do as doctor says, and wait half a minute: a new worker pulls, and the watch looks again',
+    runbook: 'PullsFailing',
     apply: (world) => {
       const endpoint = world.endpoint('images-staging');
       const staging = world.user.find(endpoint.registry ?? '');
@@ -128,6 +143,7 @@ export const BREAKS: Readonly<Record<string, Break>> = {
   'not-attached': {
     what: 'an endpoint with a private image names no registry auth',
     hint: 'do as doctor says; the watch looks again within half a minute, which ends its alarm',
+    runbook: 'ImagesUnpullable',
     apply: (world) => {
       world.endpoint('images').registry = null;
       ring(world, 'ImagesUnpullable');
@@ -135,6 +151,7 @@ export const BREAKS: Readonly<Record<string, Break>> = {
   },
   queue: {
     what: 'a run failed for six hours, and its event lies in the dead-letter queue',
+    runbook: 'RetriesExhausted',
     apply: (world) => {
       world.cloud.operatorAws.observations.queues.set(world.outputs.DeadLetterQueueUrl ?? '', 1);
       ring(world, 'RetriesExhausted');
@@ -142,6 +159,7 @@ export const BREAKS: Readonly<Record<string, Break>> = {
   },
   topic: {
     what: 'nobody confirmed the subscription, so nobody is paged',
+    runbook: 'With the AWS CLI',
     apply: ({ cloud }) => {
       for (const subscriber of [...cloud.operatorAws.topics.topics.values()].flat()) {
         subscriber.confirmed = false;
@@ -150,6 +168,7 @@ export const BREAKS: Readonly<Record<string, Break>> = {
   },
   muted: {
     what: 'somebody muted an alarm',
+    runbook: 'With the AWS CLI',
     apply: (world) => {
       world.alarm('RefreshFailing').muted = true;
     },

@@ -40,6 +40,7 @@ export async function breakLink(world: DemoWorld, [name = '']: readonly string[]
     lines: [
       `Broken: ${found.what}.`,
       'To find it and its fix: npx runpod-ecr doctor',
+      ...(found.runbook ? [`In docs/runbook.md: "${found.runbook}"`] : []),
       ...(found.hint ? [`To fix it here: ${found.hint}`] : []),
       'To fix everything at once: demo fix',
     ],

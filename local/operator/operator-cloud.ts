@@ -82,7 +82,10 @@ async function deploy(
     return type === 'AWS::SQS::Queue' ? queueUrl(id) : nameOf(id);
   };
   const outputs = outputsOf(template, physicalId);
-  for (const id of idsOf('AWS::SQS::Queue')) observations.queues.set(queueUrl(id), 0);
+  // A later deployment leaves the messages where they are.
+  for (const url of idsOf('AWS::SQS::Queue').map(queueUrl)) {
+    observations.queues.set(url, observations.queues.get(url) ?? 0);
+  }
   for (const id of idsOf('AWS::Events::Rule')) {
     observations.rules.set(nameOf(id), 'ENABLED');
     observations.ruleTargets.set(
@@ -157,7 +160,7 @@ const PSEUDO_PARAMETERS: Readonly<Record<string, string>> = {
   'AWS::Region': LOCAL_REGION,
 };
 
-/** Returns a part of a template with its `Ref` and `Fn::Join` replaced. */
+/** Returns a part of a template with its `Ref`, `Fn::Join` and `Fn::If` replaced. No condition is true here. */
 function resolved(value: unknown, arnOf: (reference: { readonly Ref: string }) => string): unknown {
   if (Array.isArray(value)) return value.map((item) => resolved(item, arnOf));
   if (typeof value !== 'object' || value === null) return value;
@@ -166,6 +169,7 @@ function resolved(value: unknown, arnOf: (reference: { readonly Ref: string }) =
     const [separator, parts] = value['Fn::Join'];
     return (resolved(parts, arnOf) as unknown[]).join(String(separator));
   }
+  if ('Fn::If' in value && Array.isArray(value['Fn::If'])) return resolved(value['Fn::If'][2], arnOf);
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, resolved(item, arnOf)]));
 }
 
@@ -232,14 +236,15 @@ function loggingOf(given: unknown): NonNullable<InvocableFunction['logging']> {
     : { LogFormat: 'Text' };
 }
 
-/** Returns the outputs that are a plain `Ref`, resolved. Other outputs are left out. */
+/** Returns the outputs, resolved. */
 function outputsOf(
   template: CloudFormationTemplate,
   resolve: (id: string) => string,
 ): Record<string, string> {
-  const outputs = Object.entries(template.Outputs ?? {}).flatMap(([key, { Value }]) =>
-    isReference(Value) ? [[key, resolve(Value.Ref)]] : [],
-  );
+  const outputs = Object.entries(template.Outputs ?? {}).map(([key, { Value }]) => [
+    key,
+    String(resolved(Value, ({ Ref }) => resolve(Ref))),
+  ]);
   return Object.fromEntries(outputs);
 }
 

@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { BREAKS } from '../../local/demo/breaks';
+import { DemoWorld } from '../../local/demo/demo-world';
 import { DEMO_TIMEOUT_MS, DemoProcesses } from './demo-process';
 
 const demos = new DemoProcesses();
@@ -118,4 +121,65 @@ describe('demo --break', () => {
       stderr: 'There is no break "toString". To list them: npx runpod-ecr demo --break list\n',
     });
   });
+});
+
+/** Where the runbook leads to the fix of each break, and what it says there. */
+const SECTIONS: Readonly<Record<string, readonly [heading: string, fix: RegExp]>> = {
+  key: ['OperatorActionNeeded', /`api-key-refused` .* \[Rotate the key\]/],
+  'key-scope': ['OperatorActionNeeded', /`api-key-permission-missing` .*`secrets:write`.*\[rotate\]/],
+  secret: ['OperatorActionNeeded', /`secret-unusable` .*\[rotate the key\].*creates a missing secret/],
+  auth: ['OperatorActionNeeded', /`registry-auth-missing` .*Put an existing id/],
+  permission: ['OperatorActionNeeded', /`permission-missing` .*`npx cdk deploy --revert-drift`/],
+  registry: ['RefreshFailing', /It is an outage: do nothing/],
+  'registry-denies': ['OperatorActionNeeded', /`credential-rejected` .*has a Deny/],
+  image: ['ImagesUnpullable', /`image-missing`: push the image again/],
+  platform: ['ImagesUnpullable', /`wrong-platform`: build the image for linux\/amd64/],
+  function: ['ScheduleBroken', /the function by hand, run `npx cdk deploy --revert-drift`/],
+  schedule: ['RefreshSilent', /`aws events enable-rule/],
+  silence: ['RefreshSilent', /Then \[refresh now\]/],
+  worker: ['PullsFailing', /`authorization token has expired` .*\[Refresh now\]/],
+  'not-attached': ['ImagesUnpullable', /`not-attached`, `wrong-auth`: choose the registry auth/],
+  queue: ['RetriesExhausted', /`aws sqs purge-queue/],
+  topic: ['With the AWS CLI', /subscription that nobody confirmed/],
+  muted: ['With the AWS CLI', /finds a muted alarm/],
+};
+
+describe('the runbook of a break', () => {
+  const runbook = readFileSync(join(__dirname, '../../docs/runbook.md'), 'utf8');
+
+  it.each(Object.entries(SECTIONS))('leads to the fix of %s', (name, [heading, fix]) => {
+    const section = runbook.split(/^(?=## )/m).find((text) => text.startsWith(`## ${heading}\n`));
+
+    expect(BREAKS[name]?.runbook).toBe(heading);
+    expect(section).toMatch(fix);
+  });
+
+  it('is missing only where no alarm goes off', () => {
+    const without = Object.keys(BREAKS).filter((name) => BREAKS[name]?.runbook === undefined);
+
+    expect(without).toEqual(['stack']);
+    expect(Object.keys(BREAKS).filter((name) => !without.includes(name))).toEqual(Object.keys(SECTIONS));
+  });
+
+  it(
+    'is the section of the alarm that goes off',
+    async () => {
+      const world = await DemoWorld.start();
+      const { alarms } = world.cloud.operatorAws.observations;
+      const wrong: string[] = [];
+      try {
+        for (const [name, { apply, runbook: heading }] of Object.entries(BREAKS)) {
+          for (const alarm of alarms.values()) alarm.state = 'OK';
+          await apply(world);
+          const firing = [...alarms].flatMap(([alarm, { state }]) => (state === 'ALARM' ? [alarm] : []));
+          if (firing.some((alarm) => !alarm.endsWith(`-${heading}`))) wrong.push(`${name}: ${firing}`);
+        }
+      } finally {
+        await world.stop();
+      }
+
+      expect(wrong).toEqual([]);
+    },
+    DEMO_TIMEOUT_MS,
+  );
 });

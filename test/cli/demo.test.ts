@@ -79,6 +79,7 @@ describe('demo -- COMMAND', () => {
       const root = join(demos.directory, 'package');
       await buildCli(join(root, 'dist/cli'));
       cpSync(join(ROOT, 'dist/functions'), join(root, 'dist/functions'), { recursive: true });
+      cpSync(join(ROOT, 'docs/runbook.md'), join(root, 'docs/runbook.md'));
       mkdirSync(join(root, 'bin'));
       copyFileSync(LAUNCHER, join(root, 'bin/runpod-ecr.mjs'));
       symlinkSync(join(ROOT, 'node_modules'), join(root, 'node_modules'));
@@ -125,6 +126,7 @@ describe('the shell of a demo', () => {
 
       expect(printed).toBe(`Broken: the Runpod API key was revoked.
 To find it and its fix: npx runpod-ecr doctor
+In docs/runbook.md: "OperatorActionNeeded"
 To fix it here: a new key is in new-runpod-key.txt: npx runpod-ecr init --store-key --replace-key --key-stdin < new-runpod-key.txt
 To fix everything at once: demo fix
 The first problem is: Runpod API key.
