@@ -15,7 +15,7 @@ import { Operator } from './operator';
 import { outagesOf } from './outages';
 import { SeededRandom } from './random';
 import { Refresher } from './refresher';
-import { World } from './world';
+import { World, type Write } from './world';
 
 const START_MS = Date.UTC(2027, 0, 1);
 
@@ -43,6 +43,11 @@ export interface YearReport extends YearOutcome {
   readonly writes: number;
   readonly invocations: number;
   readonly violations: readonly Violation[];
+  /** What happened, in the order of time. */
+  readonly timeline: {
+    readonly writes: readonly Write[];
+    readonly runs: readonly { readonly atMs: number; readonly ok: boolean }[];
+  };
 }
 
 /** Simulates one year with the real handler and the synthesised services, and checks it against the claims. */
@@ -60,15 +65,16 @@ export async function simulateYear({
     authsOf(settings),
   );
   const refresher = new Refresher(settings, world, random);
-  let invocations = 0;
+  const runs: { atMs: number; ok: boolean }[] = [];
   const sim = createSimulation({
     template,
     startMs: START_MS,
     logLimit: 0,
     behaviour: { ruleDelayMs: () => random.next() * RULE_DELAY_MS },
-    invoke: (event, context) => {
-      invocations += 1;
-      return refresher.invoke(event, context);
+    invoke: async (event, context) => {
+      const result = await refresher.invoke(event, context);
+      runs.push({ atMs: context.nowMs, ok: result.ok });
+      return result;
     },
   });
   await run(sim, world, new Operator(sim, world, margin.functionId, random));
@@ -87,8 +93,9 @@ export async function simulateYear({
     pagesForLostMetrics: outcome.pages.filter(({ atMs }) => areMetricsLostAt(atMs)).length,
     pagesAfterFix: pagesAfterFix(outcome, margin),
     writes: world.writes.length,
-    invocations,
+    invocations: runs.length,
     violations: violationsOf(margin, outcome, areMetricsLostAt),
+    timeline: { writes: world.writes, runs },
   };
 }
 
