@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseArgs, stripVTControlCharacters } from 'node:util';
 import { createColors } from 'picocolors';
 import type { RefreshReport, Target, WatchReport } from '../lambda/core/model';
 import { readConfigFile } from '../lib/config/load';
@@ -35,6 +35,8 @@ every worker can pull after the refresh, and the watch finds the tag that is gon
 `;
 /** Lines that are shown of a long list. */
 const MAX_LINES = 12;
+/** Columns before what a step did. */
+const INDENT = 21;
 
 const startedMs = performance.now();
 
@@ -226,7 +228,22 @@ function steps(who: string, lines: readonly string[]): void {
 
 function step(who: string, what: string): void {
   const seconds = ((performance.now() - startedMs) / 1_000).toFixed(2);
-  print(`${colors.dim(`${seconds.padStart(6)} s`)}  ${colors.bold(who.padEnd(9))}  ${what}`);
+  const rest = wrapped(what, (process.stdout.columns ?? Number.POSITIVE_INFINITY) - INDENT);
+  print(
+    `${colors.dim(`${seconds.padStart(6)} s`)}  ${colors.bold(who.padEnd(9))}  ${rest.join(`\n${' '.repeat(INDENT)}`)}`,
+  );
+}
+
+/** Breaks a text between words. A word that is longer than a line stays whole. */
+function wrapped(what: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of what.split(/(?<=\S) (?=\S)/)) {
+    const longer = `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && stripVTControlCharacters(longer).length <= width)
+      lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 function print(line: string): void {
