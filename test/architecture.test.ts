@@ -20,6 +20,8 @@ const ARROWS: Readonly<Record<string, RegExp>> = {
   'lambda/delegate-repository': /^lambda\/core\//,
   local: /^(lib\/|lambda\/core\/|package\.json$)/,
   scripts: /^(lib|lambda\/core)\//,
+  // The plots show what the simulation says.
+  'scripts/pictures': /^(lib|lambda\/core|test\/simulation)\//,
   // They import the package by its name, as a user does.
   examples: /^(?!)/,
   test: /^/,
