@@ -17,7 +17,7 @@ import type { Picture } from './picture';
 import { badWeek } from './plot/bad-week';
 import { drawPlot, PLOT_SIZES } from './plot/draw';
 import { drawTerminal } from './terminal/draw';
-import { isSame, kept, RECORDINGS, type Recording, record } from './terminal/record';
+import { firstDifference, kept, RECORDINGS, type Recording, record } from './terminal/record';
 import { SHOWS, type Show } from './terminal/shows';
 import { THEME_NAMES } from './theme';
 
@@ -96,7 +96,9 @@ async function fromTemplate(synthesised: Synthesised): Promise<Picture[]> {
 /** Records a command. The recording that was kept stays when only times and the like differ. */
 async function recordOrKeep(show: Show): Promise<Recording> {
   const [before, now] = await Promise.all([kept(show), record(show)]);
-  return before && isSame(before, now) ? before : now;
+  const difference = before && firstDifference(before, now);
+  if (difference) say(`${show.name} differs:\n- ${difference[0]}\n+ ${difference[1]}`);
+  return before && !difference ? before : now;
 }
 
 function contentOf(path: string): string | undefined {

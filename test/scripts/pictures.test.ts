@@ -6,7 +6,7 @@ import { drawArchitecture } from '../../scripts/pictures/architecture/draw';
 import { LEFT_OUT, readFacts } from '../../scripts/pictures/architecture/facts';
 import { type Layout, NARROW, type Rectangle, WIDE } from '../../scripts/pictures/architecture/layouts';
 import { lifeLeft, type Scenario } from '../../scripts/pictures/plot/scenario';
-import { isSame } from '../../scripts/pictures/terminal/record';
+import { firstDifference } from '../../scripts/pictures/terminal/record';
 import { screenOf, textOf, toBytes } from '../../scripts/pictures/terminal/screen';
 import { built } from '../support/built-once';
 
@@ -103,7 +103,7 @@ describe('a recorded screen', () => {
   });
 });
 
-describe('isSame', () => {
+describe('firstDifference', () => {
   const recorded = async (bytes: string) => ({ bytes, rows: await screenOf(bytes) });
 
   it.each([
@@ -123,8 +123,8 @@ describe('isSame', () => {
     ['a word', '  0.66 s  refreshed', '  0.66 s  failed', false],
     ['a line break', 'one two', 'one\r\ntwo', false],
     ['a colour', `${ESCAPE}[31mno`, `${ESCAPE}[32mno`, false],
-  ])('for screens that differ in %s', async (_, one, other, expected) => {
-    expect(isSame(await recorded(one), await recorded(other))).toBe(expected);
+  ])('compares screens that differ in %s', async (_, one, other, expected) => {
+    expect(firstDifference(await recorded(one), await recorded(other)) === undefined).toBe(expected);
   });
 });
 

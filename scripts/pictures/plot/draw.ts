@@ -144,15 +144,11 @@ class Chart {
     if (this.#size.suffix !== '') return [];
     const { blue, amber, red, muted } = this.#theme;
     const keys = [
-      ['▬', blue, `life left, ${formatHours(this.#scenario.lifeMs)} when new`],
+      ['━', blue, `life left, ${formatHours(this.#scenario.lifeMs)} when new`],
       ['■', amber, 'outage'],
       ['▼', red, 'page'],
     ] as const;
-    const starts = [
-      this.#size.width - RIGHT - 320,
-      this.#size.width - RIGHT - 135,
-      this.#size.width - RIGHT - 55,
-    ];
+    const starts = [264, 118, 44].map((fromRight) => this.#size.width - RIGHT - fromRight);
     return keys.flatMap(([symbol, fill, meaning], index) => {
       const x = starts[index] ?? 0;
       return [

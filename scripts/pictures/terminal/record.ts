@@ -61,15 +61,24 @@ export async function kept({ name }: Show): Promise<Recording | undefined> {
   }
 }
 
-/** Whether two recordings differ only in times and the like. Line breaks and colours count. */
-export function isSame(a: Recording, b: Recording): boolean {
-  return stableScreen(a.rows) === stableScreen(b.rows);
+/**
+ * Compares two recordings without times and the like. Line breaks and colours count.
+ *
+ * @returns the first line that differs, before and after; or undefined when the recordings are the same
+ */
+export function firstDifference(before: Recording, after: Recording): readonly [string, string] | undefined {
+  const [old, now] = [stableLines(before.rows), stableLines(after.rows)];
+  const at = Array.from({ length: Math.max(old.length, now.length) }, (_, line) => line).find(
+    (line) => old[line] !== now[line],
+  );
+  return at === undefined ? undefined : [old[at] ?? '', now[at] ?? ''];
 }
 
-function stableScreen(rows: Recording['rows']): string {
+/** The lines of the screen, and after them each styled text with its style. */
+function stableLines(rows: Recording['rows']): string[] {
   const styled = rows
     .flat()
     .filter(({ colour, isBold, isDim }) => colour !== undefined || isBold || isDim)
     .map(({ text, colour, isBold, isDim }) => [colour, isBold, isDim, stablePart(text)].join());
-  return [stablePart(textOf(rows).join('\n')), ...styled].join('\n');
+  return [...stablePart(textOf(rows).join('\n')).split('\n'), ...styled];
 }
