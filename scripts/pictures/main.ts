@@ -93,12 +93,20 @@ async function fromTemplate(synthesised: Synthesised): Promise<Picture[]> {
   ];
 }
 
-/** Records a command. The recording that was kept stays when only times and the like differ. */
+/**
+ * Records a command. The recording that was kept stays when only times and the like differ. What differs is recorded twice,
+ * because on a busy machine a command may once run into a timeout.
+ */
 async function recordOrKeep(show: Show): Promise<Recording> {
-  const [before, now] = await Promise.all([kept(show), record(show)]);
-  const difference = before && firstDifference(before, now);
-  if (difference) say(`${show.name} differs:\n- ${difference[0]}\n+ ${difference[1]}`);
-  return before && !difference ? before : now;
+  const before = await kept(show);
+  const first = await record(show);
+  if (!before) return first;
+  if (!firstDifference(before, first)) return before;
+  const second = await record(show);
+  const difference = firstDifference(before, second);
+  if (!difference) return before;
+  say(`${show.name} differs:\n- ${difference[0]}\n+ ${difference[1]}`);
+  return second;
 }
 
 function contentOf(path: string): string | undefined {
