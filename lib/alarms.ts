@@ -3,7 +3,7 @@ import { ComparisonOperator, type IMetric, TreatMissingData } from 'aws-cdk-lib/
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import type { AlarmName, MetricName } from '../lambda/core/contract';
+import { type AlarmName, type MetricName, type OtherRefresher, severityOf } from '../lambda/core/contract';
 import { PAGE_BUDGET_MINUTES } from '../lambda/core/model';
 import { type MetricView, refresherMetric } from './metrics';
 import { type AlarmActions, type AlarmDefinition, RefresherAlarm, type Runbook } from './refresher-alarm';
@@ -31,6 +31,8 @@ export interface AlarmsProps {
   readonly apiKeyMaxAgeDays: number;
   /** Time from one look of the watch to the next. @default - there is no watch */
   readonly watchInterval?: Duration | undefined;
+  /** The refresher of another region for the same targets. @default - there is none */
+  readonly other?: OtherRefresher | undefined;
   /** What an alarm of each severity does. */
   readonly actions: AlarmActions;
   readonly runbook: Runbook;
@@ -60,6 +62,8 @@ export class Alarms extends Construct {
   readonly warnings: readonly RefresherAlarm[];
   /** No run has succeeded for too long: the alarm that still works when nothing else does. */
   readonly refreshSilent: RefresherAlarm;
+  /** No run of this region has succeeded for too long, where another region refreshes too. */
+  readonly regionSilent: RefresherAlarm | undefined;
   readonly #props: AlarmsProps;
 
   constructor(scope: Construct, id: string, props: AlarmsProps) {
@@ -67,6 +71,7 @@ export class Alarms extends Construct {
     this.#props = props;
     const hasWatch = props.watchInterval !== undefined;
     this.refreshSilent = this.#add('RefreshSilent', this.#refreshSilent());
+    this.regionSilent = props.other && this.#add('RegionSilent', this.#regionSilent(props.other));
     const byName: Readonly<Record<AlarmName, RefresherAlarm | undefined>> = {
       RefreshSilent: this.refreshSilent,
       RefreshFailing: this.#add('RefreshFailing', this.#refreshFailing()),
@@ -76,6 +81,7 @@ export class Alarms extends Construct {
       CredentialShortLived: this.#add('CredentialShortLived', this.#credentialShortLived()),
       PullsFailing: hasWatch ? this.#add('PullsFailing', this.#pullsFailing()) : undefined,
       ImagesUnpullable: hasWatch ? this.#add('ImagesUnpullable', this.#imagesUnpullable()) : undefined,
+      RegionSilent: this.regionSilent,
       RunningSlow: this.#add('RunningSlow', this.#runningSlow()),
       FallbackRoute: this.#add('FallbackRoute', this.#fallbackRoute()),
       ApiKeyOld: this.#add('ApiKeyOld', this.#apiKeyOld()),
@@ -87,16 +93,47 @@ export class Alarms extends Construct {
   }
 
   #add(id: AlarmName, definition: AlarmDefinition): RefresherAlarm {
-    const { service, actions, runbook } = this.#props;
-    return new RefresherAlarm(this, id, { ...definition, service, actions, runbook });
+    const { service, actions, runbook, other } = this.#props;
+    const severity = severityOf(id, other?.side);
+    const isMilder = severity !== severityOf(id);
+    return new RefresherAlarm(this, id, {
+      ...definition,
+      ...(isMilder && other && { timeLeft: goesOn(other) }),
+      service,
+      severity,
+      actions,
+      runbook,
+      other,
+    });
   }
 
   #refreshSilent(): AlarmDefinition {
+    const { other } = this.#props;
     return {
-      whatHappened: 'No run has refreshed every target for one interval and an hour.',
+      whatHappened: other
+        ? `Neither this refresher nor the one in ${other.region} has refreshed every target for one interval and an hour.`
+        : 'No run has refreshed every target for one interval and an hour.',
       timeLeft: FOUR_HOURS_LEFT,
       whatToDo: 'Find out whether runs fail or nothing runs at all, and refresh by hand.',
-      metric: this.#metric('RunSucceeded', { statistic: 'Sum', period: SHORT_PERIOD }),
+      ...this.#silence(other ? 'AnyRegionSucceeded' : 'RunSucceeded'),
+    };
+  }
+
+  #regionSilent(other: OtherRefresher): AlarmDefinition {
+    return {
+      whatHappened: 'No run of this region has refreshed every target for one interval and an hour.',
+      timeLeft: goesOn(other),
+      whatToDo: 'Find out whether runs fail or nothing runs at all; an outage of the region ends by itself.',
+      ...this.#silence('RunSucceeded'),
+    };
+  }
+
+  /** No success was counted for one interval and an hour. */
+  #silence(
+    name: MetricName,
+  ): Pick<AlarmDefinition, 'metric' | 'comparison' | 'periods' | 'missingData' | 'warmUp'> {
+    return {
+      metric: this.#metric(name, { statistic: 'Sum', period: SHORT_PERIOD }),
       comparison: ComparisonOperator.LESS_THAN_THRESHOLD,
       periods: this.#intervalAndAnHour() / SHORT_PERIOD.toSeconds(),
       missingData: { treatAs: TreatMissingData.BREACHING, reason: 'no data means that no run has finished.' },
@@ -310,6 +347,10 @@ function isNotEmpty(queue: IQueue): Pick<AlarmDefinition, 'metric' | 'missingDat
       reason: 'SQS sends no metric for a queue that has been empty for hours.',
     },
   };
+}
+
+function goesOn({ region }: OtherRefresher): string {
+  return `The refresher in ${region} goes on by itself: RefreshSilent pages when both fail.`;
 }
 
 function hours(minutes: number): string {

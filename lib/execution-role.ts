@@ -2,6 +2,7 @@ import { Annotations, Stack } from 'aws-cdk-lib';
 import { ManagedPolicy, Policy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
+import { METRIC_NAMESPACE } from '../lambda/core/contract';
 import { acknowledge } from './acknowledge';
 import { ConfigError } from './config/mistakes';
 import { type Permission, type PolicyLimits, packPermissions } from './policy-packing';
@@ -22,6 +23,8 @@ export interface ExecutionRoleProps {
    * @default false
    */
   readonly readsOwnLog?: boolean;
+  /** Region whose CloudWatch receives the successes of the function. @default - none */
+  readonly tellsRegion?: string | undefined;
 }
 
 /**
@@ -58,7 +61,7 @@ export class ExecutionRole extends Role {
     acknowledge(this, {
       id: 'AwsSolutions-IAM5[Resource::*]',
       reason:
-        'ecr:GetAuthorizationToken, ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken support no resource-level permissions (Service Authorization Reference). The statement PullRepositories names each repository that the token can pull.',
+        'ecr:GetAuthorizationToken, ecr-public:GetAuthorizationToken, sts:GetServiceBearerToken and cloudwatch:PutMetricData support no resource-level permissions (Service Authorization Reference). The statement PullRepositories names each repository that the token can pull.',
     });
   }
 
@@ -110,7 +113,7 @@ function withoutOwnAddress(scope: Construct, arn: string): string {
 
 function permissions(
   scope: Construct,
-  { resources: needed, logGroup, readsOwnLog }: ExecutionRoleProps,
+  { resources: needed, logGroup, readsOwnLog, tellsRegion }: ExecutionRoleProps,
 ): Permission[] {
   const secrets = [...needed.apiKeys, ...needed.credentials];
   return [
@@ -125,6 +128,15 @@ function permissions(
       inFirst: true,
       actions: ['logs:FilterLogEvents'],
       resources: readsOwnLog ? [logGroup.logGroupArn] : [],
+    },
+    {
+      sid: 'TellOtherRegion',
+      inFirst: true,
+      actions: ['cloudwatch:PutMetricData'],
+      resources: tellsRegion === undefined ? [] : ['*'],
+      conditions: {
+        StringEquals: { 'cloudwatch:namespace': METRIC_NAMESPACE, 'aws:RequestedRegion': tellsRegion ?? '' },
+      },
     },
     {
       sid: 'ReadRunpodApiKeys',

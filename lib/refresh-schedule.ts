@@ -3,6 +3,7 @@ import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import type { Side } from '../lambda/core/contract';
 import { acknowledge } from './acknowledge';
 import { DeadLetterQueue } from './dead-letter-queue';
 import { ruleTarget } from './delivery';
@@ -12,6 +13,8 @@ export interface RefreshScheduleProps {
   readonly function: IFunction;
   /** Time from one refresh to the next, in whole hours. */
   readonly interval: Duration;
+  /** Which of two refreshers this is. @default - no other region refreshes the same targets */
+  readonly side?: Side | undefined;
 }
 
 /** Invokes the function at a fixed rate. */
@@ -25,7 +28,7 @@ export class RefreshSchedule extends Construct {
     this.undeliveredQueue = new DeadLetterQueue(this, 'UndeliveredQueue');
     this.rule = new Rule(this, 'Rule', {
       description: 'Refreshes the credentials at Runpod before the old ones expire',
-      schedule: Schedule.rate(props.interval),
+      schedule: scheduleOf(props),
       targets: [ruleTarget(props.function, this.undeliveredQueue)],
     });
     acknowledge(this.undeliveredQueue, {
@@ -35,3 +38,22 @@ export class RefreshSchedule extends Construct {
     });
   }
 }
+
+/**
+ * Returns the schedule: a rate, or fixed times beside another region.
+ *
+ * Nobody chooses when the runs of a rate begin: it counts from the creation of the rule, and two regions that are deployed
+ * together would run together. Fixed times put half an interval between them. They exist for intervals that divide a day.
+ */
+function scheduleOf({ interval, side }: RefreshScheduleProps): Schedule {
+  const hours = interval.toHours();
+  if (side === undefined || 24 % hours !== 0) return Schedule.rate(interval);
+  const offsetMinutes = side === 'primary' ? 0 : (hours * 60) / 2;
+  return Schedule.cron({
+    minute: String(FIRST_MINUTE + (offsetMinutes % 60)),
+    hour: `${Math.floor(offsetMinutes / 60)}/${hours}`,
+  });
+}
+
+/** Runs do not start on the hour, because many other schedules of the world do. Less than 30. */
+const FIRST_MINUTE = 13;

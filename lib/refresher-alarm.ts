@@ -7,7 +7,7 @@ import {
   type TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
-import { ALARMS, type AlarmName, type Severity } from '../lambda/core/contract';
+import type { AlarmName, OtherRefresher, Severity } from '../lambda/core/contract';
 
 /** How an alarm treats a period without data. */
 export interface MissingData {
@@ -49,6 +49,9 @@ export type AlarmActions = Readonly<Record<Severity, readonly IAlarmAction[]>>;
 export interface RefresherAlarmProps extends AlarmDefinition {
   /** Name of the refresher, with which the alarm's name begins. */
   readonly service: string;
+  readonly severity: Severity;
+  /** The refresher of another region for the same targets. @default - there is none */
+  readonly other?: OtherRefresher | undefined;
   readonly actions: AlarmActions;
   readonly runbook: Runbook;
 }
@@ -90,7 +93,7 @@ export class RefresherAlarm extends Alarm {
     if (props.warmUp) warmUp(resource, props.warmUp);
     this.id = id;
     this.givenName = givenName;
-    this.severity = ALARMS[id];
+    this.severity = props.severity;
     const actions = props.actions[this.severity];
     this.addAlarmAction(...actions);
     if (this.severity === 'page') this.addOkAction(...actions);
@@ -113,14 +116,14 @@ function warmUp(alarm: CfnResource, time: Duration): void {
  * Together they have at most 1,024 characters (CloudWatch API reference, PutMetricAlarm).
  */
 function descriptionOf(scope: Construct, id: AlarmName, props: RefresherAlarmProps): string {
-  const { service, whatHappened, timeLeft, whatToDo, runbook } = props;
+  const { service, whatHappened, timeLeft, whatToDo, runbook, other } = props;
   const { stackName, region, account } = Stack.of(scope);
-  const which = service === stackName ? '' : ` --refresher ${service}`;
   return [
     `${whatHappened} ${timeLeft}`,
-    `npx runpod-ecr doctor --stack ${stackName}${which} --region ${region} (account ${account})`,
+    `${commandFor('doctor', { stackName, service, region })} (account ${account})`,
     `Runbook: ${runbookLink(runbook, id)}`,
     whatToDo,
+    ...(other ? [`The other refresher: ${commandFor('status', other)}`] : []),
   ].join('\n');
 }
 
@@ -128,4 +131,9 @@ function runbookLink(runbook: Runbook, id: AlarmName): string {
   return 'page' in runbook
     ? `${runbook.page.replace(/#.*/, '')}#${id.toLowerCase()}`
     : `${runbook.place} (heading ${id})`;
+}
+
+function commandFor(command: string, { stackName, service, region }: Omit<OtherRefresher, 'side'>): string {
+  const which = service === stackName ? '' : ` --refresher ${service}`;
+  return `npx runpod-ecr ${command} --stack ${stackName}${which} --region ${region}`;
 }

@@ -41,8 +41,9 @@ export class RefresherFunction extends Construct {
   /** The function's log: JSON lines, kept for a month. */
   readonly logGroup: LogGroup;
 
-  constructor(scope: Construct, id: string, { settings, resources, architecture }: RefresherFunctionProps) {
+  constructor(scope: Construct, id: string, props: RefresherFunctionProps) {
     super(scope, id);
+    const { settings, resources, architecture } = props;
     this.logGroup = new LogGroup(this, 'LogGroup', {
       retention: RetentionDays.ONE_MONTH,
       removalPolicy: RemovalPolicy.DESTROY,
@@ -51,6 +52,7 @@ export class RefresherFunction extends Construct {
       resources,
       logGroup: this.logGroup,
       description: 'Refreshes Runpod registry auths: pulls the configured repositories and nothing else',
+      tellsRegion: settings.otherRegion?.region,
     });
     const { file, environment } = dividedSettings(this, settings);
     const { code, hash } = refresherCode(this, settings.targets, file);

@@ -3,17 +3,19 @@ import type { IRepository } from 'aws-cdk-lib/aws-ecr';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
-import type { RefresherSettings } from '../lambda/core/model';
+import type { OtherRegion, RefresherSettings } from '../lambda/core/model';
 import type { Path } from './config/json-values';
 import { describeFound, type Mistake, mistakesError } from './config/mistakes';
 import { checkConfig } from './config/parse';
 import { arnMistakes, checkRegions } from './config/regions';
 import type { RefresherConfig } from './config/schema';
 import { toSettings } from './config/settings';
+import { type Peer, standbyAsPeer } from './peer';
 import type { RunpodEcrRefresherProps } from './runpod-ecr-refresher-props';
 import type { RunpodTarget } from './runpod-target';
 import { differs, regionMistakes, secretId, secretPlaceMistakes } from './secrets';
 import { StandIns } from './stand-ins';
+import { standbyMistakes } from './standby';
 import { isKnownLater } from './tokens';
 
 /** What the function needs in AWS. */
@@ -33,6 +35,8 @@ export interface CheckedProps {
   readonly config: RefresherConfig;
   readonly settings: RefresherSettings;
   readonly resources: NeededResources;
+  /** The refresher of another region for the same targets. @default - there is none */
+  readonly peer: Peer | undefined;
 }
 
 /** An alarm can have five actions (CloudWatch API reference, PutMetricAlarm). */
@@ -71,16 +75,22 @@ export function checkProps(scope: Construct, props: RunpodEcrRefresherProps, ser
   const written = configurationOf(props, stack, service);
   const standIns = new StandIns(stack.region);
   const wording = { help: HELP, rename: propertyPath };
-  const own = ownMistakes(props, stack);
+  const own = [...ownMistakes(props, stack), ...(props.standby ? standbyMistakes(props.standby, scope) : [])];
   if (own.length > 0) throw mistakesError(subject, own, { help: HELP });
   const checked = checkConfig(standIns.replaceIn(written), subject, wording);
   checkRegions(checked, stack.region, subject, wording);
   const config = standIns.putBack(checked);
+  const peer = props._peer ?? (props.standby && standbyAsPeer(props.standby.stack, config.stackName));
   return {
     config,
-    settings: withAccounts(toSettings(config), props, stack),
+    settings: { ...withAccounts(toSettings(config), props, stack), ...(peer && { otherRegion: told(peer) }) },
+    peer,
     resources: resourcesOf(props, stack),
   };
+}
+
+function told({ region, service, metricsUrl }: Peer): OtherRegion {
+  return { region, service, metricsUrl };
 }
 
 /** Returns the properties as the configuration file has them. */

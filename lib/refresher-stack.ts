@@ -12,8 +12,9 @@ import type { RegistryConfig } from './config/registries';
 import type { RefresherConfig, TargetConfig } from './config/schema';
 import { RunpodEcrDelegation } from './ecr-delegation';
 import { Notifications } from './notifications';
+import { standbyName } from './peer';
 import { RunpodEcrRefresher } from './runpod-ecr-refresher';
-import { FirstRefreshMode, RunpodApi } from './runpod-ecr-refresher-props';
+import { FirstRefreshMode, RunpodApi, type StandbyOptions } from './runpod-ecr-refresher-props';
 import { RunpodRegistry } from './runpod-registry';
 import { type RunpodTarget, VerifyMode } from './runpod-target';
 
@@ -38,6 +39,10 @@ const APIS = {
   graphql: RunpodApi.GRAPHQL,
 } as const;
 
+const DESCRIPTION = "Keeps Runpod's container registry auths fresh with Amazon ECR credentials";
+
+const TAGS = { application: 'runpod-ecr-credential-refresher' };
+
 /** Properties of `RefresherStack`. */
 export interface RefresherStackProps extends StackProps {
   /** The content of a configuration file, as `JSON.parse` returns it. docs/configuration.md describes every key. */
@@ -45,7 +50,7 @@ export interface RefresherStackProps extends StackProps {
 }
 
 /**
- * The stack of a configuration file: one `RunpodEcrRefresher` for its targets, one `RunpodEcrDelegation` for each of its
+ * The stack of a configuration file, and beside it the stack of its standby: one `RunpodEcrRefresher` for its targets, one `RunpodEcrDelegation` for each of its
  * delegations, and topics for the recipients of its alarms.
  *
  * @example
@@ -73,23 +78,56 @@ export class RefresherStack extends Stack {
     const config = checkConfig(input, 'The configuration');
     super(scope, id, {
       stackName: config.stackName,
-      description: "Keeps Runpod's container registry auths fresh with Amazon ECR credentials",
-      tags: { application: 'runpod-ecr-credential-refresher' },
+      description: DESCRIPTION,
+      tags: TAGS,
       ...stackProps,
     });
     checkRegions(config, this.region);
     const imports = new Imports(this);
-    if (config.targets.length > 0) addRefresher(this, config, imports);
+    if (config.targets.length > 0) {
+      const standby = config.standby && this.#addStandby(scope, id, config);
+      const refresher = addRefresher(this, config, imports, standby);
+      declareRefresherOutputs(this, refresher);
+      if (refresher.standby) declareRefresherOutputs(Stack.of(refresher.standby), refresher.standby);
+    }
     for (const delegation of config.delegations) addDelegation(this, config, delegation, imports);
+  }
+
+  /** Creates the standby's stack beside this one, with the topics that its alarms notify. */
+  #addStandby(scope: Construct, id: string, config: RefresherConfig): StandbyOptions {
+    const { region, topicArns, warningTopicArns } = config.standby ?? {};
+    const stack = new Stack(scope, standbyName(id), {
+      stackName: standbyName(config.stackName),
+      description: `${DESCRIPTION}, as the standby of ${this.region}`,
+      tags: TAGS,
+      env: { account: this.account, region },
+    });
+    // The first deployment creates registry auths by their names, one stack after the other.
+    stack.node.addDependency(this);
+    const recipients = {
+      ...config.alarms,
+      topicArns: topicArns ?? [],
+      warningTopicArns: warningTopicArns ?? [],
+    };
+    return { stack, ...topicsOf(new Notifications(stack, 'Notifications', { recipients })) };
   }
 }
 
+function topicsOf({ pageTopics, warningTopics }: Notifications) {
+  return { pageTopics, warningTopics };
+}
+
 /** The id `Default` is not part of logical ids, so they are those of a stack without this construct. */
-function addRefresher(stack: Stack, config: RefresherConfig, imports: Imports): void {
+function addRefresher(
+  stack: Stack,
+  config: RefresherConfig,
+  imports: Imports,
+  standby: StandbyOptions | undefined,
+): RunpodEcrRefresher {
   const { pageTopics, warningTopics } = new Notifications(stack, 'Notifications', {
     recipients: config.alarms,
   });
-  const refresher = new RunpodEcrRefresher(stack, 'Default', {
+  return new RunpodEcrRefresher(stack, 'Default', {
     runpodApiKey: imports.secret(config.runpodApiKeySecretName),
     targets: config.targets.map((target) => targetOf(target, imports)),
     interval: Duration.hours(config.refreshIntervalHours),
@@ -109,7 +147,11 @@ function addRefresher(stack: Stack, config: RefresherConfig, imports: Imports): 
     restV2Url: config.runpod.restV2Url,
     restV1Url: config.runpod.restV1Url,
     graphqlUrl: config.runpod.graphqlUrl,
+    ...(standby && { standby }),
   });
+}
+
+function declareRefresherOutputs(stack: Stack, refresher: RunpodEcrRefresher): void {
   declareOutputs(stack, {
     FunctionName: [refresher.function.functionName, 'The function; invoke it to refresh by hand'],
     LogGroupName: [refresher.logGroup.logGroupName, 'The log of every run, as JSON lines'],

@@ -1,7 +1,8 @@
-import type { Duration } from 'aws-cdk-lib';
+import type { Duration, Stack } from 'aws-cdk-lib';
 import type { Architecture } from 'aws-cdk-lib/aws-lambda';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { Peer } from './peer';
 import type { RunpodTarget } from './runpod-target';
 
 /** Whether a deployment refreshes. */
@@ -43,6 +44,30 @@ export interface PullWatchOptions {
    * @default - all that use a target, or whose image is in a target's registry, are looked at
    */
   readonly ignore?: string[];
+}
+
+/** A second refresher, in another region. */
+export interface StandbyOptions {
+  /**
+   * The stack that receives the second refresher. Its region must be known and must not be the region of the first one.
+   * The account must be the same.
+   */
+  readonly stack: Stack;
+  /**
+   * The replica of `runpodApiKey` in the standby's region.
+   * @default - the secret of the same name in the standby's region
+   */
+  readonly runpodApiKey?: ISecret;
+  /**
+   * Topics in the standby's region that receive pages: neither region has refreshed for too long.
+   * @default - nobody is paged by the standby, and synthesis warns of that
+   */
+  readonly pageTopics?: ITopic[];
+  /**
+   * Topics in the standby's region that receive warnings, such as failed runs of the standby alone.
+   * @default - nobody receives the standby's warnings
+   */
+  readonly warningTopics?: ITopic[];
 }
 
 /** Properties of `RunpodEcrRefresher`. */
@@ -95,6 +120,11 @@ export interface RunpodEcrRefresherProps {
    */
   readonly pullWatch?: PullWatchOptions;
   /**
+   * A second refresher in another region for the same targets, which goes on when this region is down.
+   * @default - there is none
+   */
+  readonly standby?: StandbyOptions;
+  /**
    * Whether to create the dashboard for the person on call. By default the alarms link to it, and it has the runbook.
    * @default true
    */
@@ -134,4 +164,9 @@ export interface RunpodEcrRefresherProps {
    * @default 'https://api.runpod.io/graphql'
    */
   readonly graphqlUrl?: string;
+  /**
+   * The first refresher, when this one is its standby.
+   * @internal
+   */
+  readonly _peer?: Peer;
 }

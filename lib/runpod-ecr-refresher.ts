@@ -8,7 +8,12 @@ import type { ILogGroup } from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { METADATA_KEY, METRIC_NAMESPACE, type RefresherMetadata } from '../lambda/core/contract';
+import {
+  METADATA_KEY,
+  METRIC_NAMESPACE,
+  type OtherRefresher,
+  type RefresherMetadata,
+} from '../lambda/core/contract';
 import type { PullWatchSettings, RefresherSettings } from '../lambda/core/model';
 import { Alarms } from './alarms';
 import type { RefresherConfig } from './config/schema';
@@ -16,6 +21,7 @@ import { RefresherDashboard } from './dashboard';
 import { DashboardAddress } from './dashboard-address';
 import { FirstRefresh } from './first-refresh';
 import { LogQueries } from './log-queries';
+import type { Peer } from './peer';
 import { PullWatch } from './pull-watch';
 import { RefreshRetries } from './refresh-retries';
 import { RefreshSchedule } from './refresh-schedule';
@@ -24,6 +30,7 @@ import { RefresherFunction } from './refresher-function';
 import { checkProps } from './refresher-props';
 import type { RunpodEcrRefresherProps } from './runpod-ecr-refresher-props';
 import { SecretRotation } from './secret-rotation';
+import { standbyProps } from './standby';
 import { warnOfHostsInNames, warnOfPartialArns } from './warnings';
 
 /** Maximum length of a name made from a path: the same as for `serviceName`. */
@@ -85,6 +92,8 @@ export class RunpodEcrRefresher extends Construct {
   readonly dashboard?: Dashboard;
   /** Address of the dashboard in the AWS console, unless it was left out. */
   readonly dashboardUrl?: string;
+  /** The second refresher, in another region, if there is one. */
+  readonly standby?: RunpodEcrRefresher;
   /** Name of the refresher: the value of the metrics' dimension `service`, and the beginning of the alarms' names. */
   readonly serviceName: string;
 
@@ -94,7 +103,7 @@ export class RunpodEcrRefresher extends Construct {
    */
   constructor(scope: Construct, id: string, props: RunpodEcrRefresherProps) {
     super(scope, id);
-    const { config, settings, resources } = checkProps(this, props, this.#nameFromPath());
+    const { config, settings, resources, peer } = checkProps(this, props, this.#nameFromPath());
     const secrets = [...resources.apiKeys, ...resources.credentials];
     warnOfPartialArns(this, secrets);
     warnOfHostsInNames(
@@ -106,7 +115,7 @@ export class RunpodEcrRefresher extends Construct {
     const { architecture = Architecture.ARM_64 } = props;
     const refresher = new RefresherFunction(this, 'Refresher', { settings, resources, architecture });
     const { function: fn, role, timeout } = refresher;
-    const schedule = new RefreshSchedule(this, 'Schedule', { function: fn, interval });
+    const schedule = new RefreshSchedule(this, 'Schedule', { function: fn, interval, side: peer?.side });
     new SecretRotation(this, 'SecretRotation', {
       function: fn,
       secrets,
@@ -149,6 +158,7 @@ export class RunpodEcrRefresher extends Construct {
       minCredentialMinutes: settings.minCredentialMinutes,
       apiKeyMaxAgeDays: config.alarms.apiKeyMaxAgeDays,
       watchInterval: watch?.interval,
+      other: peer,
       actions: { page: actionsOf(props.pageTopics), warning: actionsOf(props.warningTopics) },
       runbook,
     });
@@ -197,7 +207,14 @@ export class RunpodEcrRefresher extends Construct {
       this.watchRole = watch.role;
       this.watchLogGroup = watch.logGroup;
     }
-    this.#describe({ ...refresher.settingsFile, ...(watch && { pullWatch: pullWatchSettings(config) }) });
+    if (props.standby) {
+      const options = standbyProps(this, props, props.standby, settings.service);
+      this.standby = new RunpodEcrRefresher(props.standby.stack, id, options);
+    }
+    this.#describe(
+      { ...refresher.settingsFile, ...(watch && { pullWatch: pullWatchSettings(config) }) },
+      peer,
+    );
   }
 
   /** A metric of this refresher: for example `RunSucceeded`. By default its sum over an hour. */
@@ -286,7 +303,7 @@ export class RunpodEcrRefresher extends Construct {
   }
 
   /** Writes into the template where the command line finds this refresher. */
-  #describe(settings: object): void {
+  #describe(settings: object, peer: Peer | undefined): void {
     const resources = {
       FunctionName: logicalId(this.function),
       LogGroupName: logicalId(this.logGroup),
@@ -298,9 +315,13 @@ export class RunpodEcrRefresher extends Construct {
       ...(this.watchFunction && { WatchFunctionName: logicalId(this.watchFunction) }),
       ...(this.watchLogGroup && { WatchLogGroupName: logicalId(this.watchLogGroup) }),
     };
-    const metadata: RefresherMetadata = { settings, resources };
+    const metadata: RefresherMetadata = { settings, resources, ...(peer && { other: otherOf(peer) }) };
     resourceOf(this.function).addMetadata(METADATA_KEY, metadata);
   }
+}
+
+function otherOf({ side, region, stackName, service }: Peer): OtherRefresher {
+  return { side, region, stackName, service };
 }
 
 function pullWatchSettings({ pullWatch: { ignore, intervalMinutes } }: RefresherConfig): PullWatchSettings {
@@ -345,7 +366,9 @@ function waitForFirstRefresh(parts: {
 }): void {
   parts.retries.eventSource.node.addDependency(parts.firstRefresh);
   parts.alarms.node.addDependency(parts.firstRefresh);
-  parts.alarms.refreshSilent.node.addDependency(parts.retries.eventSource);
+  for (const alarm of [parts.alarms.refreshSilent, parts.alarms.regionSilent]) {
+    alarm?.node.addDependency(parts.retries.eventSource);
+  }
 }
 
 /** Returns the largest number of targets with the same API key. Each key is one Runpod account with one rate limit. */

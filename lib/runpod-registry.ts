@@ -135,6 +135,16 @@ export class RunpodRegistry {
    */
   readonly _resources: RegistryResources;
 
+  /**
+   * Returns the same registry with another secret. A registry without a secret is returned unchanged.
+   * @internal
+   */
+  _withCredential(replace: (credential: ISecret) => ISecret): RunpodRegistry {
+    const { credential } = this._resources;
+    if (credential === undefined) return this;
+    return new RunpodRegistry(this._settings, { ...this._resources, credential: replace(credential) });
+  }
+
   private constructor(settings: RegistrySettings, resources: RegistryResources = {}) {
     this._settings = settings;
     this._resources = resources;

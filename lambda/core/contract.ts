@@ -13,6 +13,7 @@ export const LOG_MESSAGES = {
   watchBlind: 'watch may not look',
   watchNotLooked: 'not looked at',
   watchFinished: 'watch finished',
+  otherRegionNotTold: 'the other region was not told',
 } as const;
 
 /** One of the log messages of `LOG_MESSAGES`. */
@@ -24,6 +25,7 @@ export const METRIC_NAMESPACE = 'RunpodEcrRefresher';
 /** Every metric that the functions send, with its CloudWatch unit. */
 export const METRICS = {
   RunSucceeded: 'Count',
+  AnyRegionSucceeded: 'Count',
   TargetsRefreshed: 'Count',
   TargetsFailed: 'Count',
   OperatorActionNeeded: 'Count',
@@ -40,7 +42,7 @@ export type MetricName = keyof typeof METRICS;
 /** How urgent an alarm is: a page needs a person now; a warning can wait until morning. */
 export type Severity = 'page' | 'warning';
 
-/** Every alarm with its severity. The names are construct ids and runbook headings. */
+/** Every alarm with its severity in a deployment without a standby. The names are construct ids and runbook headings. */
 export const ALARMS = {
   RefreshSilent: 'page',
   RefreshFailing: 'page',
@@ -50,6 +52,7 @@ export const ALARMS = {
   CredentialShortLived: 'page',
   PullsFailing: 'page',
   ImagesUnpullable: 'page',
+  RegionSilent: 'warning',
   RunningSlow: 'warning',
   FallbackRoute: 'warning',
   ApiKeyOld: 'warning',
@@ -58,6 +61,36 @@ export const ALARMS = {
 
 /** Name of one alarm, without the stack's name in front. */
 export type AlarmName = keyof typeof ALARMS;
+
+/**
+ * Pages that are only warnings where another region refreshes the same targets: what they tell of concerns one region,
+ * and `RefreshSilent` pages when both regions fail (docs/decisions/0016).
+ */
+export const WARNINGS_BESIDE_ANOTHER_REGION: Readonly<Record<Side, readonly AlarmName[]>> = {
+  primary: ['RefreshFailing', 'RetriesExhausted', 'ScheduleBroken'],
+  standby: [
+    'RefreshFailing',
+    'OperatorActionNeeded',
+    'RetriesExhausted',
+    'ScheduleBroken',
+    'CredentialShortLived',
+  ],
+};
+
+/** One of two refreshers for the same targets, in two regions. */
+export type Side = 'primary' | 'standby';
+
+/** The name of the standby, and of its stack, is the name of the first refresher with this at its end. */
+export const STANDBY_SUFFIX = '-standby';
+
+/**
+ * Returns the severity of an alarm.
+ *
+ * @param side - absent when no other region refreshes the same targets
+ */
+export function severityOf(name: AlarmName, side?: Side): Severity {
+  return side !== undefined && WARNINGS_BESIDE_ANOTHER_REGION[side].includes(name) ? 'warning' : ALARMS[name];
+}
 
 /** Names of the stack's outputs. Those of the watch and of the dashboard are absent when there is none. */
 export const OUTPUT_NAMES = [
@@ -90,4 +123,16 @@ export interface RefresherMetadata {
   readonly settings: unknown;
   /** Logical ids of the resources that the outputs of the same names are about. What does not exist is absent. */
   readonly resources: Readonly<Partial<Record<OutputName, string>>>;
+  /** The refresher of another region for the same targets. @default - there is none */
+  readonly other?: OtherRefresher;
+}
+
+/** Where the other one of two refreshers for the same targets is. */
+export interface OtherRefresher {
+  /** What this refresher is, not the other one. */
+  readonly side: Side;
+  readonly region: string;
+  readonly stackName: string;
+  /** Name of the other refresher in its metrics, logs and alarms. */
+  readonly service: string;
 }

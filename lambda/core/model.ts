@@ -160,6 +160,17 @@ export interface RefresherSettings {
   readonly minCredentialMinutes: number;
   /** Settings of the function that watches pulls. @default - there is no watch */
   readonly pullWatch?: PullWatchSettings;
+  /** The refresher in another region that writes the same registry auths. @default - there is none */
+  readonly otherRegion?: OtherRegion;
+}
+
+/** Where a refresher tells the one of the other region that a run has succeeded. */
+export interface OtherRegion {
+  readonly region: string;
+  /** Name of the other refresher: the value of its metrics' dimension `service`. */
+  readonly service: string;
+  /** Address of CloudWatch in that region. `AWS_ENDPOINT_URL` replaces it. */
+  readonly metricsUrl: string;
 }
 
 /** Settings of the function that watches pulls. */

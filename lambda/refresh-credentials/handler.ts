@@ -1,10 +1,18 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { Context } from 'aws-lambda';
 import type { Clock } from '../core/clock';
-import { type FailedTarget, OperatorMustActError, OutOfTimeError, RefreshFailedError } from '../core/errors';
+import { LOG_MESSAGES } from '../core/contract';
+import {
+  asRefresherError,
+  type FailedTarget,
+  OperatorMustActError,
+  OutOfTimeError,
+  RefreshFailedError,
+} from '../core/errors';
 import type { PublishMetrics } from '../core/metrics';
 import type { RefreshedTarget, RefresherSettings, RefreshReport, Target } from '../core/model';
 import { chooseTargets, parseEvent } from './event';
+import type { TellOtherRegion } from './other-region';
 import {
   isSuccess,
   Refresher,
@@ -19,12 +27,17 @@ import { logRun, metricsOf } from './telemetry';
 /** Time at the end of an invocation that is kept for the report, in milliseconds. */
 const REPORT_RESERVE_MS = 5_000;
 
+/** How long telling the other region may take, in milliseconds. It is shorter than the time kept for the report. */
+const TELLING_LIMIT_MS = 4_500;
+
 /** What the handler depends on. All of it lives as long as the process. */
 export interface HandlerDependencies {
   readonly settings: RefresherSettings;
   readonly services: RefreshServices;
   readonly logger: Logger;
   readonly publishMetrics: PublishMetrics;
+  /** Tells the refresher of the other region of each success. @default - there is no other one */
+  readonly tellOtherRegion?: TellOtherRegion | undefined;
 }
 
 /** The function's entry, as Lambda calls it. */
@@ -36,10 +49,21 @@ export type Handler = (event: unknown, context: Context) => Promise<RefreshRepor
  *
  * The handler throws InvalidEventError before anything is done, or RefreshFailedError after everything is done.
  */
-export function createHandler({ settings, services, logger, publishMetrics }: HandlerDependencies): Handler {
+export function createHandler({
+  settings,
+  services,
+  logger,
+  publishMetrics,
+  tellOtherRegion,
+}: HandlerDependencies): Handler {
   const { clock } = services;
   const refresher = new Refresher(services);
   const progress = new RetryProgress(clock);
+  // The other region must not make this one fail, so a failure is only logged.
+  const tellWithoutFailing = () =>
+    tellOtherRegion?.(clock.now(), clock.steady() + TELLING_LIMIT_MS).catch((error: unknown) => {
+      logger.warn(LOG_MESSAGES.otherRegionNotTold, { why: asRefresherError(error).message });
+    });
 
   return async (event, context) => {
     const startedMs = clock.steady();
@@ -68,6 +92,7 @@ export function createHandler({ settings, services, logger, publishMetrics }: Ha
       dryRun,
       deployment,
       durationMs: clock.steady() - startedMs,
+      hasOtherRegion: tellOtherRegion !== undefined,
       apiKeyAgeDays,
     };
     logRun(logger, summary);
@@ -75,6 +100,7 @@ export function createHandler({ settings, services, logger, publishMetrics }: Ha
     const silent = dryRun || (deployment && failures.length > 0);
     if (!silent) publishMetrics(metricsOf(summary, clock.now()), clock.now());
     if (failures.length > 0) throw new RefreshFailedError(failures, targets.length);
+    if (fullRun && !dryRun) await tellWithoutFailing();
     return {
       refreshed: [...done.values(), ...successes].map(toReport),
       failed: [],

@@ -16,6 +16,7 @@ import { parseSettings } from '../core/settings';
 import { nameSourcesInStackTraces } from '../core/stack-trace';
 import { sendOverNetwork } from '../core/transport';
 import { createHandler } from './handler';
+import { createOtherRegion } from './other-region';
 
 // This variable would switch off the verification of certificates in the AWS SDK.
 delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
@@ -33,6 +34,9 @@ export const handler = createHandler({
   publishMetrics: (metrics, nowMs) => {
     process.stdout.write(`${embeddedMetricLine(settings.service, metrics, nowMs)}\n`);
   },
+  tellOtherRegion:
+    settings.otherRegion &&
+    createOtherRegion({ http, other: settings.otherRegion, signing: secretsManager.config }),
   services: {
     clock,
     createSecretReader: () => createSecretReader(secretsManager, clock),

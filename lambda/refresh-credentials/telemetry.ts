@@ -16,13 +16,15 @@ export interface RunSummary {
   /** The run was part of a deployment. */
   readonly deployment: boolean;
   readonly durationMs: number;
+  /** Whether another region has a refresher for the same targets. @default false */
+  readonly hasOtherRegion?: boolean;
   /** Age of the oldest Runpod API key that was read, in days. @default - unknown */
   readonly apiKeyAgeDays?: number | undefined;
 }
 
 /** Logs one line for each target and one for the run. No field holds a secret, a header or a body. */
 export function logRun(logger: Logger, summary: RunSummary): void {
-  const { successes, failures, ...rest } = summary;
+  const { successes, failures, hasOtherRegion: _, ...rest } = summary;
   const { targetRefreshed, targetWouldBeRefreshed, targetFailed, runFinished } = LOG_MESSAGES;
   for (const success of successes) {
     const write = success.unverifiedBecause === undefined ? logger.info : logger.warn;
@@ -49,7 +51,7 @@ export function logRun(logger: Logger, summary: RunSummary): void {
  * @param nowMs - milliseconds since the epoch
  */
 export function metricsOf(summary: RunSummary, nowMs: number): RunMetrics {
-  const { successes, failures, fullRun, apiKeyAgeDays } = summary;
+  const { successes, failures, fullRun, hasOtherRegion, apiKeyAgeDays } = summary;
   const needingOperator = failures.filter(({ error }) => error instanceof OperatorMustActError).length;
   // After an outage it is unknown whether a key that an earlier run found refused is still refused. A zero would close
   // the alarm, and the next run would fire it again. So the metric is absent.
@@ -57,6 +59,7 @@ export function metricsOf(summary: RunSummary, nowMs: number): RunMetrics {
   const minutesLeft = leastMinutesLeft(successes, nowMs);
   return {
     ...(fullRun && { RunSucceeded: failures.length === 0 ? 1 : 0 }),
+    ...(hasOtherRegion && fullRun && failures.length === 0 && { AnyRegionSucceeded: 1 }),
     TargetsRefreshed: successes.length,
     TargetsFailed: failures.length,
     ...(knowsOfOperator && { OperatorActionNeeded: needingOperator }),

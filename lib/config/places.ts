@@ -7,8 +7,9 @@ export interface Place {
 }
 
 /** Returns where a configuration names a region. */
-export function placesOfRegions({ targets, delegations }: Entry): Place[] {
+export function placesOfRegions({ targets, delegations, standby }: Entry): Place[] {
   return [
+    { path: ['standby', 'region'], value: entry(standby).region },
     ...list(targets).map((target, index) => ({
       path: ['targets', index, 'registry', 'region'],
       value: entry(entry(target).registry).region,

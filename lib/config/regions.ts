@@ -23,6 +23,7 @@ export function checkRegions(
     ...arnsOf(config).flatMap(({ path, arn }) => arnMistakes(path, arn, region)),
     ...(region === undefined ? [] : registryMistakes(config, region)),
     ...delegationMistakes(config, region),
+    ...standbyMistakes(config, region),
   ];
   if (mistakes.length > 0) throw mistakesError(subject, mistakes, wording);
 }
@@ -55,6 +56,48 @@ export function arnMistakes(path: Path, arn: string, stackRegion: string | undef
       expected: `an ARN that begins with ${expected}, as those of ${found} do`,
       found: `arn:${partition}:`,
     },
+  ];
+}
+
+/** Finds what prevents the standby of a configuration file. */
+function standbyMistakes({ standby, targets }: RefresherConfig, region: string | undefined): Mistake[] {
+  if (standby === undefined) return [];
+  if (targets.length === 0) {
+    const expected = 'targets, because a standby refreshes registry auths and makes no delegations';
+    return [{ path: ['standby'], expected, found: 'none' }];
+  }
+  return [
+    ...differentPlaceMistakes(['standby', 'region'], standby.region, region),
+    ...(['topicArns', 'warningTopicArns'] as const).flatMap((key) =>
+      standby[key].flatMap((arn, index) => arnMistakes(['standby', key, index], arn, standby.region)),
+    ),
+  ];
+}
+
+/**
+ * Finds a standby that is in the region of the first refresher, in another partition, or whose first refresher has no
+ * known region. Each of the two tells the other's region of its successes, so both must be known.
+ */
+export function differentPlaceMistakes(
+  path: Path,
+  standby: string | undefined,
+  primary: string | undefined,
+): Mistake[] {
+  if (standby === undefined) return [{ path, expected: 'a stack whose region is known', found: 'a token' }];
+  if (primary === undefined) {
+    const expected =
+      'a first stack whose region is known: sign in to AWS, or give the stack a region (env.region in code)';
+    return [{ path, expected, found: 'none' }];
+  }
+  if (standby === primary) {
+    return [
+      { path, expected: `another region than ${primary}, the region of the first stack`, found: standby },
+    ];
+  }
+  const [own, other] = [partitionOf(primary), partitionOf(standby)];
+  if (own === other) return [];
+  return [
+    { path, expected: `a region of ${own}, the partition of the first stack`, found: `one of ${other}` },
   ];
 }
 

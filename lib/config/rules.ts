@@ -1,3 +1,4 @@
+import { STANDBY_SUFFIX } from '../../lambda/core/contract';
 import { delegationAddressMistakes, targetAddressMistakes } from './image-addresses';
 import { MAX_DEPTH } from './json-text';
 import { type Entry, entry, isEntry, list, type Path, text } from './json-values';
@@ -17,6 +18,7 @@ export function brokenRules(config: unknown): Mistake[] {
     ...pastedKeys(config, []),
     ...(isEntry(config) ? nothingToDo(config) : []),
     ...unknownRegions(entry(config)),
+    ...nameTooLong(entry(config)),
     ...targets.flatMap((target, index) => [
       ...(isEntry(listed[index]) ? exactlyOneAuth(target, ['targets', index]) : []),
       ...externalIdNeedsRole(entry(target.registry), ['targets', index, 'registry']),
@@ -37,6 +39,18 @@ function nothingToDo({ targets, delegations }: Entry): Mistake[] {
   if (!isEmpty) return [];
   const expected = 'at least one target, or a delegation';
   return [{ path: ['targets'], expected, found: describeFound(targets, []) }];
+}
+
+/** Maximum length of a CloudFormation stack's name. */
+const MAX_STACK_NAME = 128;
+
+/** The stack of the standby has a longer name. */
+function nameTooLong({ stackName, standby }: Entry): Mistake[] {
+  const { length } = text(stackName) ?? '';
+  const maximum = MAX_STACK_NAME - STANDBY_SUFFIX.length;
+  if (standby === undefined || length <= maximum) return [];
+  const expected = `at most ${maximum} characters, because the name of the standby's stack ends in ${STANDBY_SUFFIX}`;
+  return [{ path: ['stackName'], expected, found: `${length} characters` }];
 }
 
 /** Finds Runpod API keys in any value. A key in this file would get into version control and into the function's code. */

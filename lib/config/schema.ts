@@ -142,6 +142,21 @@ const pullWatch = z
   .prefault({})
   .describe('The function that looks whether workers can pull their images.');
 
+const standby = z
+  .strictObject(
+    {
+      region: region().describe('Region of the second refresher.'),
+      topicArns: topicArns().describe(
+        "ARNs of existing SNS topics in the standby's region that receive pages. At most 4.",
+      ),
+      warningTopicArns: topicArns().describe(
+        "ARNs of existing SNS topics in the standby's region that receive warnings. At most 4.",
+      ),
+    },
+    'an object with the region of the standby',
+  )
+  .describe('A second refresher in another region for the same targets. Default: there is none.');
+
 /** About as many as the inline policies of the delegation function's role can hold. */
 const MAX_DELEGATIONS = 20;
 
@@ -241,6 +256,7 @@ export const configSchema = z
         .describe('Processor of the functions. Some partitions of AWS lack arm64 for Lambda.'),
       alarms,
       pullWatch,
+      standby: standby.optional(),
       runpod,
     },
     'a JSON object',

@@ -2,6 +2,7 @@ import type { ReceivedRequest } from '../exchange';
 import type { StandInClock } from '../stand-in-clock';
 import { EcrStandIn } from './ecr';
 import { LogsStandIn } from './logs';
+import { MetricsStandIn } from './metrics';
 import { AwsError, AwsServer, type Caller, callerOf, type JsonInput, jsonInput } from './protocol';
 import { type PolicyAction, RepositoryPoliciesStandIn } from './repository-policies';
 import { SecretsManagerStandIn } from './secrets-manager';
@@ -27,12 +28,13 @@ interface Denial extends DenialMatch {
   readonly action: string;
 }
 
-/** ECR, ECR Public, Secrets Manager, STS and CloudWatch Logs on one socket. The AWS SDK finds it through `AWS_ENDPOINT_URL`. */
+/** ECR, ECR Public, Secrets Manager, STS, CloudWatch and CloudWatch Logs on one socket. The AWS SDK finds it through `AWS_ENDPOINT_URL`. */
 export class AwsStandIn extends AwsServer {
   readonly ecr: EcrStandIn;
   readonly ecrPublic: EcrStandIn;
   /** The log groups that functions read. Nothing fills them by itself. */
   readonly logs = new LogsStandIn();
+  readonly metrics = new MetricsStandIn();
   readonly policies = new RepositoryPoliciesStandIn();
   readonly secrets: SecretsManagerStandIn;
   readonly sts = new StsStandIn();
@@ -65,6 +67,7 @@ export class AwsStandIn extends AwsServer {
       'secretsmanager:DescribeSecret': (input) => secrets.describeSecret(input),
     };
     this.#queryActions = {
+      'cloudwatch:PutMetricData': (parameters, { region }) => this.metrics.putMetricData(parameters, region),
       'sts:AssumeRole': (parameters, caller) => this.sts.assumeRole(parameters, caller, clock.now()),
       'sts:GetCallerIdentity': (_, caller) => this.sts.getCallerIdentity(caller),
     };
@@ -98,10 +101,10 @@ export class AwsStandIn extends AwsServer {
   }
 
   protected answerQuery(request: ReceivedRequest): string {
-    const name = `sts:${request.operation}`;
+    const caller = callerOf(request);
+    const name = `${QUERY_SERVICES[caller.service] ?? caller.service}:${request.operation}`;
     const action = this.#queryActions[name];
     if (!action) throw new AwsError('InvalidAction', `the embedded cloud has no ${name}`);
-    const caller = callerOf(request);
     const parameters = new URLSearchParams(request.body);
     this.#refuseDenied(name, parameters.get('RoleArn') ?? '*', caller);
     return action(parameters, caller);
@@ -121,6 +124,9 @@ export class AwsStandIn extends AwsServer {
       : new AwsError('AccessDeniedException', message);
   }
 }
+
+/** Services of the Query protocol whose policies use another name than their signatures. */
+const QUERY_SERVICES: Readonly<Record<string, string>> = { monitoring: 'cloudwatch' };
 
 const SERVICES: Readonly<Record<string, string>> = {
   AmazonEC2ContainerRegistry_V20150921: 'ecr',

@@ -99,6 +99,8 @@ export interface Caller {
   /** The caller's ARN as AWS writes it in messages. */
   readonly arn: string;
   readonly region: string;
+  /** The service's name in the signature, such as `sts` or `monitoring`. */
+  readonly service: string;
 }
 
 /**
@@ -107,18 +109,18 @@ export interface Caller {
  * @throws AwsError when the request is not signed
  */
 export function callerOf(request: ReceivedRequest): Caller {
-  const scope = /Credential=([^/]+)\/\d+\/([^/]+)\//.exec(request.headers.authorization ?? '');
+  const scope = /Credential=([^/]+)\/\d+\/([^/]+)\/([^/]+)\//.exec(request.headers.authorization ?? '');
   if (!scope) throw unsigned(request);
-  const [, accessKey = '', region = ''] = scope;
+  const [, accessKey = '', region = '', service = ''] = scope;
   const principal = principalOf(accessKey);
   if (principal === accessKey) {
     const arn = `arn:aws:sts::${LOCAL_ACCOUNT}:assumed-role/refresher/embedded`;
-    return { principal, accountId: LOCAL_ACCOUNT, arn, region };
+    return { principal, accountId: LOCAL_ACCOUNT, arn, region, service };
   }
   const [, , , , accountId = '', role = ''] = principal.split(':');
   const roleName = role.split('/').at(-1);
   const arn = `arn:aws:sts::${accountId}:assumed-role/${roleName}/embedded`;
-  return { principal, accountId, arn, region };
+  return { principal, accountId, arn, region, service };
 }
 
 function unsigned(request: ReceivedRequest): AwsError {

@@ -120,13 +120,14 @@ export class RunpodAccount {
     let auths = await known();
     for (let attempt = 1; ; attempt += 1) {
       const auth = findByName(auths, name);
+      const refusals: RefresherError[] = [];
       try {
         return auth
           ? await this.update(call, auth.id, credential)
-          : await this.#create(call, name, credential);
+          : await this.#create(call, name, credential, refusals);
       } catch (error) {
         // Since the list was read, somebody may have created it, or deleted it and created it again.
-        const outdated = auth ? isMissing(error) : mayExistNow(error);
+        const outdated = auth ? isMissing(error) : [error, ...refusals].some(mayExistNow);
         if (attempt === MAX_CREATE_ATTEMPTS || !outdated) throw error;
         await this.#clock.sleep(this.#clock.random() * 1_000 * attempt);
         auths = (await this.list(call)).auths;
@@ -134,19 +135,31 @@ export class RunpodAccount {
     }
   }
 
-  /** Creates a registry auth. The next API is tried only when the last one certainly created nothing. */
-  async #create(call: RunpodCall, name: string, credential: Credential): Promise<Written> {
-    const { value, route } = await this.#overRoutes(async (candidate) => {
-      try {
-        const created = await candidate.create(this.#withQuota(call, candidate), name, credential);
-        expectName(candidate.name, created, name);
-        return created;
-      } catch (error) {
-        const unclear = error instanceof ApiUnsupportedError && error.certainty === 'unclear';
-        if (unclear || error instanceof TransientError) throw new UnconfirmedError(error.message);
-        throw error;
-      }
-    });
+  /**
+   * Creates a registry auth. The next API is tried only when the last one certainly created nothing.
+   *
+   * @param refusals - filled with the failures of the APIs that could not do it
+   */
+  async #create(
+    call: RunpodCall,
+    name: string,
+    credential: Credential,
+    refusals: RefresherError[],
+  ): Promise<Written> {
+    const { value, route } = await this.#overRoutes(
+      async (candidate) => {
+        try {
+          const created = await candidate.create(this.#withQuota(call, candidate), name, credential);
+          expectName(candidate.name, created, name);
+          return created;
+        } catch (error) {
+          const unclear = error instanceof ApiUnsupportedError && error.certainty === 'unclear';
+          if (unclear || error instanceof TransientError) throw new UnconfirmedError(error.message);
+          throw error;
+        }
+      },
+      { refusals },
+    );
     return { registryAuthId: value.id, route };
   }
 
@@ -222,9 +235,14 @@ export function registryAuthMissing(id: string): OperatorMustActError {
  */
 const FINAL_FOR_EVERY_ROUTE = [ApiKeyRefusedError, UnconfirmedError, OutOfTimeError];
 
-/** Whether a create may have been carried out, or lost against another one, so that the name is looked up again. */
+/**
+ * Whether a create may have been carried out, or lost against another one, so that the name is looked up again. A refused
+ * value may be a name that was taken a moment ago.
+ */
 function mayExistNow(error: unknown): boolean {
-  const refused = error instanceof OperatorMustActError && error.reason === 'value-refused';
+  const refused =
+    error instanceof ValueRefusedError ||
+    (error instanceof OperatorMustActError && error.reason === 'value-refused');
   return error instanceof TransientError || error instanceof NoRouteWorkedError || refused;
 }
 

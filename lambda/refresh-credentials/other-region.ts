@@ -1,0 +1,100 @@
+import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { SignatureV4 } from '@smithy/signature-v4';
+import { METRIC_NAMESPACE, METRICS } from '../core/contract';
+import { OperatorMustActError } from '../core/errors';
+import type { SendHttp } from '../core/http';
+import type { OtherRegion } from '../core/model';
+
+/** The metric that both regions count: a full run of either of them refreshed every target. */
+const METRIC = 'AnyRegionSucceeded';
+
+/** Version of CloudWatch's API (Amazon CloudWatch API reference, PutMetricData). */
+const API_VERSION = '2010-08-01';
+
+/** Each attempt may take this long, in milliseconds. A healthy region answers within a second. */
+const ATTEMPT_TIMEOUT_MS = 2_000;
+
+const MAX_ATTEMPTS = 2;
+
+/** What a signature needs: the credentials and the hash of any AWS client. */
+export type Signing = Pick<SecretsManagerClient['config'], 'credentials' | 'sha256'>;
+
+/**
+ * Tells the other region that a run succeeded.
+ *
+ * It throws TransientError when CloudWatch gives no answer, and OperatorMustActError when it refuses.
+ *
+ * @param nowMs - when the run succeeded, in milliseconds since the epoch
+ * @param deadlineMs - a moment of `clock.steady()`, in milliseconds
+ */
+export type TellOtherRegion = (nowMs: number, deadlineMs: number) => Promise<void>;
+
+/**
+ * Makes the function that counts a success in the other region's CloudWatch. There, `RefreshSilent` pages only when it
+ * has heard of no success of either region.
+ *
+ * The request is signed here instead of sent by `@aws-sdk/client-cloudwatch`, which would lengthen every cold start. The
+ * AWS clients of the bundle bring the signer. CloudWatch's Query protocol needs nothing else.
+ *
+ * @example
+ * const tell = createOtherRegion({ http, other, signing: secretsManager.config });
+ * await tell(clock.now(), deadlineMs);
+ */
+export function createOtherRegion({
+  http,
+  other,
+  signing,
+}: {
+  readonly http: SendHttp;
+  readonly other: OtherRegion;
+  readonly signing: Signing;
+}): TellOtherRegion {
+  return async (nowMs, deadlineMs) => {
+    const url = new URL(
+      process.env.AWS_ENDPOINT_URL_CLOUDWATCH ?? process.env.AWS_ENDPOINT_URL ?? other.metricsUrl,
+    );
+    const signer = new SignatureV4({
+      service: 'monitoring',
+      region: other.region,
+      credentials: signing.credentials,
+      sha256: signing.sha256,
+    });
+    const body = putMetricData(other.service, nowMs);
+    const { headers } = await signer.sign({
+      method: 'POST',
+      protocol: url.protocol,
+      hostname: url.hostname,
+      path: '/',
+      query: {},
+      headers: { host: url.host, 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
+      body,
+    });
+    const { status } = await http(
+      { method: 'POST', url: new URL('/', url).href, headers, body },
+      { deadlineMs, maxAttempts: MAX_ATTEMPTS, attemptTimeoutMs: ATTEMPT_TIMEOUT_MS, ignoreBody: true },
+    );
+    if (status !== 200) throw refusal(other, status);
+  };
+}
+
+function refusal({ region }: OtherRegion, status: number): OperatorMustActError {
+  return new OperatorMustActError(
+    'permission-missing',
+    `cloudwatch:PutMetricData in ${region} answered ${status}; the role of this function needs the permission for that region`,
+  );
+}
+
+function putMetricData(service: string, nowMs: number): string {
+  const datum = 'MetricData.member.1';
+  return new URLSearchParams({
+    Action: 'PutMetricData',
+    Version: API_VERSION,
+    Namespace: METRIC_NAMESPACE,
+    [`${datum}.MetricName`]: METRIC,
+    [`${datum}.Dimensions.member.1.Name`]: 'service',
+    [`${datum}.Dimensions.member.1.Value`]: service,
+    [`${datum}.Timestamp`]: new Date(nowMs).toISOString(),
+    [`${datum}.Unit`]: METRICS[METRIC],
+    [`${datum}.Value`]: '1',
+  }).toString();
+}

@@ -1,0 +1,35 @@
+import type { Stack } from 'aws-cdk-lib';
+import { RegionInfo } from 'aws-cdk-lib/region-info';
+import { type Side, STANDBY_SUFFIX } from '../lambda/core/contract';
+import type { OtherRegion } from '../lambda/core/model';
+
+/** The other one of two refreshers for the same targets. */
+export interface Peer extends OtherRegion {
+  /** What this refresher is, not the other one. */
+  readonly side: Side;
+  readonly stackName: string;
+}
+
+/** Returns the standby as the first refresher sees it. @param service - name of the first refresher */
+export function standbyAsPeer(stack: Stack, service: string): Peer {
+  return peerIn('primary', stack, standbyName(service));
+}
+
+/** Returns the first refresher as the standby sees it. @param service - name of the first refresher */
+export function primaryAsPeer(stack: Stack, service: string): Peer {
+  return peerIn('standby', stack, service);
+}
+
+/** Returns the name of a standby, or of its stack. */
+export function standbyName(name: string): string {
+  return `${name}${STANDBY_SUFFIX}`;
+}
+
+function peerIn(side: Side, { region, stackName }: Stack, service: string): Peer {
+  return { side, region, stackName, service, metricsUrl: metricsUrl(region) };
+}
+
+/** Returns the address of CloudWatch (AWS General Reference, "Amazon CloudWatch endpoints and quotas"). */
+function metricsUrl(region: string): string {
+  return `https://monitoring.${region}.${RegionInfo.get(region).domainSuffix ?? 'amazonaws.com'}`;
+}

@@ -1,0 +1,309 @@
+import { App, Duration, Stack } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { Repository } from 'aws-cdk-lib/aws-ecr';
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { METADATA_KEY } from '../../lambda/core/contract';
+import { RunpodEcrRefresher, RunpodRegistry, type StandbyOptions } from '../../lib';
+import { thrownBy } from '../support/thrown';
+import { config, type Json, targetJson } from './config/builder';
+import { permissionsOf } from './permissions';
+import { stackOf, warningsOf } from './synthesise';
+
+const ENV = { account: '123456789012', region: 'us-east-1' };
+const QUIET = { context: { 'aws:cdk:disable-stack-trace': true }, builtinCloudFormationValidation: false };
+
+/** Returns the stacks of a configuration with a standby in us-west-2. */
+function stacksOf(overrides: Json = {}): { primary: Stack; standby: Stack } {
+  const primary = stackOf(config({ standby: { region: 'us-west-2' }, ...overrides }), ENV);
+  return { primary, standby: primary.node.root.node.findChild('EcrCredentialRefresher-standby') as Stack };
+}
+
+const { primary, standby } = stacksOf();
+const sides = { primary: Template.fromStack(primary), standby: Template.fromStack(standby) };
+
+describe('a configuration with a standby', () => {
+  it('has a second stack in the other region, which is deployed after the first', () => {
+    expect([standby.stackName, standby.region, standby.account]).toEqual([
+      'EcrCredentialRefresher-standby',
+      'us-west-2',
+      '123456789012',
+    ]);
+    expect(standby.dependencies).toEqual([primary]);
+  });
+
+  it.each([
+    [6, 'cron(13 0/6 * * ? *)', 'cron(13 3/6 * * ? *)'],
+    [4, 'cron(13 0/4 * * ? *)', 'cron(13 2/4 * * ? *)'],
+    [3, 'cron(13 0/3 * * ? *)', 'cron(43 1/3 * * ? *)'],
+    [1, 'cron(13 0/1 * * ? *)', 'cron(43 0/1 * * ? *)'],
+    [5, 'rate(5 hours)', 'rate(5 hours)'],
+  ])('runs every %d hours, half an interval apart where that divides a day', (hours, first, second) => {
+    const both = stacksOf({ refreshIntervalHours: hours });
+
+    expect([scheduleOf(both.primary), scheduleOf(both.standby)]).toEqual([first, second]);
+  });
+
+  it('allows the standby to pull the same repositories, and to read secrets of its own region', () => {
+    const permissions = permissionsOf(sides.standby);
+
+    expect(permissions).toEqual(
+      permissionsOf(sides.primary).map((line) =>
+        line
+          .replace(':secretsmanager:us-east-1:', ':secretsmanager:us-west-2:')
+          .replace(/(PutMetricData.*)us-west-2/, '$1us-east-1'),
+      ),
+    );
+    expect(permissions.join('\n')).toContain(':ecr:us-east-1:123456789012:repository/worker');
+  });
+
+  it('reads the replica of a secret that is named by its ARN', () => {
+    const both = stacksOf({
+      runpodApiKeySecretName: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:runpod/api-key-AbCdEf',
+    });
+
+    expect(settingsOf(both.standby).targets).toMatchObject([
+      {
+        runpodApiKeySecretName: 'arn:aws:secretsmanager:us-west-2:123456789012:secret:runpod/api-key-AbCdEf',
+      },
+    ]);
+  });
+
+  it('reads the replicas of the logins of other registries', () => {
+    const ghcr = { type: 'ghcr', credentialSecretName: 'runpod/ghcr' };
+    const both = stacksOf({
+      targets: [targetJson({ registry: ghcr, runpodApiKeySecretName: 'runpod/team-b' })],
+    });
+
+    const permissions = permissionsOf(Template.fromStack(both.standby)).join('\n');
+
+    expect(permissions).toContain(':secretsmanager:us-west-2:123456789012:secret:runpod/ghcr-');
+    expect(permissions).toContain(':secretsmanager:us-west-2:123456789012:secret:runpod/team-b-');
+  });
+
+  it('names the region of the repositories in the settings of the standby', () => {
+    expect(settingsOf(standby).targets).toMatchObject([{ registry: { region: 'us-east-1' } }]);
+  });
+
+  it('tells each side where the other one counts successes', () => {
+    expect(settingsOf(primary).otherRegion).toEqual({
+      region: 'us-west-2',
+      service: 'EcrCredentialRefresher-standby',
+      metricsUrl: 'https://monitoring.us-west-2.amazonaws.com',
+    });
+    expect(settingsOf(standby).otherRegion).toMatchObject({
+      region: 'us-east-1',
+      service: 'EcrCredentialRefresher',
+    });
+    expect(metadataOf(standby).other).toEqual({
+      side: 'standby',
+      region: 'us-east-1',
+      stackName: 'EcrCredentialRefresher',
+      service: 'EcrCredentialRefresher',
+    });
+  });
+
+  it('pages for both regions together, and for what a person must fix', () => {
+    expect(alarmsFor(sides.primary, 'Pages')).toEqual([
+      'CredentialShortLived',
+      'OperatorActionNeeded',
+      'RefreshSilent',
+    ]);
+    expect(alarmsFor(sides.standby, 'Pages')).toEqual(['RefreshSilent']);
+    expect(alarmsFor(sides.primary, 'Warnings')).toContain('RegionSilent');
+    expect(alarmsFor(sides.standby, 'Warnings')).toContain('RegionSilent');
+  });
+
+  it.each(['primary', 'standby'] as const)(
+    'pages from the %s when it heard of no success of either',
+    (side) => {
+      const metrics = Object.values(sides[side].findResources('AWS::CloudWatch::Alarm')).map(
+        ({ Properties }) => [Properties.AlarmName.split('-').at(-1), Properties.MetricName] as const,
+      );
+
+      expect(Object.fromEntries(metrics)).toMatchObject({
+        RefreshSilent: 'AnyRegionSucceeded',
+        RegionSilent: 'RunSucceeded',
+      });
+    },
+  );
+
+  it.each(['primary', 'standby'] as const)(
+    'tells in each alarm of the %s how to see the other side',
+    (side) => {
+      const command =
+        side === 'primary'
+          ? 'npx runpod-ecr status --stack EcrCredentialRefresher-standby --region us-west-2'
+          : 'npx runpod-ecr status --stack EcrCredentialRefresher --region us-east-1';
+
+      for (const { Properties } of Object.values(sides[side].findResources('AWS::CloudWatch::Alarm'))) {
+        expect(JSON.stringify(Properties.AlarmDescription)).toContain(command);
+      }
+    },
+  );
+
+  it('watches pulls and delegates in the first stack only', () => {
+    const both = stacksOf({ pullWatch: { mode: 'auto' }, delegations: [{ repository: 'worker' }] });
+    const functionsOf = (stack: Stack) =>
+      Object.keys(Template.fromStack(stack).findResources('AWS::Lambda::Function')).map((id) =>
+        id.replace(/[0-9A-F]{8}$/, ''),
+      );
+
+    expect(functionsOf(both.primary)).toEqual(
+      expect.arrayContaining(['PullWatchFunction', 'DelegationFunction']),
+    );
+    expect(functionsOf(both.standby).filter((id) => /PullWatch|Delegation/.test(id))).toEqual([]);
+  });
+
+  it('leaves a stack without a standby as it was', () => {
+    const alone = Template.fromStack(stackOf(config(), ENV));
+
+    expect(Object.keys(alone.toJSON().Resources).filter((id) => id.includes('RegionSilent'))).toEqual([]);
+    expect(JSON.stringify(alone.toJSON())).not.toMatch(/PutMetricData|AnyRegion|cron/);
+  });
+
+  it('has the same logical ids as without a standby, but for the alarm RegionSilent', () => {
+    const ids = (template: Template) => Object.keys(template.toJSON().Resources);
+    const alone = ids(Template.fromStack(stackOf(config(), ENV)));
+    const stable = (all: string[]) =>
+      all.filter((id) => !/CurrentVersion|^FirstRefresh[0-9a-f]{32}/.test(id));
+
+    expect(stable(ids(sides.primary)).filter((id) => !id.includes('RegionSilent'))).toEqual(stable(alone));
+  });
+
+  it('gives the standby its own topics', () => {
+    const topicArns = ['arn:aws:sns:us-west-2:123456789012:oncall'];
+    const both = stacksOf({ alarms: {}, standby: { region: 'us-west-2', topicArns } });
+
+    expect(warningsOf(both.primary).join()).toContain('Nobody is paged');
+    expect(warningsOf(both.standby).join()).not.toContain('Nobody is paged');
+  });
+});
+
+describe('the mistakes of a standby', () => {
+  it.each([
+    ['the region of the first stack', { region: 'us-east-1' }, {}, 'another region than us-east-1'],
+    ['a region of another partition', { region: 'cn-north-1' }, {}, 'a region of aws'],
+    ['a region that does not exist', { region: 'us-west-9' }, {}, 'Write "us-west'],
+    [
+      'a topic of another region',
+      { region: 'us-west-2', topicArns: ['arn:aws:sns:us-east-1:123456789012:oncall'] },
+      {},
+      'standby.topicArns[0]: expected an ARN of us-west-2',
+    ],
+    [
+      'a long stack name',
+      { region: 'us-west-2' },
+      { stackName: 'x'.repeat(121) },
+      'stackName: expected at most 120',
+    ],
+    [
+      'no targets',
+      { region: 'us-west-2' },
+      { targets: [], delegations: [{ repository: 'worker' }] },
+      'standby: expected targets',
+    ],
+  ])('%s is refused', (_, options, overrides, message) => {
+    const thrown = thrownBy(() => stacksOf({ standby: options, ...overrides }));
+
+    expect(String(thrown)).toContain(message);
+  });
+
+  it('a first stack without a known region is refused', () => {
+    const thrown = thrownBy(() => stackOf(config({ standby: { region: 'us-west-2' } })));
+
+    expect(String(thrown)).toContain(
+      'standby.region: expected a first stack whose region is known: sign in to AWS',
+    );
+  });
+});
+
+describe('RunpodEcrRefresher with a standby', () => {
+  function refresherIn(
+    stack: Stack,
+    options: StandbyOptions,
+    runpodApiKey = Secret.fromSecretNameV2(stack, 'Key', 'runpod/api-key'),
+  ) {
+    const repository = Repository.fromRepositoryName(stack, 'Repo', 'worker');
+    return new RunpodEcrRefresher(stack, 'Pulls', {
+      runpodApiKey,
+      targets: [
+        {
+          name: 'prod',
+          registryAuthName: 'ecr-prod',
+          registry: RunpodRegistry.ecr({ repositories: [repository] }),
+        },
+      ],
+      interval: Duration.hours(4),
+      pageTopics: [new Topic(stack, 'OnCall')],
+      standby: options,
+    });
+  }
+
+  function twoStacks(region = 'us-west-2', account = ENV.account) {
+    const app = new App(QUIET);
+    const first = new Stack(app, 'App', { env: ENV, crossRegionReferences: true });
+    return {
+      first,
+      second: new Stack(app, 'AppStandby', { env: { account, region }, crossRegionReferences: true }),
+    };
+  }
+
+  it('creates a second refresher in the given stack, and exposes it', () => {
+    const { first, second } = twoStacks();
+
+    const refresher = refresherIn(first, { stack: second, pageTopics: [new Topic(second, 'OnCall')] });
+
+    expect(refresher.standby?.serviceName).toBe(`${refresher.serviceName}-standby`);
+    expect(refresher.standby?.pages.map(({ node }) => node.id)).toEqual(['RefreshSilent']);
+    expect(refresher.standby?.watchFunction).toBeUndefined();
+    expect(scheduleOf(second)).toBe('cron(13 2/4 * * ? *)');
+    expect(metadataOf(first).other).toMatchObject({ region: 'us-west-2', stackName: 'AppStandby' });
+  });
+
+  it('finds the replica of a secret that the app creates by a reference across regions', () => {
+    const { first, second } = twoStacks();
+    const created = new Secret(first, 'Key', {
+      secretName: 'runpod/key',
+      replicaRegions: [{ region: 'us-west-2' }],
+    });
+
+    refresherIn(first, { stack: second }, created);
+
+    expect(() => Template.fromStack(second)).not.toThrow();
+    expect(second.dependencies).toContain(first);
+  });
+
+  it.each([
+    ['of the same region', 'us-east-1', ENV.account, 'another region than us-east-1'],
+    ['of another account', 'us-west-2', '210987654321', 'a stack of the account 123456789012'],
+  ])('refuses a stack %s', (_, region, account, message) => {
+    const { first, second } = twoStacks(region, account);
+
+    const thrown = thrownBy(() => refresherIn(first, { stack: second }));
+
+    expect(String(thrown)).toContain(`standby.stack: expected ${message}`);
+  });
+});
+
+function scheduleOf(stack: Stack): unknown {
+  const rules = Object.values(Template.fromStack(stack).findResources('AWS::Events::Rule'));
+  return rules.map(({ Properties }) => Properties.ScheduleExpression).find((expression) => expression);
+}
+
+function metadataOf(stack: Stack) {
+  const functions = Object.values(Template.fromStack(stack).findResources('AWS::Lambda::Function'));
+  return functions.map(({ Metadata }) => Metadata?.[METADATA_KEY]).find((found) => found);
+}
+
+function settingsOf(stack: Stack) {
+  return metadataOf(stack).settings;
+}
+
+/** The names of the alarms that notify the topic of a severity. */
+function alarmsFor(template: Template, severity: 'Pages' | 'Warnings'): string[] {
+  return Object.values(template.findResources('AWS::CloudWatch::Alarm'))
+    .filter(({ Properties }) => JSON.stringify(Properties.AlarmActions).includes(`Notifications${severity}`))
+    .map(({ Properties }) => Properties.AlarmName.split('-').at(-1))
+    .sort();
+}
