@@ -119,7 +119,7 @@ export class AwsStandIn extends AwsServer {
     );
     if (!isDenied) return;
     const message = `User: ${arn} is not authorized to perform: ${action} on resource: ${resource} because no identity-based policy allows the ${action} action`;
-    throw action.startsWith('sts:')
+    throw action in this.#queryActions
       ? new AwsError('AccessDenied', message, 403)
       : new AwsError('AccessDeniedException', message);
   }

@@ -85,6 +85,25 @@ describe('RunpodAccount, when Runpod refuses what was sent', () => {
     expect(await rejectionOf(ensure('ecr-prod'))).toMatchObject({ reason: 'value-refused' });
   });
 
+  it('looks a name up again when one API says that it is taken and another one forbids the create', async () => {
+    const theirs = { id: 'theirs', name: 'ecr-prod' };
+    const registries: object[] = [];
+    const answers: Readonly<Record<string, () => HttpAnswer>> = {
+      GET: () => anAnswer(200, { registries: [...registries] }),
+      PATCH: () => anAnswer(200, theirs),
+      POST: () => {
+        registries.push(theirs);
+        return anAnswer(409, { title: 'Conflict' });
+      },
+    };
+    const { ensure } = anAccount((request) => {
+      if (isV2(request)) return answers[request.method]?.() ?? anAnswer(405);
+      return anAnswer(request.url.includes('graphql') ? 403 : 410, {});
+    });
+
+    expect(await ensure('ecr-prod')).toEqual({ registryAuthId: 'theirs', route: 'rest-v2' });
+  });
+
   it.each([
     [
       { errors: [{ path: 'password', message: `too long: ${KEY}` }] },
