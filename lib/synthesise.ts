@@ -4,11 +4,14 @@ import { join } from 'node:path';
 import { App, type Environment } from 'aws-cdk-lib';
 import { context as ownContext } from '../cdk.json';
 import type { RefresherConfig } from './config/schema';
+import { standbyName } from './peer';
 import { RefresherStack } from './refresher-stack';
 
 /** A synthesised stack. */
 export interface Synthesised {
   readonly template: CloudFormationTemplate;
+  /** The stack of the standby. @default - the configuration has none */
+  readonly standbyTemplate?: CloudFormationTemplate;
   /** Directory of the refresher's asset. @throws Error when the configuration has no targets */
   readonly assetDirectory: string;
 }
@@ -61,9 +64,11 @@ export function synthesise(
 ): Synthesised {
   const app = createApp(outdir, context);
   const { stackName } = addStack(app, config, env);
-  const template: CloudFormationTemplate = app.synth().getStackByName(stackName).template;
+  const assembly = app.synth();
+  const template: CloudFormationTemplate = assembly.getStackByName(stackName).template;
   return {
     template,
+    ...(config.standby && { standbyTemplate: assembly.getStackByName(standbyName(stackName)).template }),
     get assetDirectory() {
       return join(outdir, `asset.${assetHash(refresherFunction(template))}`);
     },

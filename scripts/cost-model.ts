@@ -12,6 +12,8 @@ const PRICE = {
   alarmMetric: 0.1,
   customMetric: 0.3,
   secretRead: 0.05 / 10_000,
+  secretReplica: 0.4,
+  metricRequest: 0.01 / 1_000,
   logGigabyte: 0.5 + 0.03,
   lambdaRequest: 0.2 / 1_000_000,
   lambdaGigabyteSecond: 0.0000133334,
@@ -39,6 +41,9 @@ const ASSUMED = {
 /** The metrics of the watch. */
 const WATCH_METRICS = ['ImagesUnpullable', 'PullsFailing'];
 
+/** Metrics that the other region sends as well. */
+const OF_BOTH_REGIONS = ['AnyRegionSucceeded'];
+
 /** One line of the bill. */
 export interface CostLine {
   readonly what: string;
@@ -52,30 +57,39 @@ export interface CostLine {
 /** What the cost depends on besides the template. */
 export interface Usage {
   readonly targets: number;
+  /**
+   * Whether the stack is a standby, whose secrets are replicas that would not be there without it.
+   * @default false
+   */
+  readonly isStandby?: boolean;
 }
 
 type Resource = { readonly Type?: unknown; readonly Properties?: Readonly<Record<string, unknown>> };
 
 /** Returns the lines of the bill, for a month without failures. @throws Error when the template has no schedule */
-export function monthlyCost(template: object, { targets }: Usage): CostLine[] {
+export function monthlyCost(template: object, { targets, isStandby = false }: Usage): CostLine[] {
   const ofType = resourcesByType(template);
   const runsPerDay = perDay(ofType('AWS::Events::Rule'), (id) => !isOfWatch(id)) ?? 0;
-  if (runsPerDay === 0) throw new Error('expected a rule with a rate');
+  if (runsPerDay === 0) throw new Error('expected a rule with a rate or with fixed times');
   const looksPerDay = perDay(ofType('AWS::Events::Rule'), isOfWatch) ?? 0;
   const [runs, looks] = [(HOURS / 24) * runsPerDay, (HOURS / 24) * looksPerDay];
   const alarms = count(ofType('AWS::CloudWatch::Alarm'), ({ Metrics }) =>
     Array.isArray(Metrics) ? Metrics.length : 1,
   );
   const metrics = customMetrics(template);
-  const ofWatch = metrics.filter((name) => WATCH_METRICS.includes(name));
-  const metricHours =
-    (metrics.length - ofWatch.length) * Math.min(24, runsPerDay) + ofWatch.length * Math.min(24, looksPerDay);
+  const sentPerDay = (name: string) => {
+    if (WATCH_METRICS.includes(name)) return looksPerDay;
+    return OF_BOTH_REGIONS.includes(name) ? 2 * runsPerDay : runsPerDay;
+  };
+  const metricHours = metrics.reduce((sum, name) => sum + Math.min(24, sentPerDay(name)), 0);
   const policies = [...ofType('AWS::IAM::Policy'), ...ofType('AWS::IAM::ManagedPolicy')];
   const secretsOf = (isWanted: (id: string) => boolean) =>
     count(
       policies.filter(([id]) => isWanted(id)),
       secretsIn,
     );
+  const replicas = isStandby ? secretsOf((id) => !isOfWatch(id)) : 0;
+  const told = metrics.some((name) => OF_BOTH_REGIONS.includes(name)) ? runs : 0;
   const reads = runs * secretsOf((id) => !isOfWatch(id)) + looks * secretsOf(isOfWatch);
   const seconds = runs * (ASSUMED.runSeconds + targets * ASSUMED.targetSeconds) + looks * ASSUMED.lookSeconds;
   const gigabyteSeconds = seconds * memoryGigabytes(ofType('AWS::Lambda::Function'));
@@ -106,6 +120,17 @@ export function monthlyCost(template: object, { targets }: Usage): CostLine[] {
     line('functions: requests', thousands(runs + looks), (runs + looks) * PRICE.lambdaRequest, '1,000,000'),
     line('logs', `${(logBytes / 1e6).toFixed(1)} MB`, (logBytes / 1e9) * PRICE.logGigabyte, '5 GB'),
     line('secrets: reads', thousands(reads), reads * PRICE.secretRead, 'none'),
+    ...(told > 0
+      ? [
+          line(
+            'telling the other region',
+            `${thousands(told)} requests`,
+            told * PRICE.metricRequest,
+            '1,000,000',
+          ),
+        ]
+      : []),
+    ...(isStandby ? [line('secrets: replicas', `${replicas}`, replicas * PRICE.secretReplica, 'none')] : []),
     line(
       'dashboard',
       `${dashboards}`,
@@ -149,18 +174,24 @@ function count(
   return resources.reduce((sum, [, { Properties = {} }]) => sum + of(Properties), 0);
 }
 
-/** Returns how often a day a rule with a rate fires; undefined when there is none. */
+/** Returns how often a day a rule with a rate or with fixed times fires; undefined when there is none. */
 function perDay(
   rules: readonly (readonly [string, Resource])[],
   isWanted: (id: string) => boolean,
 ): number | undefined {
   for (const [id, { Properties }] of rules) {
-    const [, number, unit] =
-      /^rate\((\d+) (hour|minute)s?\)$/.exec(String(Properties?.ScheduleExpression)) ?? [];
-    if (number === undefined || !isWanted(id)) continue;
-    return (unit === 'hour' ? 24 : 24 * 60) / Number(number);
+    const minutes = intervalMinutes(String(Properties?.ScheduleExpression));
+    if (minutes === undefined || !isWanted(id)) continue;
+    return (24 * 60) / minutes;
   }
   return undefined;
+}
+
+function intervalMinutes(expression: string): number | undefined {
+  const [, hours] = /^cron\(\d+ \d+\/(\d+) \* \* \? \*\)$/.exec(expression) ?? [];
+  if (hours !== undefined) return Number(hours) * 60;
+  const [, number, unit] = /^rate\((\d+) (hour|minute)s?\)$/.exec(expression) ?? [];
+  return number === undefined ? undefined : Number(number) * (unit === 'hour' ? 60 : 1);
 }
 
 /** The refresher and the watch have the same memory. The other functions of the stack run only during a deployment. */

@@ -11,6 +11,9 @@ import { synthesise } from '../lib/synthesise';
 import { monthlyCost } from './cost-model';
 import { costTable } from './cost-table';
 
+/** The bill does not depend on it, but a standby needs a known region. */
+const ANYWHERE = { account: '123456789012', region: 'us-east-1' };
+
 const { values } = parseArgs({ options: { config: { type: 'string', short: 'c' } } });
 const outdir = mkdtempSync(join(tmpdir(), 'cost-'));
 try {
@@ -18,10 +21,14 @@ try {
   const path = values.config?.replace(/^config=/, '');
   const context = path === undefined ? {} : { config: path };
   const config = loadConfig(new App({ outdir, context, autoSynth: false }).node);
-  const { template } = synthesise(config, join(outdir, 'cdk.out'));
+  const { template, standbyTemplate } = synthesise(config, join(outdir, 'cdk.out'), ANYWHERE);
   const targets = config.targets.length;
-  const title = `${config.stackName}: ${targets} ${targets === 1 ? 'target' : 'targets'}, every ${config.refreshIntervalHours} h`;
-  process.stdout.write(costTable(monthlyCost(template, { targets }), title));
+  const rhythm = `${targets} ${targets === 1 ? 'target' : 'targets'}, every ${config.refreshIntervalHours} h`;
+  process.stdout.write(costTable(monthlyCost(template, { targets }), `${config.stackName}: ${rhythm}`));
+  if (standbyTemplate) {
+    const lines = monthlyCost(standbyTemplate, { targets, isStandby: true });
+    process.stdout.write(`\n${costTable(lines, `The standby in ${config.standby?.region}: ${rhythm}`)}`);
+  }
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error;
   process.stderr.write(`${error.message}\n`);

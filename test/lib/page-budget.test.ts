@@ -1,3 +1,6 @@
+import type { Stack } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { config } from './config/builder';
 import {
   type PageBudget,
   pageBudgets,
@@ -7,7 +10,7 @@ import {
   pagesOfOutage,
   pagesWhileHealthy,
 } from './page-budget';
-import { templateOf } from './synthesise';
+import { stackOf, templateOf } from './synthesise';
 import { templateFacts } from './template-facts';
 
 /** Minutes that a person needs to wake up, understand the problem and fix it. */
@@ -135,6 +138,31 @@ describe('the page budget', () => {
   });
 });
 
+describe('the page budget of two regions', () => {
+  it.each(INTERVALS)(
+    'leaves four hours after the page of each when both fail, at an interval of %i h',
+    (hours) => {
+      for (const template of bothJsonOf(hours)) {
+        const silent = pageBudgets(template).filter(({ alarm }) => alarm === 'RefreshSilent');
+
+        expect(silent.length).toBeGreaterThan(0);
+        expect(silent.filter(({ leftMin }) => leftMin < LEAST_LEFT)).toEqual([]);
+      }
+    },
+  );
+
+  it.each(INTERVALS)('has no page while every run succeeds, at an interval of %i h', (hours) => {
+    for (const template of bothJsonOf(hours)) expect(pagesWhileHealthy(template)).toEqual([]);
+  });
+
+  it('leaves less than four hours when RefreshSilent does not go off for missing data', () => {
+    const [primary] = bothJsonOf(6);
+    const changed = onAlarm('RefreshSilent', { TreatMissingData: 'notBreaching' })(JSON.stringify(primary));
+
+    expect(pagesTooLate(JSON.parse(changed)).map(({ alarm }) => alarm)).toContain('RefreshSilent');
+  });
+});
+
 describe('the page of a failure that only the watch sees', () => {
   const looks = [15, 60, 360].flatMap((lookMin) =>
     (['PullsFailing', 'ImagesUnpullable'] as const).map((alarm) => ({ alarm, lookMin })),
@@ -152,6 +180,14 @@ describe('the page of a failure that only the watch sees', () => {
 
 function jsonOf(refreshIntervalHours: number): object {
   return templateOf({ refreshIntervalHours }).toJSON();
+}
+
+/** Returns the templates of a refresher and its standby. */
+function bothJsonOf(refreshIntervalHours: number): object[] {
+  const env = { account: '123456789012', region: 'us-east-1' };
+  const primary = stackOf(config({ refreshIntervalHours, standby: { region: 'us-west-2' } }), env);
+  const standby = primary.node.root.node.findChild('EcrCredentialRefresher-standby') as Stack;
+  return [primary, standby].map((stack) => Template.fromStack(stack).toJSON());
 }
 
 function pagesTooLate(template: object): PageBudget[] {

@@ -100,7 +100,7 @@ export function templateFacts(template: object): TemplateFacts {
   );
   const retries = get(queue, asynchronous.DestinationConfig.OnFailure.Destination);
   return {
-    intervalMin: rateMinutes(ScheduleExpression),
+    intervalMin: intervalMinutes(ScheduleExpression),
     timeoutMin: get(lambda, delivery.Arn).Timeout / 60,
     deliveryMin: delivery.RetryPolicy.MaximumEventAgeInSeconds / 60,
     asynchronousRetries: asynchronous.MaximumRetryAttempts,
@@ -123,9 +123,11 @@ function only<Item>(items: readonly Item[]): Item {
   return item;
 }
 
-function rateMinutes(expression: string): number {
+function intervalMinutes(expression: string): number {
+  const [, hours] = /^cron\(\d+ \d+\/(\d+) \* \* \? \*\)$/.exec(expression) ?? [];
+  if (hours) return Number(hours) * 60;
   const [, count, unit] = /^rate\((\d+) (minute|hour)s?\)$/.exec(expression) ?? [];
-  if (!unit) throw new Error(`expected a rate, found ${expression}`);
+  if (!unit) throw new Error(`expected a rate or fixed times, found ${expression}`);
   return Number(count) * (unit === 'hour' ? 60 : 1);
 }
 

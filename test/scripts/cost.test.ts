@@ -1,9 +1,17 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { METRICS } from '../../lambda/core/contract';
 import { metricsOf, type RunSummary } from '../../lambda/refresh-credentials/telemetry';
+import { synthesise } from '../../lib/synthesise';
 import { customMetrics, monthlyCost, total } from '../../scripts/cost-model';
 import { costTable } from '../../scripts/cost-table';
-import { type Json, manyTargets } from '../lib/config/builder';
+import { config, type Json, manyTargets } from '../lib/config/builder';
 import { templateOf } from '../lib/synthesise';
+
+const outdir = mkdtempSync(join(tmpdir(), 'cost-test-'));
+
+afterAll(() => rmSync(outdir, { recursive: true }));
 
 describe('monthlyCost', () => {
   it('is at most $2.50 for one target and a watch, before any free tier', () => {
@@ -16,6 +24,19 @@ describe('monthlyCost', () => {
 
   it('is at most $2 for a hundred targets', () => {
     expect(total(costOf({ targets: manyTargets(100) }, 100))).toBeLessThanOrEqual(2);
+  });
+
+  it('is at most $4.80 for one target in two regions with a watch, replicas included', () => {
+    const { primary, standby } = bothCosts();
+
+    expect(total(primary) + total(standby)).toBeLessThanOrEqual(4.8);
+    expect(monthly(standby, 'secrets: replicas')).toBeCloseTo(0.4);
+  });
+
+  it('counts the metric of both regions for the hours of both', () => {
+    const { standby } = bothCosts();
+
+    expect(monthly(standby, 'custom metrics')).toBeCloseTo(0.3 * ((7 * 4 + 8) / 24), 4);
   });
 
   it.each([
@@ -66,8 +87,10 @@ describe('customMetrics', () => {
     expect(customMetrics(templateOf().toJSON())).toEqual(sent.sort());
   });
 
-  it('returns those of the watch too', () => {
-    expect(customMetrics(templateOf({ pullWatch: {} }).toJSON())).toEqual(Object.keys(METRICS).sort());
+  it('returns those of the watch and of two regions too', () => {
+    const { template } = synthesiseBoth();
+
+    expect(customMetrics(template)).toEqual(Object.keys(METRICS).sort());
   });
 });
 
@@ -83,6 +106,20 @@ describe('costTable', () => {
     expect(table).toContain('Source: aws.amazon.com/cloudwatch/pricing');
   });
 });
+
+/** Returns the templates of a refresher with a watch and a standby. */
+function synthesiseBoth() {
+  const settings = config({ pullWatch: {}, standby: { region: 'us-west-2' } });
+  return synthesise(settings, outdir, { account: '123456789012', region: 'us-east-1' });
+}
+
+function bothCosts() {
+  const { template, standbyTemplate = {} } = synthesiseBoth();
+  return {
+    primary: monthlyCost(template, { targets: 1 }),
+    standby: monthlyCost(standbyTemplate, { targets: 1, isStandby: true }),
+  };
+}
 
 function costOf(overrides: Json, targets: number) {
   return monthlyCost(templateOf(overrides).toJSON(), { targets });
