@@ -64,7 +64,7 @@ export type AlarmName = keyof typeof ALARMS;
 
 /**
  * Pages that are only warnings where another region refreshes the same targets: what they tell of concerns one region,
- * and `RefreshSilent` pages when both regions fail (docs/decisions/0016).
+ * and `RefreshSilent` pages when both regions fail (docs/decisions/0017).
  */
 export const WARNINGS_BESIDE_ANOTHER_REGION: Readonly<Record<Side, readonly AlarmName[]>> = {
   primary: ['RefreshFailing', 'RetriesExhausted', 'ScheduleBroken'],

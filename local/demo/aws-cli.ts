@@ -38,6 +38,7 @@ export const AWS_COMMANDS: Readonly<Record<string, AwsCommand>> = {
       ...caller,
       accountId: LOCAL_ACCOUNT,
       region: LOCAL_REGION,
+      service: 'ecr',
     }) as { authorizationData: readonly { authorizationToken: string }[] };
     const token = Buffer.from(answer.authorizationData[0]?.authorizationToken ?? '', 'base64').toString();
     return token.slice(token.indexOf(':') + 1);

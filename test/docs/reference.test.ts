@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Template } from 'aws-cdk-lib/assertions';
 import { ALARMS, LOG_MESSAGES, METRIC_NAMESPACE, METRICS } from '../../lambda/core/contract';
 import { targetJson } from '../lib/config/builder';
-import { templateOf } from '../lib/synthesise';
+import { bothStacks } from '../lib/synthesise';
 
 const ROOT = join(__dirname, '../..');
 
@@ -27,7 +28,8 @@ describe('docs/permissions.md', () => {
     const targets = registries.map((registry, index) =>
       targetJson({ name: `target-${index}`, registryAuthId: `auth${index}`, registry }),
     );
-    const policies = Object.values(templateOf({ targets }).findResources('AWS::IAM::Policy'));
+    const template = Template.fromStack(bothStacks({ targets }).primary);
+    const policies = Object.values(template.findResources('AWS::IAM::Policy'));
     const statements = policies.flatMap(({ Properties }) => Properties.PolicyDocument.Statement);
 
     const documented = [...page('permissions').matchAll(/^\| `(\w+)` \|/gm)].map(([, sid]) => sid);

@@ -1,7 +1,7 @@
 import { type Stack, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks, type NagPack, ServerlessChecks } from 'cdk-nag';
 import { config, manyTargets, targetJson } from './config/builder';
-import { stackOf } from './synthesise';
+import { bothStacks, stackOf } from './synthesise';
 
 const ENV = { account: '123456789012', region: 'eu-west-1' };
 
@@ -20,6 +20,8 @@ describe('cdk-nag', () => {
   }));
 
   it.each<[string, () => Stack]>([
+    ['a stack with a standby', () => bothStacks({ targets }).primary],
+    ['a standby', () => bothStacks({ targets }).standby],
     ['a stack without an environment', () => stackOf(config({ targets }))],
     ['a stack for one account and region', () => stackOf(config({ targets }), ENV)],
     ['a stack that only attempts the first refresh', () => stackOf(config({ firstRefresh: 'attempt' }))],

@@ -1,6 +1,4 @@
-import type { Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
-import { config } from './config/builder';
 import {
   type PageBudget,
   pageBudgets,
@@ -10,7 +8,7 @@ import {
   pagesOfOutage,
   pagesWhileHealthy,
 } from './page-budget';
-import { stackOf, templateOf } from './synthesise';
+import { bothStacks, templateOf } from './synthesise';
 import { templateFacts } from './template-facts';
 
 /** Minutes that a person needs to wake up, understand the problem and fix it. */
@@ -184,9 +182,7 @@ function jsonOf(refreshIntervalHours: number): object {
 
 /** Returns the templates of a refresher and its standby. */
 function bothJsonOf(refreshIntervalHours: number): object[] {
-  const env = { account: '123456789012', region: 'us-east-1' };
-  const primary = stackOf(config({ refreshIntervalHours, standby: { region: 'us-west-2' } }), env);
-  const standby = primary.node.root.node.findChild('EcrCredentialRefresher-standby') as Stack;
+  const { primary, standby } = bothStacks({ refreshIntervalHours });
   return [primary, standby].map((stack) => Template.fromStack(stack).toJSON());
 }
 

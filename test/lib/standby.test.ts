@@ -6,20 +6,14 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import { METADATA_KEY } from '../../lambda/core/contract';
 import { RunpodEcrRefresher, RunpodRegistry, type StandbyOptions } from '../../lib';
 import { thrownBy } from '../support/thrown';
-import { config, type Json, targetJson } from './config/builder';
+import { config, targetJson } from './config/builder';
 import { permissionsOf } from './permissions';
-import { stackOf, warningsOf } from './synthesise';
+import { bothStacks, stackOf, warningsOf } from './synthesise';
 
 const ENV = { account: '123456789012', region: 'us-east-1' };
 const QUIET = { context: { 'aws:cdk:disable-stack-trace': true }, builtinCloudFormationValidation: false };
 
-/** Returns the stacks of a configuration with a standby in us-west-2. */
-function stacksOf(overrides: Json = {}): { primary: Stack; standby: Stack } {
-  const primary = stackOf(config({ standby: { region: 'us-west-2' }, ...overrides }), ENV);
-  return { primary, standby: primary.node.root.node.findChild('EcrCredentialRefresher-standby') as Stack };
-}
-
-const { primary, standby } = stacksOf();
+const { primary, standby } = bothStacks();
 const sides = { primary: Template.fromStack(primary), standby: Template.fromStack(standby) };
 
 describe('a configuration with a standby', () => {
@@ -39,7 +33,7 @@ describe('a configuration with a standby', () => {
     [1, 'cron(13 0/1 * * ? *)', 'cron(43 0/1 * * ? *)'],
     [5, 'rate(5 hours)', 'rate(5 hours)'],
   ])('runs every %d hours, half an interval apart where that divides a day', (hours, first, second) => {
-    const both = stacksOf({ refreshIntervalHours: hours });
+    const both = bothStacks({ refreshIntervalHours: hours });
 
     expect([scheduleOf(both.primary), scheduleOf(both.standby)]).toEqual([first, second]);
   });
@@ -58,7 +52,7 @@ describe('a configuration with a standby', () => {
   });
 
   it('reads the replica of a secret that is named by its ARN', () => {
-    const both = stacksOf({
+    const both = bothStacks({
       runpodApiKeySecretName: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:runpod/api-key-AbCdEf',
     });
 
@@ -71,7 +65,7 @@ describe('a configuration with a standby', () => {
 
   it('reads the replicas of the logins of other registries', () => {
     const ghcr = { type: 'ghcr', credentialSecretName: 'runpod/ghcr' };
-    const both = stacksOf({
+    const both = bothStacks({
       targets: [targetJson({ registry: ghcr, runpodApiKeySecretName: 'runpod/team-b' })],
     });
 
@@ -143,7 +137,7 @@ describe('a configuration with a standby', () => {
   );
 
   it('watches pulls and delegates in the first stack only', () => {
-    const both = stacksOf({ pullWatch: { mode: 'auto' }, delegations: [{ repository: 'worker' }] });
+    const both = bothStacks({ pullWatch: { mode: 'auto' }, delegations: [{ repository: 'worker' }] });
     const functionsOf = (stack: Stack) =>
       Object.keys(Template.fromStack(stack).findResources('AWS::Lambda::Function')).map((id) =>
         id.replace(/[0-9A-F]{8}$/, ''),
@@ -173,7 +167,7 @@ describe('a configuration with a standby', () => {
 
   it('gives the standby its own topics', () => {
     const topicArns = ['arn:aws:sns:us-west-2:123456789012:oncall'];
-    const both = stacksOf({ alarms: {}, standby: { region: 'us-west-2', topicArns } });
+    const both = bothStacks({ alarms: {}, standby: { region: 'us-west-2', topicArns } });
 
     expect(warningsOf(both.primary).join()).toContain('Nobody is paged');
     expect(warningsOf(both.standby).join()).not.toContain('Nobody is paged');
@@ -204,7 +198,7 @@ describe('the mistakes of a standby', () => {
       'standby: expected targets',
     ],
   ])('%s is refused', (_, options, overrides, message) => {
-    const thrown = thrownBy(() => stacksOf({ standby: options, ...overrides }));
+    const thrown = thrownBy(() => bothStacks({ standby: options, ...overrides }));
 
     expect(String(thrown)).toContain(message);
   });

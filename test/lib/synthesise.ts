@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Environment, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import type { RefresherConfig } from '../../lib/config/schema';
+import { standbyName } from '../../lib/peer';
 import type { RefresherStack } from '../../lib/refresher-stack';
 import { stackInApp } from '../../lib/synthesise';
 import { config, type Json } from './config/builder';
@@ -17,6 +18,21 @@ afterAll(() => rmSync(outdir, { recursive: true }));
 export function stackOf(settings: RefresherConfig, env?: Environment): RefresherStack {
   stacks += 1;
   return stackInApp(settings, join(outdir, String(stacks)), env);
+}
+
+const ENV = { account: '123456789012', region: 'us-east-1' };
+
+/** The stacks of a configuration with a standby. */
+export interface BothStacks {
+  readonly primary: Stack;
+  readonly standby: Stack;
+}
+
+/** Creates the stacks of a configuration in us-east-1, by default with a standby in us-west-2. */
+export function bothStacks(overrides: Json = {}): BothStacks {
+  const settings = config({ standby: { region: 'us-west-2' }, ...overrides });
+  const primary = stackOf(settings, ENV);
+  return { primary, standby: primary.node.root.node.findChild(standbyName(settings.stackName)) as Stack };
 }
 
 const templates = new Map<string, Template>();
