@@ -8,6 +8,7 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch';
 import type { Construct } from 'constructs';
 import type { AlarmName, OtherRefresher, Severity } from '../lambda/core/contract';
+import { estimatedLength } from './tokens';
 
 /** How an alarm treats a period without data. */
 export interface MissingData {
@@ -113,19 +114,26 @@ function warmUp(alarm: CfnResource, time: Duration): void {
 
 /**
  * Returns the text of the notification: what happened, how much time is left, the command, the link, and the first step.
- * Together they have at most 1,024 characters (CloudWatch API reference, PutMetricAlarm).
+ * Beside another region it also says how to see that one.
  */
 function descriptionOf(scope: Construct, id: AlarmName, props: RefresherAlarmProps): string {
   const { service, whatHappened, timeLeft, whatToDo, runbook, other } = props;
   const { stackName, region, account } = Stack.of(scope);
-  return [
+  const text = [
     `${whatHappened} ${timeLeft}`,
     `${commandFor('doctor', { stackName, service, region })} (account ${account})`,
     `Runbook: ${runbookLink(runbook, id)}`,
     whatToDo,
-    ...(other ? [`The other refresher: ${commandFor('status', other)}`] : []),
   ].join('\n');
+  if (other === undefined) return text;
+  const withCommand = `${text}\nThe other refresher: ${commandFor('status', other)}`;
+  const fits = estimatedLength(scope, withCommand) <= MAX_DESCRIPTION;
+  // Only very long names need more.
+  return fits ? withCommand : `${text}\nThe other refresher is in ${other.region}.`;
 }
+
+/** Maximum length of an alarm's description (CloudWatch API reference, PutMetricAlarm). */
+const MAX_DESCRIPTION = 1_024;
 
 function runbookLink(runbook: Runbook, id: AlarmName): string {
   return 'page' in runbook

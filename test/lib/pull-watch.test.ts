@@ -132,7 +132,7 @@ describe('PullWatch', () => {
     expect(ALARMS[name]).toBe(severity);
     template.hasResourceProperties('AWS::CloudWatch::Alarm', {
       AlarmName: `EcrCredentialRefresher-${name}`,
-      AlarmDescription: Match.stringLikeRegexp(`#${name.toLowerCase()}`),
+      AlarmDescription: Match.stringLikeRegexp(`\\(heading ${name}\\)`),
       Dimensions: [{ Name: 'service', Value: 'EcrCredentialRefresher' }],
       ...properties,
     });

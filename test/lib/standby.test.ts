@@ -9,6 +9,7 @@ import { thrownBy } from '../support/thrown';
 import { config, targetJson } from './config/builder';
 import { permissionsOf } from './permissions';
 import { bothStacks, stackOf, warningsOf } from './synthesise';
+import { textIn } from './template-facts';
 
 const ENV = { account: '123456789012', region: 'us-east-1' };
 const QUIET = { context: { 'aws:cdk:disable-stack-trace': true }, builtinCloudFormationValidation: false };
@@ -135,6 +136,17 @@ describe('a configuration with a standby', () => {
       }
     },
   );
+
+  it('has descriptions that fit into an alarm, however long the names are', () => {
+    const both = bothStacks({ stackName: 'S'.repeat(120) });
+
+    for (const stack of [both.primary, both.standby]) {
+      const alarms = Object.values(Template.fromStack(stack).findResources('AWS::CloudWatch::Alarm'));
+      const texts = alarms.map(({ Properties }) => textIn(Properties.AlarmDescription));
+      expect(Math.max(...texts.map(({ length }) => length))).toBeLessThanOrEqual(1_024);
+      expect(texts.every((text) => /\nThe other refresher(: npx| is in us-)/.test(text))).toBe(true);
+    }
+  });
 
   it('watches pulls and delegates in the first stack only', () => {
     const both = bothStacks({ pullWatch: { mode: 'auto' }, delegations: [{ repository: 'worker' }] });

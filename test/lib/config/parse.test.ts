@@ -264,7 +264,7 @@ describe('parseConfig', () => {
     [
       'an unknown key that resembles no known one',
       configJson({ zzz: 1 }),
-      'zzz: expected one of the keys $schema, stackName, runpodApiKeySecretName, refreshIntervalHours, firstRefresh, targets, delegations, additionalRegions, architecture, alarms, pullWatch, runpod; found an unknown key',
+      'zzz: expected one of the keys $schema, stackName, runpodApiKeySecretName, refreshIntervalHours, firstRefresh, targets, delegations, additionalRegions, architecture, alarms, pullWatch, standby, runpod; found an unknown key',
     ],
     [
       'an unknown type of registry',
