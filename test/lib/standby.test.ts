@@ -138,7 +138,7 @@ describe('a configuration with a standby', () => {
   );
 
   it('has descriptions that fit into an alarm, however long the names are', () => {
-    const both = bothStacks({ stackName: 'S'.repeat(120) });
+    const both = bothStacks({ stackName: 'Pulls-'.repeat(20) });
 
     for (const stack of [both.primary, both.standby]) {
       const alarms = Object.values(Template.fromStack(stack).findResources('AWS::CloudWatch::Alarm'));
