@@ -739,7 +739,7 @@ To see which of Runpod's APIs can update with your key: npx runpod-ecr check-run
     expect(stdout).toContain('✗ Repositories, images   my-worker:1.0.0 is not in its repository\n');
     expect(stdout).toContain('✓ Stack                  EcrCredentialRefresher is CREATE_COMPLETE');
     expect(stdout).toContain('The first problem is: Repositories, images.\n');
-    expect(stdout.match(/✗/g)).toHaveLength(1);
+    expect(stdout.match(/^✗/gm)).toHaveLength(1);
     expect(stdout).not.toContain('·');
   });
 

@@ -105,7 +105,7 @@ describe('the installed command line', () => {
     expect(missing).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(
-        /^There is no refresher\.config\.json in this folder\. Write one with npx runpod-ecr init/,
+        /^There is no refresher\.config\.json in \S+\. Write one with npx runpod-ecr init/,
       ),
     });
     expect(present.stderr).toMatch(/^refresher\.config\.json has \d+ mistake/);
