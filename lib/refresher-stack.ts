@@ -85,7 +85,7 @@ export class RefresherStack extends Stack {
     checkRegions(config, this.region);
     const imports = new Imports(this);
     if (config.targets.length > 0) {
-      const standby = config.standby && this.#addStandby(scope, id, config);
+      const standby = config.standby && this.#addStandby(scope, id, { ...stackProps, config });
       const refresher = addRefresher(this, config, imports, standby);
       declareRefresherOutputs(this, refresher);
       if (refresher.standby) declareRefresherOutputs(Stack.of(refresher.standby), refresher.standby);
@@ -93,13 +93,18 @@ export class RefresherStack extends Stack {
     for (const delegation of config.delegations) addDelegation(this, config, delegation, imports);
   }
 
-  /** Creates the standby's stack beside this one, with the topics that its alarms notify. */
-  #addStandby(scope: Construct, id: string, config: RefresherConfig): StandbyOptions {
+  /** Creates the standby's stack beside this one, with the same properties, and the topics that its alarms notify. */
+  #addStandby(
+    scope: Construct,
+    id: string,
+    { config, ...shared }: StackProps & { readonly config: RefresherConfig },
+  ): StandbyOptions {
     const { region, topicArns, warningTopicArns } = config.standby ?? {};
     const stack = new Stack(scope, standbyName(id), {
+      tags: TAGS,
+      ...shared,
       stackName: standbyName(config.stackName),
       description: `${DESCRIPTION}, as the standby of ${this.region}`,
-      tags: TAGS,
       env: { account: this.account, region },
     });
     // The first deployment creates registry auths by their names, one stack after the other.

@@ -4,7 +4,7 @@ import { Repository } from 'aws-cdk-lib/aws-ecr';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { METADATA_KEY } from '../../lambda/core/contract';
-import { RunpodEcrRefresher, RunpodRegistry, type StandbyOptions } from '../../lib';
+import { RefresherStack, RunpodEcrRefresher, RunpodRegistry, type StandbyOptions } from '../../lib';
 import { thrownBy } from '../support/thrown';
 import { config, targetJson } from './config/builder';
 import { permissionsOf } from './permissions';
@@ -25,6 +25,22 @@ describe('a configuration with a standby', () => {
       '123456789012',
     ]);
     expect(standby.dependencies).toEqual([primary]);
+  });
+
+  it('has the properties of the first stack in the second one too', () => {
+    const app = new App(QUIET);
+    const settings = config({ standby: { region: 'us-west-2' } });
+    new RefresherStack(app, 'Pulls', {
+      config: settings,
+      env: ENV,
+      terminationProtection: true,
+      tags: { team: 'ml' },
+    });
+
+    const second = app.node.findChild('Pulls-standby') as Stack;
+
+    expect(second.terminationProtection).toBe(true);
+    expect(second.tags.tagValues()).toEqual({ team: 'ml' });
   });
 
   it.each([
