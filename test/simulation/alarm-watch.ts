@@ -35,6 +35,8 @@ interface AlarmWatchProps {
   readonly options: EvaluationOptions;
   readonly createdMs: number;
   readonly onTransition: (transition: Transition) => void;
+  /** Returns the first time, at or after this one, at which CloudWatch evaluates alarms. @default - at every time */
+  readonly backMs?: (atMs: number) => number;
 }
 
 const DAY_MS = 86_400_000;
@@ -80,9 +82,11 @@ export class AlarmWatch {
   }
 
   #evaluationAtOrAfter(ms: number): number {
-    const { periodMs, evaluationPeriods } = this.#props.alarm;
-    if (periodMs * evaluationPeriods > DAY_MS) return Math.ceil(ms / HOUR_MS) * HOUR_MS;
-    return nextEvaluationMs(ms);
+    const { alarm, backMs = (atMs) => atMs } = this.#props;
+    const isLong = alarm.periodMs * alarm.evaluationPeriods > DAY_MS;
+    const dueMs = isLong ? Math.ceil(ms / HOUR_MS) * HOUR_MS : nextEvaluationMs(ms);
+    const upMs = backMs(dueMs);
+    return upMs === dueMs ? dueMs : this.#evaluationAtOrAfter(upMs);
   }
 
   #evaluate(atMs: number): void {

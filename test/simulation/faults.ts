@@ -16,6 +16,7 @@ export class Faults {
   readonly #throttling: Span[] = [];
   readonly #disabled: Span[] = [];
   readonly #metricsLost: Span[] = [];
+  readonly #cloudWatchDown: Span[] = [];
   readonly #doubled: (Span & { readonly afterMs: number })[] = [];
 
   /**
@@ -39,6 +40,11 @@ export class Faults {
   /** The function's own metrics do not arrive, as when its log group is missing. */
   ownMetricsLost(fromMs: number, toMs: number): void {
     this.#metricsLost.push({ fromMs, toMs });
+  }
+
+  /** CloudWatch drops every metric, and evaluates no alarm. Alarms are evaluated again from `toMs` on. */
+  cloudWatchDown(fromMs: number, toMs: number): void {
+    this.#cloudWatchDown.push({ fromMs, toMs });
   }
 
   /** Rules deliver each event twice, the second time this much later. EventBridge promises "at least once". */
@@ -69,6 +75,17 @@ export class Faults {
   /** Returns whether the function's own metrics are lost at this time. */
   areOwnMetricsLost(atMs: number): boolean {
     return this.#metricsLost.some((span) => covers(span, atMs));
+  }
+
+  /** Returns whether CloudWatch is down at this time. */
+  isCloudWatchDown(atMs: number): boolean {
+    return this.#cloudWatchDown.some((span) => covers(span, atMs));
+  }
+
+  /** Returns the first time, at or after this one, at which CloudWatch is not down. */
+  cloudWatchBackMs(atMs: number): number {
+    const span = this.#cloudWatchDown.find((one) => covers(one, atMs));
+    return span ? this.cloudWatchBackMs(span.toMs) : atMs;
   }
 }
 

@@ -15,15 +15,18 @@ interface Watched {
 export class MetricStore {
   readonly #delayMs: number;
   readonly #keepMs: number;
+  readonly #isDown: (atMs: number) => boolean;
   readonly #watched = new Map<string, Watched>();
 
   /**
    * @param delayMs - from a value to the time from which alarms see it
    * @param keepMs - how far back any alarm may look
+   * @param isDown - returns whether values that are sent at this time are lost
    */
-  constructor(delayMs: number, keepMs: number) {
+  constructor(delayMs: number, keepMs: number, isDown: (atMs: number) => boolean = () => false) {
     this.#delayMs = delayMs;
     this.#keepMs = keepMs;
+    this.#isDown = isDown;
   }
 
   /** Subscribes to a metric. Returns a function that returns its series, which is empty before the first value. */
@@ -48,7 +51,7 @@ export class MetricStore {
    */
   put(metric: MetricIdentity, atMs: number, value: number, sentMs = atMs): void {
     const watched = this.#watched.get(keyOf(metric));
-    if (!watched) return;
+    if (!watched || this.#isDown(sentMs)) return;
     const visibleMs = sentMs + this.#delayMs;
     watched.points.add(atMs, visibleMs, value);
     for (const listener of watched.listeners) listener(visibleMs);

@@ -13,7 +13,7 @@ export interface TargetConnection {
 /** The first delay before a retry. EventBridge documents exponential backoff with jitter, but not where it starts. */
 const FIRST_BACKOFF_MS = 30_000;
 
-/** A rule with a rate. It delivers each event to its targets. */
+/** A schedule. It delivers each event to its targets. */
 export class ScheduleRule {
   readonly #rule: RuleResource;
   readonly #connections: readonly TargetConnection[];

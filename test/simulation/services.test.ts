@@ -1,5 +1,16 @@
+import { EventQueue } from './event-queue';
 import { fixtureTemplate } from './fixture-template';
-import { alarmChanges, at, failsBetween, REFUSED, START_MS, SUCCESS, scenario } from './scenario';
+import {
+  alarmChanges,
+  at,
+  FAILURE,
+  failsBetween,
+  minutesOf,
+  REFUSED,
+  START_MS,
+  SUCCESS,
+  scenario,
+} from './scenario';
 
 describe('Simulation', () => {
   it('moves an event to the dead-letter queue after 24 receives, pages, and ends the alarm when the queue is emptied', async () => {
@@ -120,6 +131,46 @@ describe('Simulation', () => {
 
       expect(alarmChanges(sim.pages)).toEqual(['RefreshSilent ALARM', 'RefreshSilent OK']);
     }
+  });
+
+  it('evaluates no alarm while CloudWatch is down, and pages for the lost metrics when it is back', async () => {
+    const { sim } = scenario(() => SUCCESS);
+    sim.faults.cloudWatchDown(at(5), at(17));
+
+    await sim.runUntil(at(17));
+    expect(alarmChanges(sim.pages)).toEqual([]);
+    await sim.runUntil(at(19));
+
+    expect(alarmChanges(sim.pages)).toEqual(['RefreshSilent ALARM', 'RefreshSilent OK']);
+    expect(minutesOf(sim.pages.find(({ state }) => state === 'ALARM')?.atMs ?? 0)).toBe(17 * 60 + 1);
+  });
+
+  it('counts a metric that is sent from elsewhere', async () => {
+    const { sim } = scenario(() => FAILURE);
+    for (const hours of [0, 6, 12]) sim.countFromElsewhere('RunSucceeded', at(hours));
+
+    await sim.runUntil(at(19));
+    expect(alarmChanges(sim.pages)).not.toContain('RefreshSilent ALARM');
+    await sim.runUntil(at(21));
+
+    expect(alarmChanges(sim.pages)).toContain('RefreshSilent ALARM');
+  });
+
+  it('shares one virtual time among several simulations', async () => {
+    const events = new EventQueue(START_MS);
+    const template = fixtureTemplate({ Rule: { ScheduleExpression: 'cron(0 3/6 * * ? *)' } });
+    const [first, second] = [
+      scenario(() => SUCCESS, { events }),
+      scenario(() => SUCCESS, { events, template }),
+    ];
+
+    await events.runUntil(at(12));
+
+    expect([first, second].map(({ seen }) => seen.map(({ minutes }) => minutes / 60))).toEqual([
+      [0, 6, 12],
+      [3, 9],
+    ]);
+    expect(first.sim.nowMs).toBe(second.sim.nowMs);
   });
 
   it('pages at once when an alarm on silence is created before the first success, unless it warms up', async () => {

@@ -1,5 +1,6 @@
 /** The AWS services around the function, in virtual time, connected as a synthesised template says. */
 
+import { METRIC_NAMESPACE, type MetricName } from '../../lambda/core/contract';
 import { AlarmWatch, type EvaluationOptions, type Transition } from './alarm-watch';
 import type { Cloud, LogEntry, ServiceTimings } from './cloud';
 import { refuseUnknownMetrics, serviceOf } from './emitted-metrics';
@@ -11,7 +12,7 @@ import { type Invoke, SimulatedFunction } from './lambda-function';
 import { MetricStore } from './metric-store';
 import { ScheduleRule } from './schedule-rule';
 import { SqsQueue } from './sqs-queue';
-import { readTemplate, type TemplatePart, type Wiring } from './template';
+import { firstTickMs, readTemplate, type TemplatePart, type Wiring } from './template';
 import type { AlarmResource } from './template-alarm';
 import { type CloudFormationTemplate, NotUnderstoodError } from './template-values';
 
@@ -31,11 +32,13 @@ export interface SimulationProps {
   readonly part?: TemplatePart;
   readonly invoke: Invoke;
   readonly startMs: number;
-  /** When every schedule fires for the first time. @default - at the start */
+  /** The events of all simulations that share one virtual time. @default - it has a time of its own */
+  readonly events?: EventQueue;
+  /** When a rate fires for the first time. @default - at the start */
   readonly firstTickMs?: number;
   /**
    * When the alarms are created, in the state INSUFFICIENT_DATA.
-   * @default - half an hour after the first tick, so that the first run's metrics are in a complete period
+   * @default - half an hour after the first event of the schedule, so that the first run's metrics are in a complete period
    */
   readonly alarmsFromMs?: number;
   /** @default - sliding windows, two extra periods, one minute for a metric and one for a notification */
@@ -78,17 +81,22 @@ export class Simulation {
   readonly #alarms = new Map<string, AlarmWatch>();
   readonly #isWarningTopic: (topic: string) => boolean;
   readonly #deadLetterQueueIds: ReadonlySet<string>;
+  readonly #service: string;
+  readonly #metrics: MetricStore;
 
   constructor(props: SimulationProps) {
     const wiring = readTemplate(props.template, props.part);
     const behaviour = { ...DEFAULT_BEHAVIOUR, ...props.behaviour };
-    this.#events = new EventQueue(props.startMs);
+    this.#events = props.events ?? new EventQueue(props.startMs);
     this.#isWarningTopic = props.isWarningTopic ?? ((topic) => /warn/i.test(topic));
     this.#deadLetterQueueIds = deadLetterQueues(wiring);
     const cloud = this.#cloud(wiring.alarms, behaviour, props.logLimit ?? 10_000);
-    const firstTickMs = props.firstTickMs ?? props.startMs;
-    this.#watch(wiring.alarms, cloud, behaviour, props.alarmsFromMs ?? firstTickMs + 30 * MINUTE_MS);
-    this.#wire(wiring, cloud, props.invoke, firstTickMs);
+    const createdMs = props.firstTickMs ?? props.startMs;
+    const [firstMs = createdMs] = wiring.rules.map((rule) => firstTickMs(rule, createdMs));
+    this.#watch(wiring.alarms, cloud, behaviour, props.alarmsFromMs ?? firstMs + 30 * MINUTE_MS);
+    this.#service = serviceOf(wiring.alarms);
+    this.#metrics = cloud.metrics;
+    this.#wire(wiring, cloud, props.invoke, createdMs);
   }
 
   /** The virtual time, in milliseconds since the epoch. */
@@ -140,12 +148,22 @@ export class Simulation {
     this.#invoker(functionId).send(event);
   }
 
+  /** Counts one of the service's metrics at this time, as PutMetricData from elsewhere does. */
+  countFromElsewhere(name: MetricName, atMs: number): void {
+    const metric = { namespace: METRIC_NAMESPACE, name, dimensions: { service: this.#service } };
+    this.#events.at(atMs, () => this.#metrics.put(metric, atMs, 1));
+  }
+
   #cloud(alarms: readonly AlarmResource[], behaviour: CloudBehaviour, logLimit: number): Cloud {
     const events = this.#events;
     const ranges = alarms.map(
       (alarm) => (alarm.evaluationPeriods + behaviour.extraPeriods + 1) * alarm.periodMs,
     );
-    const metrics = new MetricStore(behaviour.metricDelayMs, Math.max(0, ...ranges) + 60 * MINUTE_MS);
+    const metrics = new MetricStore(
+      behaviour.metricDelayMs,
+      Math.max(0, ...ranges) + 60 * MINUTE_MS,
+      (atMs) => this.faults.isCloudWatchDown(atMs),
+    );
     let ids = 0;
     return {
       events,
@@ -172,20 +190,27 @@ export class Simulation {
       cloud.log(transition.alarm, `${transition.from} -> ${transition.state}`);
     };
     for (const alarm of alarms) {
-      const watch = new AlarmWatch({ alarm, events, metrics, options, createdMs, onTransition });
+      const watch = new AlarmWatch({
+        alarm,
+        events,
+        metrics,
+        options,
+        createdMs,
+        onTransition,
+        backMs: (atMs) => this.faults.cloudWatchBackMs(atMs),
+      });
       this.#alarms.set(alarm.id, watch);
       watch.start();
     }
   }
 
-  #wire(wiring: Wiring, cloud: Cloud, invoke: Invoke, firstTickMs: number): void {
+  #wire(wiring: Wiring, cloud: Cloud, invoke: Invoke, createdMs: number): void {
     refuseUnknownMetrics(wiring);
     for (const queue of wiring.queues) {
       this.#queues.set(queue.id, new SqsQueue(queue, cloud, (id) => this.#queue(id)));
     }
-    const service = serviceOf(wiring.alarms);
     const functions = new Map(
-      wiring.functions.map((fn) => [fn.id, new SimulatedFunction(fn, cloud, invoke, service)]),
+      wiring.functions.map((fn) => [fn.id, new SimulatedFunction(fn, cloud, invoke, this.#service)]),
     );
     for (const [id, fn] of functions) {
       this.#invokers.set(id, new AsyncInvoker(fn, cloud, this.#optionalQueue(fn.resource.onFailureQueueId)));
@@ -201,7 +226,7 @@ export class Simulation {
         invoker: this.#invoker(target.functionId),
         deadLetterQueue: this.#optionalQueue(target.deadLetterQueueId),
       }));
-      new ScheduleRule(rule, connections, cloud).start(firstTickMs);
+      new ScheduleRule(rule, connections, cloud).start(firstTickMs(rule, createdMs));
     }
   }
 

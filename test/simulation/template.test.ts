@@ -1,5 +1,5 @@
 import { type FixtureChanges, fixtureTemplate } from './fixture-template';
-import { readTemplate } from './template';
+import { firstTickMs, readTemplate } from './template';
 import { NotUnderstoodError } from './template-values';
 
 const rate = (expression: string) =>
@@ -64,6 +64,18 @@ describe('readTemplate', () => {
     ]);
   });
 
+  it.each([
+    ['cron(13 0/6 * * ? *)', '00:13', '06:13'],
+    ['cron(13 3/6 * * ? *)', '03:13', '09:13'],
+    ['cron(43 1/3 * * ? *)', '04:43', '04:43'],
+  ])('reads regular hours of a day: %s', (expression, afterMidnight, afterFour) => {
+    const [rule] = readTemplate(fixtureTemplate({ Rule: { ScheduleExpression: expression } })).rules;
+    const firstFrom = (hour: number) =>
+      rule && new Date(firstTickMs(rule, Date.UTC(2027, 0, 1, hour))).toISOString().slice(11, 16);
+
+    expect([firstFrom(expression.includes('1/3') ? 2 : 0), firstFrom(4)]).toEqual([afterMidnight, afterFour]);
+  });
+
   it('uses the defaults of AWS for numbers that the template leaves out', () => {
     const wiring = readTemplate(
       fixtureTemplate({ InvokeConfig: undefined, Function: { Timeout: undefined } }),
@@ -104,7 +116,9 @@ describe('readTemplate', () => {
   });
 
   const strange: readonly [string, FixtureChanges, RegExp][] = [
-    ['a cron schedule', { Rule: { ScheduleExpression: 'cron(0 6 * * ? *)' } }, /^Rule\.ScheduleExpression/],
+    ['a time of the day', { Rule: { ScheduleExpression: 'cron(0 6 * * ? *)' } }, /^Rule\.ScheduleExpression/],
+    ['hours that do not divide a day', { Rule: { ScheduleExpression: 'cron(0 0/5 * * ? *)' } }, /^Rule\./],
+    ['a day without its first hours', { Rule: { ScheduleExpression: 'cron(0 6/6 * * ? *)' } }, /^Rule\./],
     [
       'metric math',
       { RunningSlow: { Metrics: [{ Id: 'e1', Expression: 'm1+m2' }] } },

@@ -9,6 +9,8 @@ const SECOND_MS = 1_000;
 export interface RuleResource {
   readonly id: string;
   readonly intervalMs: number;
+  /** When it fires for the first time after midnight UTC. @default - a rate counts from the creation of the rule */
+  readonly phaseMs?: number;
   readonly enabled: boolean;
   readonly targets: readonly RuleTarget[];
 }
@@ -106,7 +108,7 @@ function resourcesByType(
 function readRule(rule: Properties): RuleResource {
   return {
     id: rule.where,
-    intervalMs: parseRate(rule),
+    ...parseSchedule(rule),
     enabled: rule.string('State', 'ENABLED') === 'ENABLED',
     targets: rule.objects('Targets').map((target) => {
       const retry = target.object('RetryPolicy');
@@ -123,16 +125,34 @@ function readRule(rule: Properties): RuleResource {
   };
 }
 
-const UNITS_MS: Readonly<Record<string, number>> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 };
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const UNITS_MS: Readonly<Record<string, number>> = { minute: MINUTE_MS, hour: HOUR_MS, day: 24 * HOUR_MS };
 
-function parseRate(rule: Properties): number {
+/** Reads a rate, or a time that repeats every few hours of each day: `cron(13 3/6 * * ? *)`. */
+function parseSchedule(rule: Properties): Pick<RuleResource, 'intervalMs' | 'phaseMs'> {
   const expression = rule.string('ScheduleExpression');
   const [, count, unit] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(expression) ?? [];
   const unitMs = UNITS_MS[unit ?? ''];
-  if (count === undefined || unitMs === undefined) {
-    return rule.fail('ScheduleExpression', `expected rate(…), found ${expression}`);
+  if (count !== undefined && unitMs !== undefined) return { intervalMs: Number(count) * unitMs };
+  const [, minute, hour, everyHours] =
+    /^cron\((\d+) (\d+)\/(\d+) \* \* \? \*\)$/.exec(expression)?.map(Number) ?? [];
+  const isRegular = minute !== undefined && hour !== undefined && everyHours !== undefined;
+  // Other hours than these would leave a shorter or a longer pause at midnight.
+  if (!isRegular || minute > 59 || hour >= everyHours || 24 % everyHours !== 0) {
+    return rule.fail('ScheduleExpression', `expected rate(…) or regular hours, found ${expression}`);
   }
-  return Number(count) * unitMs;
+  return { intervalMs: everyHours * HOUR_MS, phaseMs: hour * HOUR_MS + minute * MINUTE_MS };
+}
+
+/** Returns when a rule fires for the first time at or after a time. */
+export function firstTickMs({ phaseMs, intervalMs }: RuleResource, fromMs: number): number {
+  return phaseMs === undefined ? fromMs : fromMs + modulo(phaseMs - fromMs, intervalMs);
+}
+
+/** Returns the remainder, which is never negative. */
+function modulo(value: number, divisor: number): number {
+  return ((value % divisor) + divisor) % divisor;
 }
 
 function readFunction(fn: Properties, invokeConfigs: readonly Properties[]): FunctionResource {
