@@ -161,6 +161,11 @@ function around(outages: readonly Outage[], atMs: number): { outage?: Outage } {
   return outage ? { outage } : {};
 }
 
+/** Returns the name of an alarm: a logical id consists of the construct's path, the alarm's name, and a hash. */
+export function alarmName(logicalId: string): string {
+  return logicalId.replace(/^Alarms/, '').replace(/[0-9A-F]{8}$/, '');
+}
+
 function byAuth(writes: readonly Write[]): Map<string, Write[]> {
   const grouped = new Map<string, Write[]>();
   for (const write of writes) {

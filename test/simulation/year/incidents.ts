@@ -1,5 +1,6 @@
 /** What goes wrong in a simulated year, drawn at random from a seed. */
 
+import type { Side } from '../../../lambda/core/contract';
 import type { RouteName } from '../../../lambda/core/model';
 import type { SeededRandom } from './random';
 
@@ -19,7 +20,14 @@ export type TransientKind =
   | 'registry'
   | 'delivery'
   | 'throttling'
-  | 'metrics-lost';
+  | 'metrics-lost'
+  | RegionKind;
+
+/**
+ * Outages of one region's services. During `region`, Lambda, EventBridge, Secrets Manager and CloudWatch are down
+ * together; the others are one service alone.
+ */
+export type RegionKind = 'region' | 'lambda' | 'event-bridge' | 'cloudwatch';
 
 /** Incidents that last until the operator fixes them. */
 export type OperatorKind =
@@ -47,6 +55,8 @@ export type FailureMode =
 /** Something that is wrong for a while. */
 export interface Incident {
   readonly kind: TransientKind | OperatorKind;
+  /** The only one of two refreshers that it concerns. @default - both */
+  readonly side?: Side;
   readonly fromMs: number;
   /** Infinite until the operator has fixed it, when only the operator can. */
   toMs: number;
@@ -73,11 +83,14 @@ export interface YearPlan {
   readonly updates: { readonly 'rest-v2': boolean; readonly 'rest-v1': boolean };
 }
 
+/** What happens in the years of one region. */
+type DrawnKind = Exclude<TransientKind, RegionKind> | OperatorKind;
+
 /**
  * Average number of each incident in a year. It is far higher than in reality, so that a hundred years contain every
  * kind many times and in many combinations.
  */
-const PER_YEAR: Readonly<Record<TransientKind | OperatorKind, number>> = {
+const PER_YEAR: Readonly<Record<DrawnKind, number>> = {
   'rest-v2': 12,
   'rest-v1': 6,
   graphql: 6,
@@ -131,7 +144,7 @@ const FAILURE_MODES: readonly [FailureMode, ...FailureMode[]] = [
  * @param intervalMs - interval of the schedule, which fires first at the start of the year
  */
 export function drawYear(random: SeededRandom, startMs: number, intervalMs: number): YearPlan {
-  const incidents = (Object.keys(PER_YEAR) as (TransientKind | OperatorKind)[])
+  const incidents = (Object.keys(PER_YEAR) as DrawnKind[])
     .flatMap((kind) =>
       Array.from({ length: random.count(PER_YEAR[kind]) }, () =>
         drawIncident(random, kind, startMs, intervalMs),
@@ -149,12 +162,7 @@ export function drawYear(random: SeededRandom, startMs: number, intervalMs: numb
   };
 }
 
-function drawIncident(
-  random: SeededRandom,
-  kind: TransientKind | OperatorKind,
-  startMs: number,
-  intervalMs: number,
-): Incident {
+function drawIncident(random: SeededRandom, kind: DrawnKind, startMs: number, intervalMs: number): Incident {
   const fromMs = drawStart(random, startMs, intervalMs);
   if (OPERATOR_KINDS.has(kind)) return { kind, fromMs, toMs: Number.POSITIVE_INFINITY };
   // One in seven is longer than half an hour, one in forty longer than six hours.
@@ -163,8 +171,13 @@ function drawIncident(
   return { kind, fromMs, toMs: fromMs + lastsMs, ...(isRunpod && { mode: random.oneOf(FAILURE_MODES) }) };
 }
 
-/** Half of the incidents begin at any time, half within minutes of a scheduled run, where they do most harm. */
-function drawStart(random: SeededRandom, startMs: number, intervalMs: number): number {
+/**
+ * Draws the start of an incident. Half of them begin at any time, half within minutes of a scheduled run, where they do
+ * most harm.
+ *
+ * @param intervalMs - from one scheduled run to the next, of either region
+ */
+export function drawStart(random: SeededRandom, startMs: number, intervalMs: number): number {
   const anywhereMs = startMs + random.between(DAY_MS, YEAR_MS - 3 * DAY_MS);
   if (random.next() < 0.5) return anywhereMs;
   const runMs = startMs + Math.round((anywhereMs - startMs) / intervalMs) * intervalMs;

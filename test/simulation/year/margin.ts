@@ -12,6 +12,8 @@ const POLL_MS = 20_000;
 export interface Margin {
   readonly lifeMs: number;
   readonly intervalMs: number;
+  /** When the schedule starts the first run after midnight UTC. @default - it counts from its creation */
+  readonly phaseMs?: number;
   /**
    * The longest time from the end of an outage to the end of the run that fixes it. The worst case: a run began just
    * before that end and takes its whole timeout, then comes the pause, then the next run takes its whole timeout.
@@ -30,6 +32,16 @@ export interface Margin {
   readonly looksBackMs: ReadonlyMap<string, number>;
 }
 
+/**
+ * Returns when the next scheduled run starts after a time.
+ *
+ * @param createdMs - when a rate started its first run
+ */
+export function nextRunMs({ intervalMs, phaseMs }: Margin, createdMs: number, afterMs: number): number {
+  const firstMs = phaseMs ?? createdMs;
+  return firstMs + (Math.floor((afterMs - firstMs) / intervalMs) + 1) * intervalMs;
+}
+
 /** CloudWatch looks further back than an alarm's evaluation periods. Its own examples show two more periods. */
 const EXTRA_PERIODS = 2;
 
@@ -46,11 +58,12 @@ export function marginOf(template: CloudFormationTemplate): Margin {
   if (!rule || !fn || !queue)
     throw new NotUnderstoodError('template', 'expected a schedule, its function and its retry queue');
   const lifeMs = ECR_TOKEN_LIFE_HOURS * 3_600_000;
-  const { intervalMs } = rule;
+  const { intervalMs, phaseMs } = rule;
   const recoveryMs = Math.max(queue.delayMs, queue.visibilityTimeoutMs) + 2 * fn.timeoutMs + POLL_MS;
   return {
     lifeMs,
     intervalMs,
+    ...(phaseMs !== undefined && { phaseMs }),
     recoveryMs,
     marginMs: lifeMs - intervalMs - RULE_DELAY_MS - recoveryMs,
     functionId: fn.id,

@@ -1,32 +1,45 @@
+import type { Side } from '../../../lambda/core/contract';
 import type { Simulation } from '../simulation';
+import { alarmName } from './claims';
 import type { SeededRandom } from './random';
 import type { World } from './world';
 
 const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 
 /** Time from a page to the operator's reaction: mostly less than an hour, sometimes half a night. */
 const REACTION_MS = { least: 20 * MINUTE_MS, most: 210 * MINUTE_MS, shape: 1.2 };
 
-/** The person on call. Acts only on pages, and then as the runbook says. */
+/** Time from a warning to the operator's reaction: the next morning, or after a weekend. */
+const WARNING_REACTION_MS = { least: 2 * HOUR_MS, most: 60 * HOUR_MS };
+
+/** The input of an operator. */
+export interface OperatorProps {
+  readonly sim: Simulation;
+  readonly world: World;
+  readonly side: Side;
+  readonly functionId: string;
+  readonly random: SeededRandom;
+  /** Alarms, by name, on which the operator acts although they only warn. */
+  readonly warnings: readonly string[];
+}
+
+/** The person on call for one deployment. Acts on pages, and later on warnings, as the runbook says. */
 export class Operator {
-  readonly #sim: Simulation;
-  readonly #world: World;
-  readonly #functionId: string;
-  readonly #random: SeededRandom;
+  readonly #props: OperatorProps;
   #read = 0;
   #reactionsMs: number[] = [];
+  /** Whether something was fixed, and no refresh by hand followed yet. */
+  #owesRefresh = false;
 
-  constructor(sim: Simulation, world: World, functionId: string, random: SeededRandom) {
-    this.#sim = sim;
-    this.#world = world;
-    this.#functionId = functionId;
-    this.#random = random;
+  constructor(props: OperatorProps) {
+    this.#props = props;
   }
 
-  /** Reads new pages, and carries out the reactions that are due. */
+  /** Reads new notifications, and carries out the reactions that are due. */
   act(): void {
-    const { transitions, nowMs } = this.#sim;
-    if (transitions.length > this.#read) this.#readPages();
+    const { transitions, nowMs } = this.#props.sim;
+    if (transitions.length > this.#read) this.#readNotifications();
     this.#read = transitions.length;
     const due = this.#reactionsMs.filter((reactionMs) => reactionMs <= nowMs);
     if (due.length === 0) return;
@@ -34,26 +47,32 @@ export class Operator {
     this.#fix(nowMs);
   }
 
-  #readPages(): void {
-    const known = new Set(this.#sim.transitions.slice(0, this.#read));
-    for (const page of this.#sim.pages) {
-      if (page.state !== 'ALARM' || known.has(page)) continue;
+  #readNotifications(): void {
+    const { sim, random, warnings } = this.#props;
+    const isNew = new Set(sim.transitions.slice(this.#read).filter(({ state }) => state === 'ALARM'));
+    for (const page of sim.pages) {
+      if (!isNew.has(page)) continue;
       const { least, most, shape } = REACTION_MS;
-      this.#reactionsMs.push(page.atMs + this.#random.heavyTailed(least, most, shape));
+      this.#reactionsMs.push(page.atMs + random.heavyTailed(least, most, shape));
+    }
+    if (warnings.length === 0) return;
+    for (const { alarm, atMs } of sim.warnings.filter((warning) => isNew.has(warning))) {
+      if (!warnings.includes(alarmName(alarm))) continue;
+      this.#reactionsMs.push(atMs + random.between(WARNING_REACTION_MS.least, WARNING_REACTION_MS.most));
     }
   }
 
   /** Fixes what only a person can fix, refreshes by hand, and empties the dead-letter queues. */
   #fix(nowMs: number): void {
-    const fixed = this.#world.fix(nowMs);
-    const undelivered = this.#sim.deadLetters.length > 0;
-    if (this.#world.incidentAt(nowMs, 'delivery', 'throttling')) {
+    const { sim, world, side, functionId } = this.#props;
+    this.#owesRefresh = world.fix(nowMs, side) || this.#owesRefresh || sim.deadLetters.length > 0;
+    if (!world.canInvokeAt(nowMs, side)) {
       // Lambda itself cannot be reached, so a refresh by hand is not possible yet.
       this.#reactionsMs.push(nowMs + 15 * MINUTE_MS);
       return;
     }
-    if (fixed || undelivered) this.#sim.send({}, this.#functionId);
-    for (const queue of new Set(this.#sim.deadLetters.map(({ queue: id }) => id)))
-      this.#sim.queues.get(queue)?.purge();
+    if (this.#owesRefresh) sim.send({}, functionId);
+    this.#owesRefresh = false;
+    for (const queue of new Set(sim.deadLetters.map(({ queue: id }) => id))) sim.queues.get(queue)?.purge();
   }
 }

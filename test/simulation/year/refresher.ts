@@ -1,11 +1,14 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import type { Context } from 'aws-lambda';
+import type { Clock } from '../../../lambda/core/clock';
+import type { Side } from '../../../lambda/core/contract';
 import { createHttp, DEFAULT_RETRY_POLICY } from '../../../lambda/core/http';
 import type { RunMetrics } from '../../../lambda/core/metrics';
 import type { RefresherSettings } from '../../../lambda/core/model';
 import { createProof } from '../../../lambda/core/registries/proof';
 import { createRoutes, RunpodAccount } from '../../../lambda/core/runpod/account';
 import { createHandler, type Handler } from '../../../lambda/refresh-credentials/handler';
+import type { TellOtherRegion } from '../../../lambda/refresh-credentials/other-region';
 import type { InvocationContext, InvocationResult, Invoke } from '../lambda-function';
 import { InvocationClock } from './invocation-clock';
 import type { SeededRandom } from './random';
@@ -30,6 +33,19 @@ interface Process {
   keptUntilMs: number;
 }
 
+/** Makes the function that tells the other region of a success. Sending takes time on the clock. */
+export type TellVia = (clock: Clock) => TellOtherRegion;
+
+/** The input of a refresher. */
+export interface RefresherProps {
+  readonly settings: RefresherSettings;
+  readonly world: World;
+  readonly random: SeededRandom;
+  readonly side: Side;
+  /** @default - there is no other region */
+  readonly tellVia?: TellVia | undefined;
+}
+
 /**
  * Runs the function's real handler in virtual time, with its real HTTP retries and decisions. The world replaces only the
  * socket and the two AWS clients.
@@ -38,14 +54,18 @@ export class Refresher {
   readonly #settings: RefresherSettings;
   readonly #world: World;
   readonly #random: SeededRandom;
+  readonly #side: Side;
+  readonly #tellVia: TellVia | undefined;
   readonly #logger = new SilentLogger();
   #metrics: RunMetrics = {};
   #processes: Process[] = [];
 
-  constructor(settings: RefresherSettings, world: World, random: SeededRandom) {
+  constructor({ settings, world, random, side, tellVia }: RefresherProps) {
     this.#settings = settings;
     this.#world = world;
     this.#random = random;
+    this.#side = side;
+    this.#tellVia = tellVia;
   }
 
   /** Handles one invocation in an idle or a new process. */
@@ -76,17 +96,22 @@ export class Refresher {
   #start(nowMs: number): Process {
     const clock = new InvocationClock(nowMs, this.#random.next);
     const { runpod } = this.#settings;
-    const http = createHttp({ transport: this.#world.transport(clock), clock, policy: DEFAULT_RETRY_POLICY });
+    const http = createHttp({
+      transport: this.#world.transport(clock, this.#side),
+      clock,
+      policy: DEFAULT_RETRY_POLICY,
+    });
     const handler = createHandler({
       settings: this.#settings,
       logger: this.#logger,
       publishMetrics: (metrics) => {
         this.#metrics = metrics;
       },
+      tellOtherRegion: this.#tellVia?.(clock),
       services: {
         clock,
-        createSecretReader: () => this.#world.readSecret(clock),
-        issueCredential: this.#world.issueCredential(clock),
+        createSecretReader: () => this.#world.readSecret(clock, this.#side),
+        issueCredential: this.#world.issueCredential(clock, this.#side),
         prove: createProof(http),
         createAccount: () => new RunpodAccount(createRoutes(http, runpod), clock),
       },

@@ -1,4 +1,5 @@
 import {
+  alarmName,
   type ExpiredTime,
   LEAST_LIFE_AT_PAGE_MS,
   type Page,
@@ -138,8 +139,7 @@ function lifeLeftAtFirstPages(year: YearReport): number[] {
 function countByAlarm(pages: readonly Page[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { alarm } of pages) {
-    // A logical id consists of the construct's path, the alarm's name, and a hash.
-    const name = alarm.replace(/^Alarms/, '').replace(/[0-9A-F]{8}$/, '');
+    const name = alarmName(alarm);
     counts[name] = (counts[name] ?? 0) + 1;
   }
   return counts;

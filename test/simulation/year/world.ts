@@ -1,5 +1,6 @@
 import { meaningOfAwsError } from '../../../lambda/core/aws';
 import type { Clock } from '../../../lambda/core/clock';
+import type { Side } from '../../../lambda/core/contract';
 import type { Credential, RouteName } from '../../../lambda/core/model';
 import { decodeAuthorizationToken } from '../../../lambda/core/registries/ecr';
 import type { ReadSecret } from '../../../lambda/core/secrets';
@@ -18,15 +19,26 @@ import { misbehave, RunpodInMemory } from './runpod-in-memory';
 const REGISTRY_URL = 'https://123456789012.dkr.ecr.us-east-1.amazonaws.com';
 const ROUTE_OF_HOST: Readonly<Record<string, RouteName>> = { 'rest.runpod.io': 'rest-v1' };
 
+/** What keeps a refresher from running. */
+const NOTHING_RUNS = ['delivery', 'throttling', 'lambda', 'region'] as const;
+
+/** What keeps Secrets Manager from answering. */
+const NO_SECRETS = ['secrets-manager', 'region'] as const;
+
 /** A write of a credential at Runpod. */
 export interface Write {
   readonly atMs: number;
+  /** The refresher that wrote it. */
+  readonly side: Side;
   /** Name of the registry auth. */
   readonly auth: string;
   readonly expiresMs: number;
 }
 
-/** Runpod, ECR, Secrets Manager and the registry with a year's incidents, in virtual time. */
+/**
+ * Runpod, ECR, Secrets Manager and the registry with a year's incidents, in virtual time. A deployment in one region is
+ * the side `primary`.
+ */
 export class World {
   /** Every write of a credential. */
   readonly writes: Write[] = [];
@@ -53,37 +65,36 @@ export class World {
     return this.#plan;
   }
 
-  /** Returns an incident of one of these kinds at this time, if any. */
-  incidentAt(atMs: number, ...kinds: readonly (TransientKind | OperatorKind)[]): Incident | undefined {
+  /** Returns an incident of one of these kinds that concerns a side at this time, if any. */
+  incidentAt(
+    atMs: number,
+    kinds: readonly (TransientKind | OperatorKind)[],
+    side: Side = 'primary',
+  ): Incident | undefined {
     for (const incident of this.#plan.incidents) {
       if (incident.fromMs > atMs) return undefined;
-      if (atMs < incident.toMs && kinds.includes(incident.kind)) return incident;
+      if (atMs < incident.toMs && kinds.includes(incident.kind) && concerns(incident, side)) return incident;
     }
     return undefined;
   }
 
-  /** Returns whether a refresh could succeed if all of it happened at this time. */
-  canRefreshAt(atMs: number): boolean {
-    const { kind: blocked } =
-      this.incidentAt(
-        atMs,
-        'rate-limit',
-        'ecr',
-        'secrets-manager',
-        'delivery',
-        'throttling',
-        'ecr-denied',
-        'secret-denied',
-        'no-route-left',
-        'schedule-denied',
-        'schedule-disabled',
-      ) ?? {};
-    return blocked === undefined && this.keyIsValidAt(this.#keyAt(atMs), atMs) && this.#hasRouteAt(atMs);
+  /** Returns whether a refresh of a side could succeed if all of it happened at this time. */
+  canRefreshAt(atMs: number, side: Side = 'primary'): boolean {
+    return (
+      this.incidentAt(atMs, PREVENTS_REFRESH, side) === undefined &&
+      this.secretIsValidAt(atMs, side) &&
+      this.#hasRouteAt(atMs)
+    );
   }
 
-  /** Returns whether Runpod accepts the key that the secret holds. */
-  secretIsValidAt(atMs: number): boolean {
-    return this.keyIsValidAt(this.#keyAt(atMs), atMs);
+  /** Returns whether a side's Lambda can be invoked at this time. */
+  canInvokeAt(atMs: number, side: Side): boolean {
+    return this.incidentAt(atMs, NOTHING_RUNS, side) === undefined;
+  }
+
+  /** Returns whether Runpod accepts the key that a side's secret holds. */
+  secretIsValidAt(atMs: number, side: Side = 'primary'): boolean {
+    return this.keyIsValidAt(this.#keyAt(atMs, side), atMs);
   }
 
   /** Returns whether Runpod accepts this key. */
@@ -92,10 +103,14 @@ export class World {
     return version !== undefined && atMs < version.validUntilMs && !this.#isRevoked(version, atMs);
   }
 
-  /** Fixes everything that only the operator can fix. Returns whether there was anything to fix. */
-  fix(atMs: number): boolean {
+  /** Fixes everything of a side that only the operator can fix. Returns whether there was anything to fix. */
+  fix(atMs: number, side: Side): boolean {
     const broken = this.#plan.incidents.filter(
-      (incident) => needsOperator(incident) && incident.fromMs <= atMs && atMs < incident.toMs,
+      (incident) =>
+        needsOperator(incident) &&
+        incident.fromMs <= atMs &&
+        atMs < incident.toMs &&
+        concerns(incident, side),
     );
     const keyIsInvalid = !this.secretIsValidAt(atMs);
     if (keyIsInvalid) this.#storeNewKey(atMs);
@@ -103,8 +118,8 @@ export class World {
     return broken.length > 0 || keyIsInvalid;
   }
 
-  /** Returns a function that reads the API key's secret in virtual time. */
-  readSecret(clock: Clock): ReadSecret {
+  /** Returns a function that reads the API key's secret of a side in virtual time. */
+  readSecret(clock: Clock, side: Side): ReadSecret {
     return async () => {
       await clock.sleep(40);
       const call = {
@@ -112,13 +127,13 @@ export class World {
         deadlineMs: 0,
         reason: 'secret-unusable',
       } as const;
-      await this.#failDuring(clock, call, 'secrets-manager', 'secret-denied');
-      return { value: this.#keyAt(clock.now()), createdAt: undefined };
+      await this.#failDuring(clock, call, { side, outages: NO_SECRETS, denial: 'secret-denied' });
+      return { value: this.#keyAt(clock.now(), side), createdAt: undefined };
     };
   }
 
-  /** Returns a function that issues an ECR credential in virtual time. */
-  issueCredential(clock: Clock): () => Promise<Credential> {
+  /** Returns a function that issues an ECR credential in virtual time. Both sides ask the region of the images. */
+  issueCredential(clock: Clock, side: Side): () => Promise<Credential> {
     return async () => {
       await clock.sleep(80);
       const call = {
@@ -126,7 +141,7 @@ export class World {
         deadlineMs: 0,
         reason: 'configuration-wrong',
       } as const;
-      await this.#failDuring(clock, call, 'ecr', 'ecr-denied');
+      await this.#failDuring(clock, call, { side, outages: ['ecr'], denial: 'ecr-denied' });
       const expiresAt = new Date(clock.now() + this.#lifeMs);
       const token = {
         authorizationToken: btoa(`AWS:${expiresAt.getTime()}`),
@@ -137,44 +152,44 @@ export class World {
     };
   }
 
-  /** Returns a transport that answers for Runpod and the registry in virtual time. */
-  transport(clock: Clock): Transport {
+  /** Returns a transport that answers a side for Runpod and the registry in virtual time. */
+  transport(clock: Clock, side: Side): Transport {
     return async (request, limits) => {
       await clock.sleep(60 + clock.random() * 80);
       const { host } = new URL(request.url);
       if (request.url.startsWith(REGISTRY_URL)) return this.#answerRegistry(request, clock);
       const route = request.url.endsWith('/graphql') ? 'graphql' : (ROUTE_OF_HOST[host] ?? 'rest-v2');
-      const limit = this.incidentAt(clock.now(), 'rate-limit');
+      const limit = this.incidentAt(clock.now(), ['rate-limit']);
       if (limit) return { status: 429, headers: { 'retry-after': '30' }, body: '{"status":429}' };
-      const incident = this.incidentAt(clock.now(), 'runpod', route);
+      const incident = this.incidentAt(clock.now(), ['runpod', route]);
       if (incident?.mode) {
         const answer = await misbehave(incident.mode, limits, clock);
         if (answer) return answer;
       }
-      return this.#answerRunpod(request, clock.now());
+      return this.#answerRunpod(request, clock.now(), side);
     };
   }
 
-  #answerRunpod(request: HttpRequest, atMs: number): HttpAnswer {
+  #answerRunpod(request: HttpRequest, atMs: number, side: Side): HttpAnswer {
     const key = (request.headers.authorization ?? '').replace(/^Bearer /, '');
     const answer = this.#runpod.respond(request, {
       keyIsValid: this.keyIsValidAt(key, atMs),
       retired: this.#retiredAt(atMs),
       updates: this.#plan.updates,
     });
-    for (const auth of this.#runpod.user.auths) this.#noteWrite(auth, atMs);
+    for (const auth of this.#runpod.user.auths) this.#noteWrite(auth, atMs, side);
     return answer;
   }
 
   /** Records a write. A simulated password is its own expiry time. */
-  #noteWrite(auth: StoredAuth, atMs: number): void {
+  #noteWrite(auth: StoredAuth, atMs: number, side: Side): void {
     if (auth.password === 'old' || this.#updatesSeen.get(auth.name) === auth.updates) return;
     this.#updatesSeen.set(auth.name, auth.updates);
-    this.writes.push({ atMs, auth: auth.name, expiresMs: Number(auth.password) });
+    this.writes.push({ atMs, side, auth: auth.name, expiresMs: Number(auth.password) });
   }
 
   #answerRegistry({ headers }: HttpRequest, clock: Clock): HttpAnswer {
-    if (this.incidentAt(clock.now(), 'registry')) return { status: 503, headers: {}, body: '' };
+    if (this.incidentAt(clock.now(), ['registry'])) return { status: 503, headers: {}, body: '' };
     const [, encoded = ''] = (headers.authorization ?? '').split(' ');
     const [username, expiresMs] = atob(encoded).split(':');
     const isGood = username === 'AWS' && Number(expiresMs) > clock.now();
@@ -186,13 +201,20 @@ export class World {
   async #failDuring(
     clock: Clock,
     call: Parameters<typeof meaningOfAwsError>[1],
-    outage: TransientKind,
-    denial: OperatorKind,
+    {
+      side,
+      outages,
+      denial,
+    }: {
+      readonly side: Side;
+      readonly outages: readonly TransientKind[];
+      readonly denial: OperatorKind;
+    },
   ): Promise<void> {
-    if (this.incidentAt(clock.now(), denial)) {
+    if (this.incidentAt(clock.now(), [denial], side)) {
       throw meaningOfAwsError(awsError('AccessDeniedException', 400, 'client'), call);
     }
-    if (!this.incidentAt(clock.now(), outage)) return;
+    if (!this.incidentAt(clock.now(), outages, side)) return;
     await clock.sleep(2_000 + clock.random() * 20_000);
     throw meaningOfAwsError(awsError('ServiceUnavailableException', 503, 'server'), call);
   }
@@ -206,21 +228,31 @@ export class World {
     ];
     return able.some((route) => {
       if (retired.includes(route)) return false;
-      const incident = this.incidentAt(atMs, 'runpod', route);
+      const incident = this.incidentAt(atMs, ['runpod', route]);
       return incident === undefined || incident.mode === 'intermittent';
     });
   }
 
   #retiredAt(atMs: number): readonly RouteName[] {
-    if (this.incidentAt(atMs, 'no-route-left')) return ['rest-v2', 'rest-v1', 'graphql'];
+    if (this.incidentAt(atMs, ['no-route-left'])) return ['rest-v2', 'rest-v1', 'graphql'];
     return (['rest-v1', 'graphql'] as const).filter((route) => {
       const fromMs = this.#plan.retiredFromMs[route];
       return fromMs !== undefined && fromMs <= atMs;
     });
   }
 
-  #keyAt(atMs: number): string {
-    return this.#plan.keys.findLast(({ storedMs }) => storedMs <= atMs)?.value ?? '';
+  #keyAt(atMs: number, side: Side = 'primary'): string {
+    const version = this.#plan.keys.findLast(
+      ({ storedMs }) => storedMs <= atMs && (side === 'primary' || this.#replicatedMs(storedMs) <= atMs),
+    );
+    return version?.value ?? '';
+  }
+
+  /** Returns when the standby's replica has a key. Replication waits until Secrets Manager works in both regions. */
+  #replicatedMs(storedMs: number): number {
+    const outage =
+      this.incidentAt(storedMs, NO_SECRETS, 'primary') ?? this.incidentAt(storedMs, NO_SECRETS, 'standby');
+    return outage ? this.#replicatedMs(outage.toMs) : storedMs;
   }
 
   /** A revocation makes the key invalid that the secret holds at that time. */
@@ -239,6 +271,23 @@ export class World {
       validUntilMs: validUntilMs > atMs ? validUntilMs : Number.POSITIVE_INFINITY,
     });
   }
+}
+
+const PREVENTS_REFRESH: readonly (TransientKind | OperatorKind)[] = [
+  ...NOTHING_RUNS,
+  ...NO_SECRETS,
+  'event-bridge',
+  'rate-limit',
+  'ecr',
+  'ecr-denied',
+  'secret-denied',
+  'no-route-left',
+  'schedule-denied',
+  'schedule-disabled',
+];
+
+function concerns(incident: Incident, side: Side): boolean {
+  return incident.side === undefined || incident.side === side;
 }
 
 function awsError(name: string, httpStatusCode: number, fault: 'client' | 'server'): Error {

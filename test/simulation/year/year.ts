@@ -1,6 +1,4 @@
 import type { RefresherSettings } from '../../../lambda/core/model';
-import { createSimulation, type Simulation } from '../simulation';
-import type { CloudFormationTemplate } from '../template-values';
 import {
   expiredTimes,
   pagesAfterFix,
@@ -9,23 +7,17 @@ import {
   violationsOf,
   type YearOutcome,
 } from './claims';
-import { drawYear, type Incident, needsOperator, type YearPlan } from './incidents';
-import { type Margin, marginOf, RULE_DELAY_MS } from './margin';
-import { Operator } from './operator';
+import { type DeployedStack, Deployment, type Run, runYear } from './deployment';
+import { drawYear, type YearPlan } from './incidents';
+import { type Margin, marginOf } from './margin';
 import { outagesOf } from './outages';
 import { SeededRandom } from './random';
-import { Refresher } from './refresher';
 import { World, type Write } from './world';
 
 const START_MS = Date.UTC(2027, 0, 1);
 
-/** How often the operator may act. It is shorter than the operator's fastest reaction. */
-const STEP_MS = 15 * 60_000;
-
 /** The input of a simulated year. */
-export interface YearProps {
-  readonly template: CloudFormationTemplate;
-  readonly settings: RefresherSettings;
+export interface YearProps extends DeployedStack {
   /** The same seed gives the same year. */
   readonly seed: number;
   /** Replaces the drawn plan, for a counter-example. The end may be earlier. @default - keeps the drawn plan */
@@ -44,10 +36,7 @@ export interface YearReport extends YearOutcome {
   readonly invocations: number;
   readonly violations: readonly Violation[];
   /** What happened, in the order of time. */
-  readonly timeline: {
-    readonly writes: readonly Write[];
-    readonly runs: readonly { readonly atMs: number; readonly ok: boolean }[];
-  };
+  readonly timeline: { readonly writes: readonly Write[]; readonly runs: readonly Run[] };
 }
 
 /** Simulates one year with the real handler and the synthesised services, and checks it against the claims. */
@@ -59,30 +48,15 @@ export async function simulateYear({
 }: YearProps): Promise<YearReport> {
   const random = new SeededRandom(seed);
   const margin = marginOf(template);
-  const world = new World(
-    plan(drawYear(random, START_MS, margin.intervalMs)),
-    margin.lifeMs,
-    authsOf(settings),
-  );
-  const refresher = new Refresher(settings, world, random);
-  const runs: { atMs: number; ok: boolean }[] = [];
-  const sim = createSimulation({
-    template,
-    startMs: START_MS,
-    logLimit: 0,
-    behaviour: { ruleDelayMs: () => random.next() * RULE_DELAY_MS },
-    invoke: async (event, context) => {
-      const result = await refresher.invoke(event, context);
-      runs.push({ atMs: context.nowMs, ok: result.ok });
-      return result;
-    },
-  });
-  await run(sim, world, new Operator(sim, world, margin.functionId, random));
+  const drawn = plan(drawYear(random, START_MS, margin.intervalMs));
+  const world = new World(drawn, margin.lifeMs, authsOf(settings));
+  const deployment = new Deployment({ template, settings, world, random, side: 'primary' });
+  await runYear([deployment], world);
 
   const outcome = {
     outages: outagesOf(world, margin),
     expired: expiredTimes(world),
-    pages: pagesOf(world, sim.pages),
+    pages: pagesOf(world, deployment.sim.pages),
   };
   const areMetricsLostAt = (atMs: number) => wereMetricsLost(world, margin, atMs);
   return {
@@ -93,43 +67,10 @@ export async function simulateYear({
     pagesForLostMetrics: outcome.pages.filter(({ atMs }) => areMetricsLostAt(atMs)).length,
     pagesAfterFix: pagesAfterFix(outcome, margin),
     writes: world.writes.length,
-    invocations: runs.length,
+    invocations: deployment.runs.length,
     violations: violationsOf(margin, outcome, areMetricsLostAt),
-    timeline: { writes: world.writes, runs },
+    timeline: { writes: world.writes, runs: deployment.runs },
   };
-}
-
-async function run(sim: Simulation, world: World, operator: Operator): Promise<void> {
-  const { startMs, endMs, incidents } = world.plan;
-  for (const incident of incidents) breakService(sim, incident, incident);
-  const untilFixed = incidents.filter(needsOperator);
-  for (let nowMs = startMs; nowMs < endMs; nowMs += STEP_MS) {
-    const untilMs = nowMs + STEP_MS;
-    // One millisecond more: the schedule may fire at the very end of a step, before the operator acts.
-    for (const incident of untilFixed) {
-      const span = { fromMs: Math.max(incident.fromMs, nowMs), toMs: Math.min(incident.toMs, untilMs + 1) };
-      if (span.fromMs < span.toMs) breakUntilFixed(sim, incident, span);
-    }
-    await sim.runUntil(untilMs);
-    operator.act();
-  }
-}
-
-interface Span {
-  readonly fromMs: number;
-  readonly toMs: number;
-}
-
-function breakService({ faults }: Simulation, { kind }: Incident, { fromMs, toMs }: Span): void {
-  if (kind === 'delivery') faults.lambdaDelivery(fromMs, toMs, 'unavailable');
-  if (kind === 'throttling') faults.throttling(fromMs, toMs);
-  if (kind === 'metrics-lost') faults.ownMetricsLost(fromMs, toMs);
-}
-
-/** The end of these incidents depends on the operator, so they are extended step by step. */
-function breakUntilFixed({ faults }: Simulation, { kind }: Incident, { fromMs, toMs }: Span): void {
-  if (kind === 'schedule-denied') faults.lambdaDelivery(fromMs, toMs, 'denied');
-  if (kind === 'schedule-disabled') faults.scheduleSilent(fromMs, toMs);
 }
 
 /** Returns whether a run that a page at this time looks back on may have lost its metrics. */
@@ -141,7 +82,7 @@ function wereMetricsLost({ plan }: World, { intervalMs, recoveryMs }: Margin, at
 }
 
 /** Returns the registry auths that targets name by id. They exist from the start; the others are created by name. */
-function authsOf({ targets }: RefresherSettings): { id: string; name: string }[] {
+export function authsOf({ targets }: RefresherSettings): { id: string; name: string }[] {
   return targets.flatMap(({ name, registryAuthId }) =>
     registryAuthId === undefined ? [] : [{ id: registryAuthId, name }],
   );
