@@ -1,21 +1,20 @@
 /**
- * `npm run simulate [-- --years 100 --seed 1 --json]`: simulates years of random outages, of the refresher and of the
- * watch of pulls. Each of the two is a process of its own, so that two cores halve the time.
+ * `npm run simulate [-- --years 100 --seed 1 --json]`: simulates years of random outages, of the refresher, of the watch
+ * of pulls, and of a refresher with a standby in another region. Each is a process of its own, and the years of two
+ * regions are two of them, so that two cores halve the time.
  *
  * The exit code is 1 when a claim does not hold, and 2 when the arguments are wrong.
  */
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { SETTINGS_FILE } from '../../lambda/core/contract';
-import type { RefresherSettings } from '../../lambda/core/model';
 import { readConfigFile } from '../../lib/config/load';
-import { synthesise } from '../../lib/synthesise';
-import type { TemplatePart } from './template';
-import type { CloudFormationTemplate } from './template-values';
+import { twoRegionStacks } from './regions/stacks';
+import { describeTwoRegions, figuresOf, summariseTwoRegions, type TwoRegionFigures } from './regions/summary';
+import { simulateTwoRegions, type TwoRegionStacks } from './regions/year';
 import { describeWatch, summariseWatch, type WatchSummary } from './watch/summary';
 import { simulateWatchYear } from './watch/year';
 import { describeSummary, type Summary, summarise } from './year/summary';
@@ -28,7 +27,7 @@ const { values } = parseArgs({
     years: { type: 'string', default: '100' },
     seed: { type: 'string', default: '1' },
     json: { type: 'boolean', default: false },
-    /** Simulates only this part. The process that simulates both starts itself with it. */
+    /** Simulates only this part. The process that simulates all of them starts itself with it. */
     part: { type: 'string' },
   },
 });
@@ -43,47 +42,63 @@ run().then((allHold) => {
 async function run(): Promise<boolean> {
   const startedMs = performance.now();
   if (values.part !== undefined) {
-    const summary = values.part === 'watch' ? await simulateWatch() : await simulateRefresher();
-    say(JSON.stringify(summary));
-    return summary.violations.length === 0;
+    say(JSON.stringify(await simulatePart(values.part)));
+    return true;
   }
-  const [refresher, watch] = await Promise.all([
-    inProcess<Summary>('refresher'),
-    inProcess<WatchSummary>('watch'),
+  // The second half may be empty.
+  const half = Math.ceil(years / 2);
+  const [refresher, watch, firstHalf, secondHalf] = await Promise.all([
+    inProcess<Summary>('refresher', { years, seed }),
+    inProcess<WatchSummary>('watch', { years, seed }),
+    inProcess<[TwoRegionFigures, ...TwoRegionFigures[]]>('two-regions', { years: half, seed }),
+    years > half
+      ? inProcess<TwoRegionFigures[]>('two-regions', { years: years - half, seed: seed + half })
+      : [],
   ]);
-  if (values.json) say(JSON.stringify({ ...refresher, watch }, null, 2));
+  const twoRegions = summariseTwoRegions([...firstHalf, ...secondHalf]);
+  if (values.json) say(JSON.stringify({ ...refresher, watch, twoRegions }, null, 2));
   else {
     const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
-    say(`\n${describeSummary(refresher)}\n\n${describeWatch(watch)}\n\n${seconds} s\n`);
+    const parts = [describeSummary(refresher), describeWatch(watch), describeTwoRegions(twoRegions)];
+    say(`\n${parts.join('\n\n')}\n\n${seconds} s\n`);
   }
-  return refresher.violations.length + watch.violations.length === 0;
+  return [refresher, watch, twoRegions].every(({ violations }) => violations.length === 0);
 }
 
-async function simulateRefresher(): Promise<Summary> {
-  return summarise(await eachYear(synthesiseExample(), simulateYear));
+async function simulatePart(part: string): Promise<unknown> {
+  const stacks = synthesiseExample();
+  const { alone } = stacks;
+  switch (part) {
+    case 'watch':
+      return summariseWatch(await eachYear((of) => simulateWatchYear({ ...alone, seed: of })));
+    case 'two-regions':
+      return eachYear(async (of) => figuresOf(await simulateTwoRegions({ stacks, seed: of })));
+    default:
+      return summarise(await eachYear((of) => simulateYear({ ...alone, seed: of })));
+  }
 }
 
-async function simulateWatch(): Promise<WatchSummary> {
-  return summariseWatch(await eachYear(synthesiseExample(), simulateWatchYear));
+function synthesiseExample(): TwoRegionStacks {
+  const outdir = mkdtempSync(join(tmpdir(), 'simulate-'));
+  try {
+    return twoRegionStacks(readConfigFile(EXAMPLE), outdir);
+  } finally {
+    rmSync(outdir, { recursive: true, force: true });
+  }
 }
 
-interface Example {
-  readonly template: CloudFormationTemplate;
-  readonly settings: RefresherSettings;
-}
-
-async function eachYear<Report>(
-  example: Example,
-  simulate: (props: Example & { readonly seed: number }) => Promise<Report>,
-): Promise<[Report, ...Report[]]> {
-  const reports: [Report, ...Report[]] = [await simulate({ ...example, seed })];
-  for (let year = 1; year < years; year++) reports.push(await simulate({ ...example, seed: seed + year }));
+async function eachYear<Report>(simulate: (seed: number) => Promise<Report>): Promise<[Report, ...Report[]]> {
+  const reports: [Report, ...Report[]] = [await simulate(seed)];
+  for (let year = 1; year < years; year++) reports.push(await simulate(seed + year));
   return reports;
 }
 
-/** Simulates one part in a process of its own, which prints its summary. */
-async function inProcess<Result>(part: TemplatePart): Promise<Result> {
-  const args = ['--years', String(years), '--seed', String(seed), '--part', part];
+/** Simulates one part in a process of its own, which prints its result. */
+async function inProcess<Result>(
+  part: 'refresher' | 'watch' | 'two-regions',
+  span: { readonly years: number; readonly seed: number },
+): Promise<Result> {
+  const args = ['--years', String(span.years), '--seed', String(span.seed), '--part', part];
   const child = spawn(process.execPath, [...process.execArgv, __filename, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -92,19 +107,8 @@ async function inProcess<Result>(part: TemplatePart): Promise<Result> {
     printed += text;
   });
   await new Promise<void>((resolve, reject) => child.on('error', reject).on('close', () => resolve()));
-  if (printed === '') throw new Error(`the simulation of the ${part} ended without a summary`);
+  if (printed === '') throw new Error(`the simulation of the part ${part} ended without a result`);
   return JSON.parse(printed) as Result;
-}
-
-function synthesiseExample() {
-  const outdir = mkdtempSync(join(tmpdir(), 'simulate-'));
-  try {
-    const { template, assetDirectory } = synthesise(readConfigFile(EXAMPLE), outdir);
-    const text = readFileSync(join(assetDirectory, SETTINGS_FILE), 'utf8');
-    return { template, settings: JSON.parse(text) as RefresherSettings };
-  } finally {
-    rmSync(outdir, { recursive: true, force: true });
-  }
 }
 
 function wholeNumber(name: string, text: string): number {

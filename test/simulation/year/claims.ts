@@ -60,6 +60,24 @@ export function expiredTimes(world: World): ExpiredTime[] {
   );
 }
 
+/** From a write to the next: the least expiry time of the credentials at Runpod. */
+export interface LifeAfterWrite {
+  readonly atMs: number;
+  readonly leastExpiryMs: number;
+}
+
+/** Returns the least expiry time after each write, in the order of time, once every registry auth was written. */
+export function lifeHistory({ writes }: World): LifeAfterWrite[] {
+  const auths = byAuth(writes).size;
+  const expiries = new Map<string, number>();
+  return [...writes]
+    .sort((a, b) => a.atMs - b.atMs)
+    .flatMap(({ auth, atMs, expiresMs }) => {
+      expiries.set(auth, expiresMs);
+      return expiries.size < auths ? [] : [{ atMs, leastExpiryMs: Math.min(...expiries.values()) }];
+    });
+}
+
 /** Returns every transition to ALARM as a page, in the order of time. */
 export function pagesOf(world: World, transitions: readonly Transition[]): Page[] {
   const histories = [...byAuth(world.writes).values()];
@@ -120,7 +138,8 @@ function notPagedInTime({ pages }: YearOutcome, long: readonly Outage[]): Violat
     }));
 }
 
-function falsePages(
+/** Finds the pages that no outage explains. */
+export function falsePages(
   margin: Margin,
   { pages, outages }: YearOutcome,
   areMetricsLostAt: (atMs: number) => boolean,

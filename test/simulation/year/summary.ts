@@ -2,7 +2,6 @@ import {
   alarmName,
   type ExpiredTime,
   LEAST_LIFE_AT_PAGE_MS,
-  type Page,
   TOLERATED_OUTAGE_MS,
   type Violation,
 } from './claims';
@@ -118,7 +117,8 @@ function longOutages({ outages, margin }: YearReport): Outage[] {
   return outages.filter(({ sinceDueRunMs }) => sinceDueRunMs > margin.marginMs);
 }
 
-function lengthMs(expired: readonly ExpiredTime[]): number {
+/** Returns the length of all these times, in milliseconds. */
+export function lengthMs(expired: readonly ExpiredTime[]): number {
   return expired.reduce((total, { fromMs, toMs }) => total + toMs - fromMs, 0);
 }
 
@@ -136,9 +136,10 @@ function lifeLeftAtFirstPages(year: YearReport): number[] {
   });
 }
 
-function countByAlarm(pages: readonly Page[]): Record<string, number> {
+/** Counts notifications by the name of the alarm. */
+export function countByAlarm(notifications: readonly { readonly alarm: string }[]): Record<string, number> {
   const counts: Record<string, number> = {};
-  for (const { alarm } of pages) {
+  for (const { alarm } of notifications) {
     const name = alarmName(alarm);
     counts[name] = (counts[name] ?? 0) + 1;
   }
@@ -146,7 +147,7 @@ function countByAlarm(pages: readonly Page[]): Record<string, number> {
 }
 
 /** Returns the least and the median figure, both 0 when there are no figures. */
-function spread(figures: readonly number[]): { least: number; median: number } {
+export function spread(figures: readonly number[]): { least: number; median: number } {
   const sorted = [...figures].sort((a, b) => a - b);
   return { least: sorted[0] ?? 0, median: sorted[Math.floor(sorted.length / 2)] ?? 0 };
 }
