@@ -10,6 +10,8 @@ const MINUTE_MS = 60_000;
 export interface CourseFigures {
   /** Minutes with a dead credential at Runpod, summed over the registry auths. */
   readonly expiredMinutes: number;
+  /** Those in which ECR, Runpod and its key worked. */
+  readonly avoidableMinutes: number;
   readonly pages: Readonly<Record<string, number>>;
   readonly warnings: Readonly<Record<string, number>>;
   readonly runs: number;
@@ -101,7 +103,9 @@ export function describeTwoRegions(summary: TwoRegionSummary): string {
     ['outages of a whole region', summary.regionOutages],
     [`of one side, longer than the margin of ${summary.marginMinutes} min`, summary.longOutages],
     ['minutes with a dead credential, without a standby', alone.expiredMinutes],
+    ['of those, while ECR and Runpod worked', alone.avoidableMinutes],
     ['minutes with a dead credential, with a standby', together.expiredMinutes],
+    ['of those, while ECR and Runpod worked', together.avoidableMinutes],
     ['pages, without a standby', `${total(alone.pages)}  (${list(alone.pages)})`],
     ['pages, with a standby', `${total(together.pages)}  (${list(together.pages)})`],
     ['of those, because CloudWatch lost metrics', lostMetrics.pages],
@@ -137,9 +141,10 @@ function describeViolation({ seed, side, atMs, what }: TwoRegionSummary['violati
   ];
 }
 
-function courseFigures({ expired, pages, warnings, runs }: Course): CourseFigures {
+function courseFigures({ expired, avoidableMinutes, pages, warnings, runs }: Course): CourseFigures {
   return {
     expiredMinutes: minutes(lengthMs(expired)),
+    avoidableMinutes,
     pages: countByAlarm(pages),
     warnings: countByAlarm(warnings),
     runs: runs.length,
@@ -149,6 +154,7 @@ function courseFigures({ expired, pages, warnings, runs }: Course): CourseFigure
 function addUp(courses: readonly CourseFigures[]): CourseFigures {
   return {
     expiredMinutes: sum(courses.map(({ expiredMinutes }) => expiredMinutes)),
+    avoidableMinutes: sum(courses.map(({ avoidableMinutes }) => avoidableMinutes)),
     pages: addCounts(courses.map(({ pages }) => pages)),
     warnings: addCounts(courses.map(({ warnings }) => warnings)),
     runs: sum(courses.map(({ runs }) => runs)),

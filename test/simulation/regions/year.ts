@@ -13,6 +13,8 @@ import { authsOf } from '../year/year';
 import { type Checked, checkTwoRegions } from './claims';
 import { drawTwoRegions, SIDES } from './plan';
 
+const MINUTE_MS = 60_000;
+
 /** The years begin before the first run of the day. */
 const NEW_YEAR_MS = Date.UTC(2027, 0, 1);
 
@@ -53,6 +55,8 @@ export interface Course {
   readonly pages: readonly (Notification & { readonly lifeLeftMs: number })[];
   readonly warnings: readonly Notification[];
   readonly expired: readonly ExpiredTime[];
+  /** Minutes with an expired credential, summed over the registry auths, in which ECR, Runpod and its key worked. */
+  readonly avoidableMinutes: number;
 }
 
 /** The outcome of a simulated year of two regions. */
@@ -97,6 +101,7 @@ async function simulateTogether({ stacks, seed, plan, tellIn = countIn }: TwoReg
       random: new SeededRandom(2 * seed + SIDES.indexOf(side)),
       side,
       events,
+      alignment: seed % 2 === 0 ? 'aligned' : 'sliding',
       tellVia: tellIn(() => other().sim),
       warnings: ['RegionSilent', ...WARNINGS_BESIDE_ANOTHER_REGION[side]],
     });
@@ -144,6 +149,7 @@ function countIn(other: () => Simulation): TellVia {
 }
 
 function courseOf(world: World, deployments: readonly Deployment[]): Course {
+  const expired = expiredTimes(world);
   const notifications = deployments.map(({ side, sim }) => ({
     pages: pagesOf(world, sim.pages).map((page) => ({ ...page, side, alarm: alarmName(page.alarm) })),
     warnings: sim.warnings
@@ -155,8 +161,15 @@ function courseOf(world: World, deployments: readonly Deployment[]): Course {
     runs: inOrder(deployments.flatMap(({ side, runs }) => runs.map((run) => ({ ...run, side })))),
     pages: inOrder(notifications.flatMap(({ pages }) => pages)),
     warnings: inOrder(notifications.flatMap(({ warnings }) => warnings)),
-    expired: expiredTimes(world),
+    expired,
+    avoidableMinutes: expired.reduce((total, time) => total + minutesOfWorkingServices(world, time), 0),
   };
+}
+
+function minutesOfWorkingServices(world: World, { fromMs, toMs }: ExpiredTime): number {
+  let minutes = 0;
+  for (let atMs = fromMs; atMs < toMs; atMs += MINUTE_MS) if (world.servicesWorkAt(atMs)) minutes++;
+  return minutes;
 }
 
 function inOrder<T extends { readonly atMs: number }>(items: readonly T[]): T[] {

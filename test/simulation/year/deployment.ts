@@ -3,6 +3,7 @@ import type { RefresherSettings } from '../../../lambda/core/model';
 import type { EventQueue } from '../event-queue';
 import { createSimulation, type Simulation } from '../simulation';
 import type { CloudFormationTemplate } from '../template-values';
+import type { Alignment } from '../window';
 import { type Incident, needsOperator } from './incidents';
 import { type Margin, marginOf, RULE_DELAY_MS } from './margin';
 import { Operator } from './operator';
@@ -30,6 +31,8 @@ export interface DeploymentProps extends DeployedStack {
   readonly side: Side;
   /** The virtual time that several deployments share. @default - it has a time of its own */
   readonly events?: EventQueue;
+  /** Where the windows of alarms lie. @default 'sliding' */
+  readonly alignment?: Alignment;
   /** @default - there is no other region */
   readonly tellVia?: TellVia;
   /** Alarms, by name, on which the operator acts although they only warn. @default - none */
@@ -43,11 +46,12 @@ export class Deployment {
   readonly sim: Simulation;
   /** All invocations, in the order of their start. */
   readonly runs: Run[] = [];
-  readonly #incidents: readonly Incident[];
+  /** The incidents that only the operator can end. */
+  readonly #untilFixed: readonly Incident[];
   readonly #operator: Operator;
 
   constructor(props: DeploymentProps) {
-    const { template, world, random, side, events, warnings = [] } = props;
+    const { template, world, random, side, events, alignment = 'sliding', warnings = [] } = props;
     this.side = side;
     this.margin = marginOf(template);
     const refresher = new Refresher(props);
@@ -56,7 +60,7 @@ export class Deployment {
       startMs: world.plan.startMs,
       ...(events && { events }),
       logLimit: 0,
-      behaviour: { ruleDelayMs: () => random.next() * RULE_DELAY_MS },
+      behaviour: { ruleDelayMs: () => random.next() * RULE_DELAY_MS, alignment },
       invoke: async (event, context) => {
         const result = await refresher.invoke(event, context);
         const { nowMs } = context;
@@ -64,16 +68,16 @@ export class Deployment {
         return result;
       },
     });
-    this.#incidents = world.plan.incidents.filter((incident) => (incident.side ?? side) === side);
-    for (const incident of this.#incidents) breakService(this.sim, incident);
+    const incidents = world.plan.incidents.filter((incident) => (incident.side ?? side) === side);
+    for (const incident of incidents) breakService(this.sim, incident);
+    this.#untilFixed = incidents.filter(needsOperator);
     const { functionId } = this.margin;
     this.#operator = new Operator({ sim: this.sim, world, side, functionId, random, warnings });
   }
 
   /** Applies the incidents that only the operator can end, for the next part of the time. */
   breakUntilFixed(fromMs: number, toMs: number): void {
-    for (const incident of this.#incidents) {
-      if (!needsOperator(incident)) continue;
+    for (const incident of this.#untilFixed) {
       const span = { fromMs: Math.max(incident.fromMs, fromMs), toMs: Math.min(incident.toMs, toMs) };
       if (span.fromMs < span.toMs) breakSchedule(this.sim, incident, span);
     }

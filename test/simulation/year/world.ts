@@ -87,6 +87,12 @@ export class World {
     );
   }
 
+  /** Returns whether ECR, Runpod and its key work, whatever else a refresher needs. */
+  servicesWorkAt(atMs: number): boolean {
+    const shared = this.incidentAt(atMs, ['rate-limit', 'ecr', 'no-route-left']);
+    return shared === undefined && this.secretIsValidAt(atMs) && this.#hasRouteAt(atMs);
+  }
+
   /** Returns whether a side's Lambda can be invoked at this time. */
   canInvokeAt(atMs: number, side: Side): boolean {
     return this.incidentAt(atMs, NOTHING_RUNS, side) === undefined;
