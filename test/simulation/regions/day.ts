@@ -15,7 +15,7 @@ export interface ShownOutage {
 }
 
 /** What one refresher did in that time, or two together. Times are in milliseconds since the epoch. */
-export interface ShownCourse extends Omit<Course, 'avoidableMinutes'> {
+export interface ShownCourse extends Omit<Course, 'avoidableMinutes' | 'waitingMinutes'> {
   readonly fromMs: number;
   readonly toMs: number;
   /** Life of a new credential, in milliseconds. */

@@ -12,6 +12,8 @@ export interface CourseFigures {
   readonly expiredMinutes: number;
   /** Those in which ECR, Runpod and its key worked. */
   readonly avoidableMinutes: number;
+  /** Those in which a refresher could have refreshed, but no run had started yet. */
+  readonly waitingMinutes: number;
   readonly pages: Readonly<Record<string, number>>;
   readonly warnings: Readonly<Record<string, number>>;
   readonly runs: number;
@@ -106,6 +108,7 @@ export function describeTwoRegions(summary: TwoRegionSummary): string {
     ['of those, while ECR and Runpod worked', alone.avoidableMinutes],
     ['minutes with a dead credential, with a standby', together.expiredMinutes],
     ['of those, while ECR and Runpod worked', together.avoidableMinutes],
+    ['of those, while a side waited for its next run', together.waitingMinutes],
     ['pages, without a standby', `${total(alone.pages)}  (${list(alone.pages)})`],
     ['pages, with a standby', `${total(together.pages)}  (${list(together.pages)})`],
     ['of those, because CloudWatch lost metrics', lostMetrics.pages],
@@ -141,10 +144,18 @@ function describeViolation({ seed, side, atMs, what }: TwoRegionSummary['violati
   ];
 }
 
-function courseFigures({ expired, avoidableMinutes, pages, warnings, runs }: Course): CourseFigures {
+function courseFigures({
+  expired,
+  avoidableMinutes,
+  waitingMinutes,
+  pages,
+  warnings,
+  runs,
+}: Course): CourseFigures {
   return {
     expiredMinutes: minutes(lengthMs(expired)),
     avoidableMinutes,
+    waitingMinutes,
     pages: countByAlarm(pages),
     warnings: countByAlarm(warnings),
     runs: runs.length,
@@ -155,6 +166,7 @@ function addUp(courses: readonly CourseFigures[]): CourseFigures {
   return {
     expiredMinutes: sum(courses.map(({ expiredMinutes }) => expiredMinutes)),
     avoidableMinutes: sum(courses.map(({ avoidableMinutes }) => avoidableMinutes)),
+    waitingMinutes: sum(courses.map(({ waitingMinutes }) => waitingMinutes)),
     pages: addCounts(courses.map(({ pages }) => pages)),
     warnings: addCounts(courses.map(({ warnings }) => warnings)),
     runs: sum(courses.map(({ runs }) => runs)),

@@ -57,6 +57,8 @@ export interface Course {
   readonly expired: readonly ExpiredTime[];
   /** Minutes with an expired credential, summed over the registry auths, in which ECR, Runpod and its key worked. */
   readonly avoidableMinutes: number;
+  /** Those in which one of the refreshers could have refreshed, but no run had started yet. */
+  readonly waitingMinutes: number;
 }
 
 /** The outcome of a simulated year of two regions. */
@@ -162,13 +164,18 @@ function courseOf(world: World, deployments: readonly Deployment[]): Course {
     pages: inOrder(notifications.flatMap(({ pages }) => pages)),
     warnings: inOrder(notifications.flatMap(({ warnings }) => warnings)),
     expired,
-    avoidableMinutes: expired.reduce((total, time) => total + minutesOfWorkingServices(world, time), 0),
+    avoidableMinutes: countMinutes(expired, (atMs) => world.servicesWorkAt(atMs)),
+    waitingMinutes: countMinutes(expired, (atMs) =>
+      deployments.some(({ side }) => world.canRefreshAt(atMs, side)),
+    ),
   };
 }
 
-function minutesOfWorkingServices(world: World, { fromMs, toMs }: ExpiredTime): number {
+function countMinutes(times: readonly ExpiredTime[], isCounted: (atMs: number) => boolean): number {
   let minutes = 0;
-  for (let atMs = fromMs; atMs < toMs; atMs += MINUTE_MS) if (world.servicesWorkAt(atMs)) minutes++;
+  for (const { fromMs, toMs } of times) {
+    for (let atMs = fromMs; atMs < toMs; atMs += MINUTE_MS) if (isCounted(atMs)) minutes++;
+  }
   return minutes;
 }
 
