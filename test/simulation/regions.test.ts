@@ -244,6 +244,18 @@ describe('simulateTwoRegions', () => {
       bothDown(20),
     ],
     [
+      'paged in time',
+      'RefreshSilent only warns',
+      {
+        stacks: changed(
+          'AlarmsRefreshSilent',
+          { AlarmActions: [{ Ref: 'NotificationsWarningsTopic2BD800ED' }] },
+          SIDES,
+        ),
+      },
+      bothDown(20),
+    ],
+    [
       'one side pages nobody',
       'RefreshSilent watches one side only',
       { stacks: changed('AlarmsRefreshSilent', { MetricName: 'RunSucceeded' }, SIDES) },

@@ -36,10 +36,12 @@ export const CLAIMS = {
     'a credential is dead only while each side has been unable to refresh for longer than its margin',
   'paged in time':
     'when 240 min of life are left, each side whose CloudWatch has worked for 15 min has paged',
-  'one side pages nobody': 'RefreshSilent pages only when neither side succeeded for 7 h',
+  'one side pages nobody':
+    'RefreshSilent pages only when neither side succeeded for 7 h, or CloudWatch lost metrics',
   'one side warns':
     'RegionSilent warns of 7 h 15 min without a success on its side, when its CloudWatch has worked for 15 min',
-  'no false warning': 'RegionSilent warns only when its side did not succeed for 7 h',
+  'no false warning':
+    'RegionSilent warns only when its side did not succeed for 7 h, or CloudWatch lost metrics',
   'no false page': 'no other page for an outage that ended by itself within 30 min',
 } as const;
 
@@ -60,14 +62,6 @@ export interface Span {
   readonly toMs: number;
 }
 
-/** A page of one side. */
-export interface SidePage {
-  readonly side: Side;
-  readonly alarm: string;
-  readonly atMs: number;
-  readonly lifeLeftMs: number;
-}
-
 /** What the claims are about. */
 export interface TwoRegions {
   readonly world: World;
@@ -79,7 +73,6 @@ export interface TwoRegions {
 export interface Checked {
   readonly violations: readonly Violation[];
   readonly outages: Readonly<Record<Side, readonly Outage[]>>;
-  readonly pages: readonly SidePage[];
   /** Notifications that an alarm on silence sent because its CloudWatch could not hear of a success. */
   readonly lostMetrics: { readonly pages: number; readonly warnings: number };
   readonly shortOfLife: readonly ShortOfLife[];
@@ -100,9 +93,6 @@ export function checkTwoRegions(year: TwoRegions): Checked {
     primary: outagesOf(world, sides.primary.margin, 'primary'),
     standby: outagesOf(world, sides.standby.margin, 'standby'),
   };
-  const pages = SIDES.flatMap((side) =>
-    pagesOf(world, sides[side].sim.pages).map((page) => ({ ...page, side, alarm: alarmName(page.alarm) })),
-  ).sort((a, b) => a.atMs - b.atMs);
   const short = timesShortOfLife(world);
   const silence = SIDES.map((side) => new SilenceCheck(year, side));
   const silent = silence.map((check) => check.notifications());
@@ -115,7 +105,6 @@ export function checkTwoRegions(year: TwoRegions): Checked {
       ...SIDES.flatMap((side) => otherFalsePages(year, side, outages[side])),
     ],
     outages,
-    pages,
     lostMetrics: {
       pages: sum(silent.map(({ lostPages }) => lostPages)),
       warnings: sum(silent.map(({ lostWarnings }) => lostWarnings)),
@@ -169,6 +158,9 @@ function lifeAtFirstPage(time: Span, silence: readonly SilenceCheck[], world: Wo
   return life && Number.isFinite(firstMs) ? life.leastExpiryMs - firstMs : undefined;
 }
 
+/** The alarms on silence: of both sides, and of one. */
+type SilenceAlarm = 'RefreshSilent' | 'RegionSilent';
+
 /** Checks the two alarms on silence of one side. */
 class SilenceCheck {
   readonly #side: Side;
@@ -202,7 +194,7 @@ class SilenceCheck {
   }
 
   /** Finds times in which an alarm was not on, although CloudWatch had worked for long enough. */
-  mustBeOn(alarm: 'RefreshSilent' | 'RegionSilent', claim: Claim, times: readonly Span[]): Violation[] {
+  mustBeOn(alarm: SilenceAlarm, claim: Claim, times: readonly Span[]): Violation[] {
     const on = this.#onTimes(alarm);
     return times
       .flatMap(({ fromMs, toMs }) => this.#upDuring({ fromMs: fromMs - ALARM_LAG_MS, toMs }))
@@ -221,7 +213,7 @@ class SilenceCheck {
   }
 
   /** Returns since when an alarm has been on during a time; infinite when it was not. */
-  onSinceMs(alarm: string, { fromMs, toMs }: Span): number {
+  onSinceMs(alarm: SilenceAlarm, { fromMs, toMs }: Span): number {
     const on = this.#onTimes(alarm).find((one) => one.fromMs < toMs && one.toMs > fromMs);
     return on?.fromMs ?? Number.POSITIVE_INFINITY;
   }
@@ -238,7 +230,7 @@ class SilenceCheck {
   }
 
   #judge(
-    alarm: string,
+    alarm: SilenceAlarm,
     claim: Claim,
     successes: readonly number[],
   ): { violations: Violation[]; lost: number } {
@@ -259,12 +251,14 @@ class SilenceCheck {
     return !isDown && !(this.#own.includes(atMs) && this.#deployment.sim.faults.areOwnMetricsLost(atMs));
   }
 
-  /** The times from the notification of an alarm to that of its end. Without a topic nobody is notified. */
-  #onTimes(alarm: string): Span[] {
-    const changes = this.#deployment.sim.transitions.filter((one) => alarmName(one.alarm) === alarm);
-    return changes.flatMap(({ state, atMs, topics }: Transition, index) =>
-      state === 'ALARM' && topics.length > 0
-        ? [{ fromMs: atMs, toMs: changes[index + 1]?.atMs ?? Number.POSITIVE_INFINITY }]
+  /** The times from a page of RefreshSilent, or a warning of RegionSilent, to the end of the alarm. */
+  #onTimes(alarm: SilenceAlarm): Span[] {
+    const { sim } = this.#deployment;
+    const notified = new Set(alarm === 'RefreshSilent' ? sim.pages : sim.warnings);
+    const changes = sim.transitions.filter((one) => alarmName(one.alarm) === alarm);
+    return changes.flatMap((change: Transition, index) =>
+      change.state === 'ALARM' && notified.has(change)
+        ? [{ fromMs: change.atMs, toMs: changes[index + 1]?.atMs ?? Number.POSITIVE_INFINITY }]
         : [],
     );
   }
