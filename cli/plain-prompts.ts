@@ -24,12 +24,13 @@ async function ask<T>(
   parse: (answer: string) => { readonly value: T } | string,
   { hidden = false } = {},
 ): Promise<T | typeof CANCELLED_ANSWER> {
+  const shown = question.replaceAll('…', '...');
   for (;;) {
-    if (hidden) process.stdout.write(question);
+    if (hidden) process.stdout.write(shown);
     const output = hidden ? nowhere() : process.stdout;
     // Without `terminal` the line is edited by the terminal itself, and Ctrl-C reaches the process.
     const lines = createInterface({ input: process.stdin, output, terminal: hidden });
-    const answer = await answerOf(lines, hidden ? '' : question);
+    const answer = await answerOf(lines, hidden ? '' : shown);
     lines.close();
     if (hidden) process.stdout.write('\n');
     if (answer === CANCELLED_ANSWER) return answer;

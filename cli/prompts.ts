@@ -71,7 +71,7 @@ export async function askChoices(message: string, choices: readonly Choice[]): P
   const { autocompleteMultiselect } = await import('@clack/prompts');
   return answered(
     autocompleteMultiselect({
-      message: visibleLine(message),
+      message: `${visibleLine(message)} (type to search, Tab to choose)`,
       options: visible(choices),
       required: true,
       output: output(),

@@ -34,7 +34,7 @@ const KINDS = ['ecr', ...Object.keys(OTHER_KINDS)];
 /** The value of the option "another registry". No repository has this name. */
 const ANOTHER = '';
 
-const REPOSITORIES_QUESTION = 'Which ECR repositories may Runpod pull? (type to search, Tab to choose)';
+const REPOSITORIES_QUESTION = 'Which ECR repositories may Runpod pull?';
 
 /** Checks the flags of the registry. @throws CliError (usage error) for an unknown kind, and for flags of another kind */
 export function checkRegistryFlags(flags: InitFlags): void {

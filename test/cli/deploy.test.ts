@@ -190,13 +190,13 @@ describe('deploy without a configuration', () => {
       'a name without a registry',
       ['--image', 'my-worker:1.1.0', '--auth', 'ecr-prod'],
       2,
-      '--image: "my-worker:1.1.0" has no registry. Without a configuration, give the full address of the image.',
+      '--image: "my-worker:1.1.0" has no registry. Without a configuration, give the full address of the image. To write a configuration: npx runpod-ecr init. To use another: --config PATH or --stack NAME',
     ],
     [
       'a registry auth that does not exist',
       ['--image', image, '--auth', 'ecr-prd'],
       1,
-      'Runpod has no registry auth ecr-prd. It has ecr-prod, other.',
+      'Runpod has no registry auth ecr-prd. Did you mean ecr-prod? There are ecr-prod, other.',
     ],
   ])('says what is wrong with %s', async (_, args, code, stderr) => {
     const run = await world.run(['deploy', 'e1', '--dry-run', ...args], {
@@ -216,7 +216,8 @@ describe('deploy without a configuration', () => {
     expect(run).toEqual({
       code: 2,
       stdout: '',
-      stderr: '--target names a target of a configuration, and there is none. Name it with --config.\n',
+      stderr:
+        '--target names a target of a configuration, and there is none. Name it with --config PATH or --stack NAME, or write one with npx runpod-ecr init.\n',
     });
   });
 
@@ -292,13 +293,14 @@ const REFUSALS: readonly Refusal[] = [
   {
     what: 'the registry is down',
     break: () => fault('registry', {}, { status: 503 }),
-    message: /^The registry cannot be asked about \S+: .*503\. Nothing was sent\.$/m,
+    message:
+      /^The registry cannot be asked about \S+: .*503\. Nothing was sent\. To find the cause: npx runpod-ecr doctor/m,
   },
   {
     what: 'there is no such endpoint',
     endpoint: 'e2',
     message:
-      /^The account of the key in the secret runpod\/api-key has no endpoint e2\. It has e1 \(images\)\.$/m,
+      /^The account of the key in the secret runpod\/api-key has no endpoint e2\. Did you mean e1\? There are e1 \(images\)\.$/m,
   },
   {
     what: 'two endpoints have the name',

@@ -91,11 +91,15 @@ describe('init --plain', () => {
   it('asks one line for each question, and takes words and numbers', async () => {
     world.user.create({ name: 'ecr-old', username: 'AWS', password: 'x' });
 
-    const { code, raw } = await atTerminal(world, args('--email', 'oncall@example.com'), [
+    const flags = args('--email', 'oncall@example.com', '--no-deploy');
+    const { code, raw } = await atTerminal(world, flags, [
       ['(it is not shown): ', `${world.key}\r`],
-      ['Type numbers from 1 to 2, with commas between: ', '7\r'],
-      ['This is not numbers from 1 to 2', '2\r'],
+      ['Type numbers from 1 to 3, with commas between: ', '7\r'],
+      ['This is not numbers from 1 to 3', '2\r'],
       ['Type a number from 1 to', '1\r'],
+      ['Type a number from 1 to 3', '1\r'],
+      ['Write ', ''],
+      ['Type a number from 1 to 2', '1\r'],
     ]);
 
     expect(code).toBe(0);
