@@ -9,13 +9,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readConfigFile } from '../../lib/config/load';
-import { type Synthesised, synthesise } from '../../lib/synthesise';
+import type { RefresherConfig } from '../../lib/config/schema';
+import { synthesise } from '../../lib/synthesise';
 import { drawArchitecture } from './architecture/draw';
 import { readFacts } from './architecture/facts';
 import { NARROW, WIDE } from './architecture/layouts';
 import type { Picture } from './picture';
 import { badWeek } from './plot/bad-week';
 import { drawPlot, PLOT_SIZES } from './plot/draw';
+import { regionDown } from './plot/region-down';
 import { drawTerminal } from './terminal/draw';
 import { firstDifference, kept, RECORDINGS, type Recording, record } from './terminal/record';
 import { SHOWS, type Show } from './terminal/shows';
@@ -51,7 +53,7 @@ async function allFiles(): Promise<Map<string, string>> {
   try {
     const recorded = Promise.all(SHOWS.map(async (show) => ({ show, recording: await recordOrKeep(show) })));
     const drawn = await Promise.all([
-      fromTemplate(synthesise(readConfigFile(join(ROOT, 'refresher.config.example.json')), outdir)),
+      fromTemplate(readConfigFile(join(ROOT, 'refresher.config.example.json')), outdir),
       recorded.then((all) =>
         all.map(
           ({ show, recording }): Picture => ({
@@ -75,9 +77,13 @@ async function allFiles(): Promise<Map<string, string>> {
   }
 }
 
-async function fromTemplate(synthesised: Synthesised): Promise<Picture[]> {
+async function fromTemplate(example: RefresherConfig, outdir: string): Promise<Picture[]> {
+  const synthesised = synthesise(example, outdir);
   const facts = readFacts(synthesised.template);
-  const scenarios = [await badWeek(synthesised)];
+  const scenarios = [
+    await badWeek(synthesised),
+    ...(await regionDown(example, mkdtempSync(join(outdir, 'regions-')))),
+  ];
   return [
     ...[WIDE, NARROW].map(
       (layout): Picture => ({ name: layout.name, draw: (theme) => drawArchitecture(facts, layout, theme) }),

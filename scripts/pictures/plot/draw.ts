@@ -80,14 +80,18 @@ interface Event {
 
 /** The outages, the pages, and the times without a valid credential, in the order of time. */
 function eventsOf(scenario: Scenario): Event[] {
-  const outages = scenario.outages.map(({ fromMs, toMs, causes }, index): Event => {
+  const outages = scenario.outages.map(({ fromMs, toMs, causes, down }, index): Event => {
     const cause = causes
       .map((name) => name.replace(/-(?=[a-z](?!\d))/g, ' ').replace(' (', ' fails ('))
       .join(', ');
     return {
       atMs: fromMs,
       mark: letterOf(index),
-      sentence: `${formatMoment(scenario, fromMs)}: refreshing is impossible for ${formatHours(toMs - fromMs)}: ${cause}.`,
+      sentence: `${formatMoment(scenario, fromMs)}: ${
+        down === undefined
+          ? `refreshing is impossible for ${formatHours(toMs - fromMs)}: ${cause}`
+          : `${down} is down for ${formatHours(toMs - fromMs)}`
+      }.`,
     };
   });
   const pages = scenario.pages.map(

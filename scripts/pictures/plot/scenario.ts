@@ -11,11 +11,13 @@ export interface WrittenCredential extends Moment {
   readonly expiresMs: number;
 }
 
-/** A time in which refreshing was impossible. */
+/** A time in which refreshing was impossible, or something was down. */
 export interface Impossible {
   readonly fromMs: number;
   readonly toMs: number;
   readonly causes: readonly string[];
+  /** What is down, where that does not stop every refresh. @default - refreshing is impossible because of the causes */
+  readonly down?: string;
 }
 
 /** A page to the person on call. */
