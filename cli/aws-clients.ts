@@ -93,9 +93,15 @@ function statusOfWebPage(response: unknown): number | undefined {
  */
 export class AwsClients {
   readonly #byRegion = new Map<string, Map<unknown, unknown>>();
+  readonly #region: string | undefined;
+
+  /** @param region - of the stack. @default - that of the environment or of the profile */
+  constructor(region?: string) {
+    this.#region = region;
+  }
 
   /** Returns a client, which is made once for each region. @param region - @default - the stack's region */
-  get<Client>(type: AwsClientType<Client>, region?: string): Client {
+  get<Client>(type: AwsClientType<Client>, region = this.#region): Client {
     const ofRegion = this.#byRegion.get(region ?? '') ?? new Map<unknown, unknown>();
     this.#byRegion.set(region ?? '', ofRegion);
     const client =

@@ -4,17 +4,18 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import { systemClock } from '../lambda/core/clock';
+import { type OtherRefresher, type Side, STANDBY_SUFFIX } from '../lambda/core/contract';
 import { createHttp, type RetryPolicy, type SendHttp } from '../lambda/core/http';
 import type { PullWatchSettings, RefresherSettings, Secret } from '../lambda/core/model';
 import { sendOverNetwork } from '../lambda/core/transport';
 import { noConfigError, readConfigFile } from '../lib/config/load';
-import type { RefresherConfig } from '../lib/config/schema';
+import type { AlarmsConfig, RefresherConfig } from '../lib/config/schema';
 import { toSettings } from '../lib/config/settings';
 import { AwsClients, type AwsClientType } from './aws-clients';
 import type { DeployedRefresher } from './deployment/deployed-refresher';
 import { CliError, usageError } from './errors';
 import { CLONE_ROOT, DEMO_VARIABLES } from './installation';
-import { commandLine, DEFAULT_CONFIG, type GlobalOptions } from './options';
+import { commandLine, DEFAULT_CONFIG, deployCommand, type GlobalOptions } from './options';
 
 /** The default configuration file is here: in a demo its folder, in a clone its root, otherwise the working directory. */
 const DEFAULT_FOLDER = process.env[DEMO_VARIABLES.folder] ?? CLONE_ROOT ?? process.cwd();
@@ -34,15 +35,21 @@ export interface Identity {
 /** Configuration and clients for one run of a command. The configuration, the identity and each key are read once. */
 export class Operator {
   readonly options: GlobalOptions;
+  /** The operator of the other region, for whose sake this one was made. @default - this one has the person's options */
+  readonly beside: Operator | undefined;
   readonly http: SendHttp = createHttp({ transport: sendOverNetwork, clock: systemClock, policy: POLICY });
-  readonly #clients = new AwsClients();
+  readonly #clients: AwsClients;
   readonly #keys = new Map<string, Promise<Secret>>();
   #identity: Promise<Identity> | undefined;
   #config: RefresherConfig | undefined;
   #deployed: Promise<DeployedRefresher> | undefined;
+  #found: DeployedRefresher | undefined;
+  #other: Operator | undefined;
 
-  constructor(options: GlobalOptions) {
+  constructor(options: GlobalOptions, beside?: Operator) {
     this.options = options;
+    this.beside = beside;
+    this.#clients = new AwsClients(beside && options.region);
   }
 
   /** Path of the configuration file. */
@@ -53,6 +60,7 @@ export class Operator {
 
   /** Where the settings are edited, in messages: the configuration file, as it was given, or the app of `--stack`. */
   get configLabel(): string {
+    if (this.beside) return this.beside.configLabel;
     const { config, stack } = this.options;
     return stack === undefined ? (config ?? DEFAULT_CONFIG) : 'your CDK app';
   }
@@ -61,6 +69,11 @@ export class Operator {
   get hasSettings(): boolean {
     const { config, stack } = this.options;
     return stack !== undefined || config !== undefined || existsSync(this.configPath);
+  }
+
+  /** Whether a configuration file has the settings. The other region's settings are in the same one. */
+  get hasConfigFile(): boolean {
+    return this.beside?.hasConfigFile ?? this.options.stack === undefined;
   }
 
   /** Reads the configuration. With `--stack` there is none. @throws ConfigError when the file does not exist or has mistakes */
@@ -78,8 +91,94 @@ export class Operator {
     const { stack } = this.options;
     if (stack === undefined) return undefined;
     const { findRefresher } = await import('./deployment/deployed-refresher');
-    this.#deployed ??= findRefresher(this.#clients, { ...this.options, stack });
-    return this.#deployed;
+    this.#deployed ??= findRefresher(this.#clients, { ...this.options, stack }, this.deployCommand());
+    this.#found = await this.#deployed;
+    return this.#found;
+  }
+
+  /**
+   * Returns the operator of the other region, where two refreshers have the same targets; undefined when there is one.
+   *
+   * Its options name the other stack and its region, so the commands that it suggests are about that region.
+   *
+   * @throws ConfigError or CliError
+   */
+  async other(): Promise<Operator | undefined> {
+    if (this.beside) return this.beside;
+    const place = await this.otherPlace();
+    if (!place) return undefined;
+    await this.#refuseRegionOf(place);
+    const { config: _, refresher: __, ...rest } = this.options;
+    const { region, stackName: stack, service } = place;
+    this.#other ??= new Operator(
+      { ...rest, region, stack, ...(service !== stack && { refresher: service }) },
+      this,
+    );
+    return this.#other;
+  }
+
+  /** The first region comes from the environment, so somebody may name the standby's. @throws CliError (usage error) */
+  async #refuseRegionOf({ region, stackName }: OtherRefresher): Promise<void> {
+    if ((await this.region().catch(() => undefined)) !== region) return;
+    throw usageError(
+      `${region} is the region of the standby, and this command is about the first region.`,
+      `Name the first region with --region. The standby alone: --stack ${stackName} --region ${region}, instead of a configuration file.`,
+    );
+  }
+
+  /** Returns where the other region's refresher is; undefined when there is none. @throws ConfigError or CliError */
+  async otherPlace(): Promise<OtherRefresher | undefined> {
+    return this.#configuredOther() ?? (await this.deployed())?.other;
+  }
+
+  /** Which of two refreshers this is; undefined when there is one. @throws ConfigError or CliError */
+  async side(): Promise<Side | undefined> {
+    const beside = await this.beside?.otherPlace();
+    if (beside) return beside.side === 'primary' ? 'standby' : 'primary';
+    return (await this.otherPlace())?.side;
+  }
+
+  #configuredOther(): OtherRefresher | undefined {
+    if (this.options.stack !== undefined) return undefined;
+    const { standby, stackName } = this.config();
+    if (!standby) return undefined;
+    const name = `${stackName}${STANDBY_SUFFIX}`;
+    return { side: 'primary', region: standby.region, stackName: name, service: name };
+  }
+
+  /** Returns the command that deploys the refresher: both of its stacks where there is a standby. */
+  deployCommand(): string {
+    if (this.beside) return this.beside.deployCommand();
+    const { options } = this;
+    const { stack } = options;
+    if (stack === undefined) return deployCommand(options, this.#hasStandby() ? ['--all'] : []);
+    const other = this.#found?.other;
+    if (!other) return deployCommand(options);
+    const isPrimary = other.side === 'primary';
+    const both = isPrimary ? [stack, other.stackName] : [other.stackName, stack];
+    // The app gives the standby's region itself.
+    return deployCommand(isPrimary || !options.region ? options : { ...options, region: other.region }, both);
+  }
+
+  /** A configuration that cannot be read counts as one without a standby. */
+  #hasStandby(): boolean {
+    try {
+      return this.#configuredOther() !== undefined;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Returns who is to be told of alarms; undefined when no configuration file says it. @throws ConfigError */
+  recipients(): AlarmsConfig | undefined {
+    if (!this.hasConfigFile) return undefined;
+    if (!this.beside) return this.config().alarms;
+    const { alarms, standby } = this.beside.config();
+    return {
+      ...alarms,
+      topicArns: standby?.topicArns ?? [],
+      warningTopicArns: standby?.warningTopicArns ?? [],
+    };
   }
 
   /** Returns the name of the stack. @throws ConfigError */

@@ -33,17 +33,29 @@ export function commandLine(command: string, options: GlobalOptions): string {
   return ['npx runpod-ecr', command, ...given.map(quoted)].join(' ');
 }
 
-/** Returns `npx cdk deploy` with the options that were given, as the CDK names them. */
-export function deployCommand(options: GlobalOptions): string {
-  return cdkCommand('deploy', options);
+/**
+ * Returns `npx cdk deploy` with the options that were given, as the CDK names them.
+ *
+ * @param what - stacks, or `--all`. @default - the stack that the options name, or the only one
+ */
+export function deployCommand(options: GlobalOptions, what = options.stack ? [options.stack] : []): string {
+  return cdkCommand('deploy', options, what);
 }
 
-/** Returns a CDK command with the options that were given, as the CDK names them. */
-export function cdkCommand(command: 'bootstrap' | 'deploy', options: GlobalOptions): string {
+/**
+ * Returns a CDK command with the options that were given, as the CDK names them.
+ *
+ * @param what - stacks or environments
+ */
+export function cdkCommand(
+  command: 'bootstrap' | 'deploy',
+  options: GlobalOptions,
+  what: readonly string[] = [],
+): string {
   const region = options.region ? `AWS_REGION=${options.region} ` : '';
   return [
     `${region}npx cdk ${command}`,
-    ...(options.stack && command === 'deploy' ? [options.stack] : []),
+    ...what,
     ...(options.profile ? [`--profile ${quoted(options.profile)}`] : []),
     // An app of the user's own names its configuration file itself.
     ...(options.config && CLONE_ROOT !== undefined ? [`-c ${quoted(`config=${options.config}`)}`] : []),

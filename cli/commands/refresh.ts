@@ -51,7 +51,7 @@ export async function refresh(operator: Operator, output: Output, options: Refre
   const startedMs = Date.now();
   const readLog = () =>
     readHistory(operator, stack.output('LogGroupName'), new Date(startedMs - CLOCK_TOLERANCE_MS));
-  const invocation = invokeFunction(functionName, {
+  const invocation = invokeFunction(operator, functionName, {
     ...(names && { targets: names }),
     ...(options.dryRun && { dryRun: true }),
   });

@@ -17,7 +17,6 @@ import type { ReadSecret } from '../../lambda/core/secrets';
 import { withPlaceInErrors } from '../aws-clients';
 import { CliError, nameFix, usageError } from '../errors';
 import type { Operator } from '../operator';
-import { deployCommand } from '../options';
 import { mayPull } from '../runpod/usage';
 
 /** An image whose place is known. */
@@ -193,7 +192,7 @@ export class Images {
     throw new CliError(
       `The credential of target ${target.name} may not pull ${repository}: the target does not list it.`,
       {
-        fix: `Add it to "repositories" in ${this.#operator.configLabel}, then ${deployCommand(this.#operator.options)}`,
+        fix: `Add it to "repositories" in ${this.#operator.configLabel}, then ${this.#operator.deployCommand()}`,
       },
     );
   }

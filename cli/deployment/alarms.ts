@@ -1,7 +1,7 @@
 /** The alarms of the deployed stack. */
 
 import { CloudWatchClient, type MetricAlarm, paginateDescribeAlarms } from '@aws-sdk/client-cloudwatch';
-import { ALARMS, type AlarmName, type Severity } from '../../lambda/core/contract';
+import { ALARMS, type AlarmName, type Severity, severityOf } from '../../lambda/core/contract';
 import type { Operator } from '../operator';
 
 /** An alarm of the deployed stack. */
@@ -19,6 +19,7 @@ export interface DeployedAlarm {
 /** Lists the alarms of a refresher. @param service - the beginning of their names @throws the AWS client's error */
 export async function listAlarms(operator: Operator, service: string): Promise<DeployedAlarm[]> {
   const prefix = `${service}-`;
+  const side = await operator.side();
   const found: MetricAlarm[] = [];
   const pages = paginateDescribeAlarms(
     { client: operator.client(CloudWatchClient) },
@@ -32,7 +33,7 @@ export async function listAlarms(operator: Operator, service: string): Promise<D
     return {
       name,
       firing: StateValue === 'ALARM',
-      severity: isAlarmName(name) ? ALARMS[name] : 'page',
+      severity: isAlarmName(name) ? severityOf(name, side) : 'page',
       actionsEnabled: ActionsEnabled !== false,
       topicArns: AlarmActions ?? [],
     };

@@ -9,7 +9,12 @@ import {
   paginateListStackResources,
 } from '@aws-sdk/client-cloudformation';
 import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { METADATA_KEY, type OutputName, type RefresherMetadata } from '../../lambda/core/contract';
+import {
+  METADATA_KEY,
+  type OtherRefresher,
+  type OutputName,
+  type RefresherMetadata,
+} from '../../lambda/core/contract';
 import type { RefresherSettings } from '../../lambda/core/model';
 import { isJsonObject } from '../../lambda/core/runpod/api';
 import { parseSettings } from '../../lambda/core/settings';
@@ -22,6 +27,8 @@ export interface DeployedRefresher {
   readonly settings: RefresherSettings;
   /** Names, ARNs or URLs of its resources, as the outputs of the same names would have them. */
   readonly resources: Readonly<Partial<Record<OutputName, string>>>;
+  /** The refresher of another region for the same targets. @default - there is none */
+  readonly other?: OtherRefresher;
 }
 
 /** The options that name a refresher. */
@@ -39,11 +46,16 @@ interface Declared {
 /**
  * Finds the refresher that the options name.
  *
+ * @param deploy - the command that deploys it
  * @throws CliError when there is no such stack, when it has no refresher or several, or when the function was deleted
  * @throws the AWS client's error
  */
-export async function findRefresher(clients: AwsClients, options: RefresherName): Promise<DeployedRefresher> {
-  const declared = declaredIn(await templateOf(clients, options));
+export async function findRefresher(
+  clients: AwsClients,
+  options: RefresherName,
+  deploy = deployCommand(options),
+): Promise<DeployedRefresher> {
+  const declared = declaredIn(await templateOf(clients, options, deploy));
   if (declared.length === 0) {
     throw new CliError(
       `The stack ${options.stack} has no refresher that can be found without its configuration.`,
@@ -73,7 +85,7 @@ function chosen(options: RefresherName, found: readonly DeployedRefresher[]): De
   throw usageError(`The stack ${stack} has no refresher ${refresher}.`, nameFix(refresher, names));
 }
 
-async function templateOf(clients: AwsClients, options: RefresherName): Promise<unknown> {
+async function templateOf(clients: AwsClients, options: RefresherName, deploy: string): Promise<unknown> {
   const cloudFormation = clients.get(CloudFormationClient);
   try {
     const { TemplateBody } = await cloudFormation.send(
@@ -84,7 +96,7 @@ async function templateOf(clients: AwsClients, options: RefresherName): Promise<
     // CloudFormation has no error code for a missing stack.
     if (errorName(error) !== 'ValidationError') throw error;
     throw new CliError(`There is no stack ${options.stack} in ${await cloudFormation.config.region()}.`, {
-      fix: `Name its region with --region, or deploy it: ${deployCommand(options)}`,
+      fix: `Name its region with --region, or deploy it: ${deploy}`,
       cause: error,
     });
   }
@@ -142,7 +154,11 @@ async function resolve(
   const environment = text.includes('"env":')
     ? await environmentOf(clients, options, physicalIds.get(functionId) ?? functionId)
     : {};
-  return { settings: parseSettings(text, environment), resources: Object.fromEntries(resources) };
+  return {
+    settings: parseSettings(text, environment),
+    resources: Object.fromEntries(resources),
+    ...(metadata.other && { other: metadata.other }),
+  };
 }
 
 /** Reads the texts that CloudFormation knew only at deployment, such as the ARN of a secret in the same stack. */

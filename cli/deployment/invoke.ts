@@ -4,6 +4,7 @@ import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import type { RefreshReport } from '../../lambda/core/model';
 import { isJsonObject } from '../../lambda/core/runpod/api';
 import { withPlaceInErrors } from '../aws-clients';
+import type { Operator } from '../operator';
 import { type LogLine, parseLog } from './history';
 
 /** A little longer than the function's own timeout of five minutes. */
@@ -25,11 +26,13 @@ export interface InvocationOutcome {
  * @throws the AWS client's error when the function was not invoked
  */
 export async function invokeFunction(
+  operator: Operator,
   functionName: string,
   event: { readonly targets?: readonly string[]; readonly dryRun?: boolean },
 ): Promise<InvocationOutcome> {
   const requestHandler = { connectionTimeout: 3_000, requestTimeout: REQUEST_TIMEOUT_MS };
-  const client = withPlaceInErrors(new LambdaClient({ maxAttempts: 1, requestHandler }));
+  const region = await operator.region();
+  const client = withPlaceInErrors(new LambdaClient({ region, maxAttempts: 1, requestHandler }));
   const { FunctionError, LogResult, Payload } = await client.send(
     new InvokeCommand({ FunctionName: functionName, LogType: 'Tail', Payload: JSON.stringify(event) }),
   );

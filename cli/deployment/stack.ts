@@ -10,7 +10,6 @@ import type { OutputName } from '../../lambda/core/contract';
 import { PAGE_BUDGET_MINUTES } from '../../lambda/core/model';
 import { CliError, errorName } from '../errors';
 import type { Operator } from '../operator';
-import { deployCommand } from '../options';
 
 /** The deployed stack. */
 export interface DeployedStack {
@@ -49,7 +48,7 @@ export async function findStack(operator: Operator): Promise<DeployedStack | und
         throw new CliError(
           `The stack ${stackName} has no ${deployed ? 'resource for the' : 'output'} ${name}.`,
           {
-            fix: `Deploy it again: ${deployCommand(operator.options)}`,
+            fix: `Deploy it again: ${operator.deployCommand()}`,
           },
         );
       },
@@ -66,7 +65,7 @@ export async function requireStack(operator: Operator): Promise<DeployedStack> {
   const stack = await findStack(operator);
   if (stack) return stack;
   throw new CliError(`The stack ${operator.stackName()} is not deployed in ${await operator.region()}.`, {
-    fix: `Deploy it: ${deployCommand(operator.options)}`,
+    fix: `Deploy it: ${operator.deployCommand()}`,
   });
 }
 

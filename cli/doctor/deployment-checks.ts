@@ -21,7 +21,7 @@ import { countMessages, deployedTemplate, findStack, requireStack } from '../dep
 import { describeAwsError, errorName, isAccessDenied } from '../errors';
 import { formatCount, formatDuration } from '../format';
 import type { Operator } from '../operator';
-import { awsCommand, commandLine, deployCommand } from '../options';
+import { awsCommand, commandLine } from '../options';
 import {
   brokenBy,
   type Cause,
@@ -56,7 +56,7 @@ export function deploymentOf(
 ): Deployment {
   const invoke = async () => {
     const stack = await requireStack(operator);
-    return invokeFunction(stack.output('FunctionName'), { dryRun: true });
+    return invokeFunction(operator, stack.output('FunctionName'), { dryRun: true });
   };
   const read = async () => {
     const runs = await readRuns(operator, await requireStack(operator));
@@ -138,7 +138,7 @@ async function checkStack(
   causeAmong: FindCause = NO_CAUSE,
 ): Promise<Finding> {
   const stack = await findStack(operator);
-  const deploy = deployCommand(operator.options);
+  const deploy = operator.deployCommand();
   if (!stack) return fail([`${operator.stackName()} is not deployed in ${await operator.region()}`], deploy);
   if (/_IN_PROGRESS$/.test(stack.status)) {
     return fail([`${stack.name} is being deployed (${stack.status})`], 'wait for the deployment to end');
@@ -270,7 +270,7 @@ function explainInvokeError(error: unknown, operator: Operator): Finding {
     ['the stack exists, but its function was deleted'],
     // A stack of somebody's own has other resources too.
     options.stack === undefined
-      ? `${deleteStack}, then ${deployCommand(options)}`
+      ? `${deleteStack}, then ${operator.deployCommand()}`
       : recreateFunction(options),
   );
 }
@@ -316,14 +316,14 @@ async function checkLastRun(deployment: Deployment, causeAmong: FindCause = NO_C
 }
 
 function findingOfRuns(
-  { options }: Operator,
+  operator: Operator,
   { kind, severity, found }: HealthProblem,
   causeAmong: FindCause,
 ): Finding {
   if (severity === 'warning') return warn(found, 'wait: a failed run is tried again within 15 minutes');
   // A target that is not deployed yet is refreshed by its deployment.
   const isUndeployed = kind === 'not-refreshed' && causeAmong(['stack']) !== undefined;
-  const fix = isUndeployed ? deployCommand(options) : commandLine('refresh', options);
+  const fix = isUndeployed ? operator.deployCommand() : commandLine('refresh', operator.options);
   return fail(found, afterFix(causeAmong(CAUSES_OF_FAILED_RUNS), fix));
 }
 

@@ -5,7 +5,7 @@ import type { Registry } from '../../lambda/core/model';
 import { runbookSection } from '../deployment/alarms';
 import { isMissingSecret } from '../errors';
 import type { Operator } from '../operator';
-import { awsCommand, commandLine, deployCommand } from '../options';
+import { awsCommand, commandLine } from '../options';
 
 /** A target that failed, as the function's log has it. */
 export interface TargetFailure {
@@ -36,20 +36,20 @@ const FIXES: Readonly<Record<OperatorReason, (failing: Failing) => string>> = {
       ? `store the login again: ${storeSecret(operator, registry.credentialSecretName)}`
       : keySecretFix(operator, keySecret, why),
   'registry-auth-missing': ({ operator, target }) =>
-    `put an id that exists into registryAuthId of target ${target} in ${operator.configLabel}, or a registryAuthName to create one; then ${deployCommand(operator.options)}`,
+    `put an id that exists into registryAuthId of target ${target} in ${operator.configLabel}, or a registryAuthName to create one; then ${operator.deployCommand()}`,
   'no-route-left': () => 'see docs/runbook.md, "Runpod retires an API"',
   'value-refused': ({ operator, target }) =>
-    `correct registryAuthId or registryAuthName of target ${target} in ${operator.configLabel}, or the login of its registry; then ${deployCommand(operator.options)}`,
+    `correct registryAuthId or registryAuthName of target ${target} in ${operator.configLabel}, or the login of its registry; then ${operator.deployCommand()}`,
   'credential-rejected': ({ operator, registry }) =>
     registry && 'credentialSecretName' in registry
       ? `store a login that may pull: ${storeSecret(operator, registry.credentialSecretName)}`
       : "look for a Deny in the repository's policy (aws ecr get-repository-policy)",
   'certificate-untrusted': ({ operator }) =>
-    `use a certificate of a public authority for that host name, or correct the address in ${operator.configLabel}, then ${deployCommand(operator.options)}`,
+    `use a certificate of a public authority for that host name, or correct the address in ${operator.configLabel}, then ${operator.deployCommand()}`,
   'image-unproved': ({ operator, target }) =>
-    `push the image, or name another one in verifyImage of target ${target} in ${operator.configLabel}, then ${deployCommand(operator.options)}`,
+    `push the image, or name another one in verifyImage of target ${target} in ${operator.configLabel}, then ${operator.deployCommand()}`,
   'configuration-wrong': ({ operator }) =>
-    `correct ${operator.configLabel} as the message says, then ${deployCommand(operator.options)}`,
+    `correct ${operator.configLabel} as the message says, then ${operator.deployCommand()}`,
 };
 
 /** Returns what to do about these failures: each fix once, and first the fixes that a person must make. */
@@ -75,7 +75,7 @@ export function fixForCrash(
   if (type === 'Sandbox.Timedout' || /Task timed out after/.test(message))
     return `${waitFix(operator)}; see ${runbookSection('RunningSlow')}`;
   if (type === 'RefreshFailedError') return `${commandLine('refresh', operator.options)} shows each target`;
-  if (type === 'InvalidEventError') return deployCommand(operator.options);
+  if (type === 'InvalidEventError') return operator.deployCommand();
   return revertDrift(operator);
 }
 
@@ -97,7 +97,7 @@ export function keySecretFix(operator: Operator, secretName: string, why: string
   if (!secretName.startsWith('arn:') || !isMissingSecret(why)) return storeKeyCommand(operator, secretName);
   const name = (secretName.split(':')[6] ?? '').replace(/-[A-Za-z0-9]{6}$/, '');
   const list = `secretsmanager list-secrets --filters Key=name,Values=${name} --query 'SecretList[].ARN'`;
-  return `the ARN is wrong, or the secret was deleted: find its ARN with ${awsCommand(list, operator.options)}, put it into ${operator.configLabel}, then ${deployCommand(operator.options)}`;
+  return `the ARN is wrong, or the secret was deleted: find its ARN with ${awsCommand(list, operator.options)}, put it into ${operator.configLabel}, then ${operator.deployCommand()}`;
 }
 
 function isKnown(reason: string | undefined): reason is OperatorReason {
@@ -110,7 +110,7 @@ function waitFix(operator: Operator): string {
 }
 
 function revertDrift(operator: Operator): string {
-  return `${deployCommand(operator.options)} --revert-drift undoes what was changed by hand`;
+  return `${operator.deployCommand()} --revert-drift undoes what was changed by hand`;
 }
 
 /** The command reads standard input, because an argument would end in the shell's history. */

@@ -7,7 +7,7 @@ import { type DeployedAlarm, listAlarms } from '../deployment/alarms';
 import { requireStack } from '../deployment/stack';
 import { describeAwsError, errorName } from '../errors';
 import type { Operator } from '../operator';
-import { awsCommand, deployCommand } from '../options';
+import { awsCommand } from '../options';
 import { type Check, type Finding, fail, NO_CAUSE, ok, warn } from './check';
 import { describeFailedAction, failedActions, regionOf, testPageCommand, topicAccess } from './topic-access';
 
@@ -44,8 +44,8 @@ async function checkPaging(operator: Operator, isStale: boolean): Promise<Findin
     return warn(
       ['nobody: the configuration names no recipient'],
       options.stack === undefined
-        ? `put alarms.emails into ${configLabel}, then ${deployCommand(options)}`
-        : `give the refresher a topic in pageTopics in ${configLabel}, then ${deployCommand(options)}`,
+        ? `put alarms.emails into ${configLabel}, then ${operator.deployCommand()}`
+        : `give the refresher a topic in pageTopics in ${configLabel}, then ${operator.deployCommand()}`,
     );
   }
   const topics = await Promise.all(topicArns.map((arn) => readTopic(operator, arn)));
@@ -53,7 +53,7 @@ async function checkPaging(operator: Operator, isStale: boolean): Promise<Findin
   if (missing.length > 0) {
     return fail(
       [`there is no topic ${missing.join(', ')}`],
-      `put topics that exist into ${options.stack === undefined ? 'alarms.topicArns' : 'pageTopics'} in ${configLabel}, then ${deployCommand(options)}`,
+      `put topics that exist into ${options.stack === undefined ? 'alarms.topicArns' : 'pageTopics'} in ${configLabel}, then ${operator.deployCommand()}`,
     );
   }
   const delivery = await checkDelivery(operator, { service, alarms, pageTopics: topicArns });
@@ -77,7 +77,7 @@ function howToReach(
   const isPending = topics.some(({ pending }) =>
     pending.some(({ endpoint }) => endpoint === recipient.endpoint),
   );
-  return isStale && !isPending ? deployCommand(operator.options) : howToSubscribe(operator, recipient);
+  return isStale && !isPending ? operator.deployCommand() : howToSubscribe(operator, recipient);
 }
 
 /** Returns the recipients of the configuration that are not subscribed to the stack's own topic. */

@@ -13,7 +13,7 @@ import { type LastLook, silentAfterMs } from '../deployment/watch';
 import { describeAwsError, errorName, isAccessDenied } from '../errors';
 import { formatCount, formatDuration } from '../format';
 import type { Operator } from '../operator';
-import { awsCommand, deployCommand } from '../options';
+import { awsCommand } from '../options';
 import { type Check, type Finding, fail, ok, warn } from './check';
 import { logLevelProblem } from './log-level';
 
@@ -54,7 +54,7 @@ async function checkWatch(operator: Operator, options: WatchCheckOptions): Promi
 
 /** Checks what makes the function look: that it exists, that its log has every line, and that a rule invokes it. */
 async function checkFunction(operator: Operator, name: string): Promise<Finding | undefined> {
-  const deploy = deployCommand(operator.options);
+  const deploy = operator.deployCommand();
   try {
     const { FunctionArn, LoggingConfig } = await operator
       .client(LambdaClient)
@@ -77,10 +77,7 @@ async function checkRule(operator: Operator, functionArn: string): Promise<Findi
     })),
   );
   if (states.length === 0) {
-    return fail(
-      ['no rule invokes it, so it never looks'],
-      `${deployCommand(operator.options)} --revert-drift`,
-    );
+    return fail(['no rule invokes it, so it never looks'], `${operator.deployCommand()} --revert-drift`);
   }
   if (states.some(({ State }) => State !== 'DISABLED')) return undefined;
   return fail(

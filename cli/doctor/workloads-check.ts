@@ -8,7 +8,7 @@ import { withoutSecretForms } from '../../lambda/core/shown-text';
 import type { LastLook } from '../deployment/watch';
 import { formatCount, formatTime } from '../format';
 import type { Operator } from '../operator';
-import { awsCommand, commandLine, deployCommand } from '../options';
+import { awsCommand, commandLine } from '../options';
 import type { AskRoutes } from '../runpod/access';
 import { type FreshLook, lookAfresh } from '../runpod/pulls';
 import { describeUses, type Use } from '../runpod/usage';
@@ -193,7 +193,7 @@ function fixForDenied(operator: Operator, { image }: PullFinding, target: Target
   const repository = parseImageName(image)?.repository ?? 'REPOSITORY';
   if (target?.registry.type !== 'ecr') return 'let the login of the target pull this repository';
   if (!target.registry.repositories.includes(repository)) {
-    return `add ${repository} to the repositories of target ${target.name} in ${operator.configLabel}, then ${deployCommand(operator.options)}`;
+    return `add ${repository} to the repositories of target ${target.name} in ${operator.configLabel}, then ${operator.deployCommand()}`;
   }
   const { region = operator.options.region } = target.registry;
   const policy = `ecr get-repository-policy --repository-name ${repository}`;
@@ -236,7 +236,7 @@ function unlistedProblems(operator: Operator, unlisted: readonly Use[]): Problem
     options.stack === undefined
       ? ([
           'broken',
-          `add the repository to ${configLabel} (of another account or region: as a target with its roleArn or region), then ${deployCommand(options)}`,
+          `add the repository to ${configLabel} (of another account or region: as a target with its roleArn or region), then ${operator.deployCommand()}`,
         ] as const)
       : ([
           'warning',
