@@ -1,96 +1,195 @@
 /** `status`: the last run, the targets, the next run, firing alarms, queues and the last look of the watch. */
 
-import { CloudWatchClient, GetMetricStatisticsCommand } from '@aws-sdk/client-cloudwatch';
-import { DescribeRuleCommand, EventBridgeClient } from '@aws-sdk/client-eventbridge';
+import type { Side } from '../../lambda/core/contract';
 import { PAGE_BUDGET_MINUTES } from '../../lambda/core/model';
-import { listAlarms } from '../deployment/alarms';
-import {
-  type HealthProblem,
-  isHealthy,
-  judgeAlarms,
-  judgeQueues,
-  judgeRuns,
-  judgeSchedule,
-  judgeWatch,
-} from '../deployment/health';
-import type { LastSuccess } from '../deployment/history';
-import { type LastFailure, readRuns } from '../deployment/runs';
-import { countMessages, type DeployedStack, intervalMs, requireStack } from '../deployment/stack';
-import { readWatchStatus, showWatch } from '../deployment/watch-status';
+import { type HealthProblem, isHealthy, judgeRegions } from '../deployment/health';
+import { type RegionStatus, readRegion, type TargetStatus } from '../deployment/region-status';
+import { showWatch } from '../deployment/watch-status';
+import { AwsCallError, CliError, describeAwsError } from '../errors';
 import { EXIT } from '../exit-codes';
 import { formatCount, formatDuration, formatTime } from '../format';
 import type { Operator } from '../operator';
 import { commandLine } from '../options';
 import type { Output } from '../output';
 
-const HOUR_MS = 60 * 60_000;
-
-/** Why the last attempt to refresh a target failed, as `--json` shows it. */
-interface ShownFailure {
-  /** ISO 8601. */
-  readonly at: string;
-  /** `operator-must-act`, or `transient` for a retry. */
-  readonly kind: string;
-  /** Why a person must act. @default - the failure is transient */
-  readonly reason?: string;
-  /** One sentence. */
-  readonly why: string;
+/** One of two regions that refresh the same targets. */
+interface RegionName {
+  readonly side: Side;
+  readonly region: string;
+  readonly stack: string;
 }
 
-/** One target, as `--json` shows it. */
-interface TargetStatus {
-  readonly target: string;
-  /** Id, or name in parentheses. @default - unknown */
-  readonly registryAuthId?: string;
-  readonly registry: string;
-  /** ISO 8601. @default - no success in the last 12 hours */
-  readonly lastSuccess?: string;
-  readonly route?: string;
-  /** Remaining life of the credential. @default - unknown, or it has no time of expiry */
-  readonly minutesLeft?: number;
-  /** @default - the last attempt succeeded, or there was none in the last 12 hours */
-  readonly lastFailure?: ShownFailure;
+/** One of two regions, as `--json` shows it. */
+type RegionView = RegionName & (RegionStatus | { readonly unreadable: string });
+
+/** A target with what either region wrote last. */
+interface WrittenTarget extends Omit<TargetStatus, 'lastFailure'> {
+  /** The region that wrote it. @default - neither has, in the last 12 hours */
+  readonly region?: string;
 }
 
-/** The state of the deployment. */
-type StatusView = Awaited<ReturnType<typeof readStatus>>;
+/** The state of a deployment in two regions. The fields at the top are those of the region that was asked for. */
+type BothView = RegionView & {
+  readonly healthy: boolean;
+  readonly problems: readonly HealthProblem[];
+  /** By target, what either region wrote last. */
+  readonly lastWritten: readonly WrittenTarget[];
+  readonly other: RegionView;
+};
 
 /**
- * Prints the state of the deployment.
+ * Prints the state of the deployment, in both regions where there is a standby.
  *
  * @returns the exit code: broken when the deployment is not healthy, as `deployment/health.ts` defines it
  */
 export async function status(operator: Operator, output: Output): Promise<number> {
-  const view = await output.withSpinner('reading the stack, its log and its alarms', () =>
-    readStatus(operator),
-  );
-  output.data(view);
-  showTargets(output, view.targets);
+  await operator.refresherSettings();
+  const other = await operator.other();
+  return other ? statusOfBoth(operator, other, output) : statusOfOne(operator, output);
+}
+
+const SPINNER = 'reading the stack, its log and its alarms';
+
+async function statusOfOne(operator: Operator, output: Output): Promise<number> {
+  const { problems, state } = await output.withSpinner(SPINNER, () => readRegion(operator));
+  const healthy = isHealthy(problems);
+  output.data({ healthy, problems, ...state });
+  showTargets(output, state.targets);
   output.line();
-  output.line(`Last run    ${lastRunText(output, view)}`);
-  for (const target of view.targets) showFailure(output, target);
-  output.line(`Next run    ${nextRunText(output, view)}`);
-  output.line(
-    `Alarms      ${view.alarms.length === 0 ? 'none firing' : output.colors.red(view.alarms.join(', '))}`,
-  );
-  if (view.warnings.length > 0) output.line(`Warnings    ${output.colors.yellow(view.warnings.join(', '))}`);
-  const { waiting, givenUp, undelivered } = view.retries;
-  output.line(`Retries     ${waiting} waiting, ${givenUp} given up, ${undelivered} never delivered`);
-  if (view.watch) showWatch(output, view.watch, operator.options);
-  if (!view.healthy) showWhy(output, view, commandLine('doctor', operator.options));
+  showRegion(output, state, operator);
+  if (!healthy) showWhy(output, problems, commandLine('doctor', operator.options));
+  return healthy ? EXIT.ok : EXIT.broken;
+}
+
+async function statusOfBoth(operator: Operator, other: Operator, output: Output): Promise<number> {
+  const view = await output.withSpinner(SPINNER, () => readBoth(operator, other));
+  output.data(view);
+  showTargets(output, view.lastWritten, true);
+  for (const [region, of] of [
+    [view, operator],
+    [view.other, other],
+  ] as const) {
+    output.line();
+    output.line(output.colors.bold(`${region.region}: ${SIDES[region.side]}, stack ${region.stack}`));
+    if ('unreadable' in region) {
+      output.line(`${output.mark('warning')} could not be read: ${region.unreadable}`);
+      continue;
+    }
+    showRegion(output, region, of);
+    showLost(
+      output,
+      view.problems.filter((problem) => problem.region === region.region),
+    );
+  }
+  if (!view.healthy) showWhy(output, view.problems, commandLine('doctor', operator.options));
   return view.healthy ? EXIT.ok : EXIT.broken;
 }
 
+const SIDES: Readonly<Record<Side, string>> = { primary: 'first region', standby: 'standby' };
+
+/** Reads both regions at the same time. @throws CliError when neither can be read */
+async function readBoth(operator: Operator, other: Operator): Promise<BothView> {
+  const [own, beside] = await Promise.all([readSafely(operator), readSafely(other)]);
+  if ('error' in own && 'error' in beside) throw unreadableBoth(own, beside);
+  const problems = judgeRegions([own, beside]);
+  const [view, otherView] = [viewOf(own), viewOf(beside)];
+  return {
+    healthy: isHealthy(problems),
+    problems,
+    ...view,
+    lastWritten: lastWritten(view, otherView),
+    other: otherView,
+  };
+}
+
+/** A region, and what is wrong there or why it cannot be read. */
+type ReadRegion = RegionName &
+  (Awaited<ReturnType<typeof readRegion>> | { readonly unreadable: string; readonly error: unknown });
+
+async function readSafely(operator: Operator): Promise<ReadRegion> {
+  const name = {
+    side: (await operator.side()) ?? 'primary',
+    region: await operator.region(),
+    stack: operator.stackName(),
+  };
+  try {
+    return { ...name, ...(await readRegion(operator)) };
+  } catch (error) {
+    return { ...name, unreadable: describeAwsError(error), error };
+  }
+}
+
+type Unreadable = Extract<ReadRegion, { readonly error: unknown }>;
+
+/** Credentials that AWS does not accept concern both regions, so one sentence is enough. */
+function unreadableBoth(own: Unreadable, other: Unreadable): unknown {
+  const { error } = own;
+  if (error instanceof AwsCallError && error.needsSignIn) return error;
+  return new CliError(
+    `Neither region could be read. ${own.region}: ${own.unreadable}. ${other.region}: ${other.unreadable}.`,
+    { cause: error },
+  );
+}
+
+function viewOf(read: ReadRegion): RegionView {
+  const { side, region, stack } = read;
+  if ('error' in read) return { side, region, stack, unreadable: read.unreadable };
+  return { side, region, ...read.state };
+}
+
+/** Returns each target as the region has it that refreshed it last. */
+function lastWritten(own: RegionView, other: RegionView): WrittenTarget[] {
+  const byName = new Map<string, WrittenTarget>();
+  for (const view of [own, other]) {
+    for (const { lastFailure: _, ...target } of targetsOf(view)) {
+      const known = byName.get(target.target);
+      if (known && (known.lastSuccess ?? '') >= (target.lastSuccess ?? '')) continue;
+      const isWritten = target.lastSuccess !== undefined;
+      byName.set(target.target, { ...target, ...(isWritten && { region: view.region }) });
+    }
+  }
+  return [...byName.values()];
+}
+
+function targetsOf(region: RegionView): readonly TargetStatus[] {
+  return 'unreadable' in region ? [] : region.targets;
+}
+
+/** Prints the last and the next run of a region, its alarms, its queues and its watch. */
+function showRegion(output: Output, state: RegionStatus, { options }: Operator): void {
+  output.line(`Last run    ${lastRunText(output, state)}`);
+  for (const target of state.targets) showFailure(output, target);
+  output.line(`Next run    ${nextRunText(output, state)}`);
+  output.line(
+    `Alarms      ${state.alarms.length === 0 ? 'none firing' : output.colors.red(state.alarms.join(', '))}`,
+  );
+  if (state.warnings.length > 0)
+    output.line(`Warnings    ${output.colors.yellow(state.warnings.join(', '))}`);
+  const { waiting, givenUp, undelivered } = state.retries;
+  output.line(`Retries     ${waiting} waiting, ${givenUp} given up, ${undelivered} never delivered`);
+  if (state.watch) showWatch(output, state.watch, options);
+}
+
+/** Prints why a region does not refresh, where the lines above do not say it. */
+function showLost(output: Output, problems: readonly HealthProblem[]): void {
+  for (const { kind, severity, found } of problems) {
+    if (kind !== 'not-refreshed' && kind !== 'run-missed' && kind !== 'credential-expired') continue;
+    for (const line of found) output.line(`  ${output.mark(severity)} ${line}`);
+  }
+}
+
 /** Prints why the deployment is not healthy: the most urgent problem, and how many there are. */
-function showWhy(output: Output, { problems }: StatusView, doctor: string): void {
+function showWhy(output: Output, problems: readonly HealthProblem[], doctor: string): void {
   const broken = problems.filter(({ severity }) => severity === 'broken');
   const more = broken.length > 1 ? ` (and ${formatCount(broken.length - 1, 'other problem')})` : '';
+  const [{ region, kind, found } = { region: undefined, kind: undefined, found: [] }] = broken;
+  const where = region === undefined || kind === 'region-unreadable' ? '' : `${region}: `;
   output.line();
-  output.line(`${output.colors.red('Not healthy:')} ${broken[0]?.found[0]}${more}`);
+  output.line(`${output.colors.red('Not healthy:')} ${where}${found[0]}${more}`);
   output.line(`To find the fix: ${doctor}`);
 }
 
-function lastRunText({ colors }: Output, { lastRun }: StatusView): string {
+function lastRunText({ colors }: Output, { lastRun }: RegionStatus): string {
   if (lastRun === undefined) return colors.red('none in 12 h');
   const { at, refreshed, failed } = lastRun;
   const when = `${formatTime(new Date(at))} (${formatDuration(Date.now() - Date.parse(at))} ago)`;
@@ -108,120 +207,26 @@ function showFailure(output: Output, { target, lastFailure }: TargetStatus): voi
   output.line(`    ${why}`);
 }
 
-function nextRunText({ colors }: Output, { schedule, nextRun, intervalHours }: StatusView): string {
+function nextRunText({ colors }: Output, { schedule, nextRun, intervalHours }: RegionStatus): string {
   if (schedule === 'disabled') return colors.red('none: the schedule is disabled');
   if (nextRun === undefined) return `within the next ${intervalHours} h`;
   return `${formatTime(new Date(nextRun))} (in ${formatDuration(Date.parse(nextRun) - Date.now())})`;
 }
 
-async function readStatus(operator: Operator) {
-  const settings = await operator.refresherSettings();
-  const stack = await requireStack(operator);
-  const interval = intervalMs(settings.minCredentialMinutes);
-  const [runs, alarms, waiting, givenUp, undelivered, nextRun, watch] = await Promise.all([
-    readRuns(operator, stack),
-    listAlarms(operator, settings.service),
-    countMessages(operator, stack.output('RetryQueueUrl')),
-    countMessages(operator, stack.output('DeadLetterQueueUrl')),
-    countMessages(operator, stack.output('UndeliveredQueueUrl')),
-    nextRunOf(operator, stack, interval),
-    readWatchStatus(operator, stack),
-  ]);
-  const runsOf = new Map(runs.targets.map((one) => [one.target, one]));
-  const targets = settings.targets.map(
-    ({ name, registryAuthId, registryAuthName, registry }): TargetStatus => {
-      const { success, failure } = runsOf.get(name) ?? {};
-      const id = registryAuthId ?? success?.registryAuthId;
-      return {
-        target: name,
-        ...((id ?? registryAuthName) !== undefined && { registryAuthId: id ?? `(${registryAuthName})` }),
-        registry: registry.type === 'ecr' ? `ecr ${registry.region ?? ''}`.trim() : registry.type,
-        ...lifeOf(success),
-        ...(failure && { lastFailure: shownFailure(failure) }),
-      };
-    },
+function showTargets(output: Output, targets: readonly WrittenTarget[], withRegion = false): void {
+  const rows = targets.map(
+    ({ target, registryAuthId, registry, lastSuccess, minutesLeft, route, region }) => [
+      target,
+      registryAuthId ?? '',
+      registry,
+      lastSuccess === undefined ? output.colors.red('none in 12 h') : formatTime(new Date(lastSuccess)),
+      minutesLeft === undefined ? '' : lifeText(output, minutesLeft),
+      route ?? '',
+      ...(withRegion ? [region ?? ''] : []),
+    ],
   );
-  const runProblems = judgeRuns(runs, settings);
-  const retries = { waiting, givenUp, undelivered };
-  // Those that say most about the cause come first, because the first one is shown as the reason.
-  const problems: HealthProblem[] = [
-    ...judgeSchedule(nextRun !== 'disabled'),
-    ...runProblems,
-    ...judgeAlarms(alarms),
-    ...judgeQueues(retries, isHealthy(runProblems)),
-    ...(watch ? judgeWatch(watch) : []),
-  ];
-  const firing = alarms.filter((alarm) => alarm.firing);
-  const { lastRun } = runs;
-  return {
-    healthy: isHealthy(problems),
-    problems,
-    stack: stack.name,
-    targets,
-    ...(lastRun && { lastRun: { ...lastRun, at: lastRun.at.toISOString() } }),
-    schedule: nextRun === 'disabled' ? 'disabled' : 'enabled',
-    intervalHours: interval / HOUR_MS,
-    ...(nextRun instanceof Date && { nextRun: nextRun.toISOString() }),
-    alarms: firing.filter(({ severity }) => severity === 'page').map(({ name }) => name),
-    warnings: firing.filter(({ severity }) => severity === 'warning').map(({ name }) => name),
-    retries,
-    ...(watch && { watch }),
-  };
-}
-
-function shownFailure({ at, kind, reason, why }: LastFailure): ShownFailure {
-  return { at: at.toISOString(), kind, ...(reason !== undefined && { reason }), why };
-}
-
-function lifeOf(success: LastSuccess | undefined): Partial<TargetStatus> {
-  if (!success) return {};
-  const { at, route, expiresAt } = success;
-  const minutesLeft = expiresAt && Math.max(0, Math.floor((expiresAt.getTime() - Date.now()) / 60_000));
-  return { lastSuccess: at.toISOString(), route, ...(minutesLeft !== undefined && { minutesLeft }) };
-}
-
-/**
- * Returns when the rule fires next: one interval after it fired last. A rule that has not fired lately fires within one
- * interval, but nothing tells when, because EventBridge counts from the rule's creation.
- */
-async function nextRunOf(
-  operator: Operator,
-  stack: DeployedStack,
-  interval: number,
-): Promise<Date | 'disabled' | undefined> {
-  const { State } = await operator
-    .client(EventBridgeClient)
-    .send(new DescribeRuleCommand({ Name: stack.output('RuleName') }));
-  if (State === 'DISABLED') return 'disabled';
-  const now = Date.now();
-  const { Datapoints } = await operator.client(CloudWatchClient).send(
-    new GetMetricStatisticsCommand({
-      Namespace: 'AWS/Events',
-      MetricName: 'TriggeredRules',
-      Dimensions: [{ Name: 'RuleName', Value: stack.output('RuleName') }],
-      StartTime: new Date(now - interval - HOUR_MS),
-      EndTime: new Date(now),
-      Period: 60,
-      Statistics: ['Sum'],
-    }),
-  );
-  const fired = (Datapoints ?? []).flatMap(({ Timestamp, Sum }) =>
-    Timestamp && Sum ? [Timestamp.getTime()] : [],
-  );
-  const nextMs = Math.max(...fired) + interval;
-  return nextMs > now ? new Date(nextMs) : undefined;
-}
-
-function showTargets(output: Output, targets: readonly TargetStatus[]): void {
-  const rows = targets.map(({ target, registryAuthId, registry, lastSuccess, minutesLeft, route }) => [
-    target,
-    registryAuthId ?? '',
-    registry,
-    lastSuccess === undefined ? output.colors.red('none in 12 h') : formatTime(new Date(lastSuccess)),
-    minutesLeft === undefined ? '' : lifeText(output, minutesLeft),
-    route ?? '',
-  ]);
-  output.table(['Target', 'Registry auth', 'Registry', 'Last success', 'Life left', 'Route'], rows);
+  const headings = ['Target', 'Registry auth', 'Registry', 'Last success', 'Life left', 'Route'];
+  output.table(withRegion ? [...headings, 'Written from'] : headings, rows);
 }
 
 /** From this life on, a page may come too late. */

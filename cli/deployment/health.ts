@@ -1,8 +1,9 @@
 /**
  * What healthy means. `status` and `doctor` both judge with this module: a deployment is healthy when no problem is
- * `broken`.
+ * `broken`. Where two regions refresh the same targets, what one of them has alone is a warning.
  */
 
+import type { Side } from '../../lambda/core/contract';
 import type { RefresherSettings } from '../../lambda/core/model';
 import { formatCount, formatDuration } from '../format';
 import type { DeployedAlarm } from './alarms';
@@ -24,7 +25,8 @@ export type HealthKind =
   | 'undelivered'
   | 'alarm'
   | 'watch-silent'
-  | 'pulls-failing';
+  | 'pulls-failing'
+  | 'region-unreadable';
 
 /** One thing that is wrong. */
 export interface HealthProblem {
@@ -32,6 +34,10 @@ export interface HealthProblem {
   readonly severity: 'broken' | 'warning';
   /** What is wrong, one sentence each. Not empty. */
   readonly found: readonly string[];
+  /** Whether a failure is one that no retry can fix. @default false */
+  readonly needsPerson?: true;
+  /** The region that has it, where two regions refresh the same targets. @default - there is one region */
+  readonly region?: string;
 }
 
 /** The number of messages in each queue. */
@@ -98,10 +104,12 @@ function judgeFailures(runs: Runs, nowMs: number): HealthProblem[] {
       .slice(0, MAX_SHOWN)
       .map(({ target, failure }) => `${target}: ${describeFailure(failure, nowMs)}`);
     const left = those.length - lines.length;
+    const needsPerson = those.some(({ failure }) => failure.kind !== 'transient');
     return [
       {
         kind: 'run-failed' as const,
         severity,
+        ...(needsPerson && { needsPerson }),
         found: left > 0 ? [...lines, `and ${formatCount(left, 'target')} more`] : lines,
       },
     ];
@@ -190,6 +198,61 @@ export function judgeWatch({
         ]
       : []),
   ];
+}
+
+/** One of two regions that refresh the same targets. */
+export interface RegionHealth {
+  readonly side: Side;
+  readonly region: string;
+  /** What is wrong there, judged as if there were no other region. @default - the region could not be read */
+  readonly problems?: readonly HealthProblem[];
+  /** Why the region could not be read. */
+  readonly unreadable?: string;
+}
+
+/** Problems because of which a region does not keep the targets fresh. */
+const NOT_REFRESHING: readonly HealthKind[] = [
+  'schedule-disabled',
+  'not-refreshed',
+  'credential-expired',
+  'run-missed',
+  'run-failed',
+];
+
+/**
+ * Judges two regions that refresh the same targets. While one of them works, the problems of the other are warnings,
+ * but for those that page (docs/decisions/0016). When neither works, both are broken.
+ */
+export function judgeRegions(regions: readonly RegionHealth[]): HealthProblem[] {
+  return regions.flatMap((one) => {
+    const isCovered = regions.some((other) => other !== one && keepsFresh(other));
+    return problemsOf(one).map((problem) => ({
+      ...problem,
+      region: one.region,
+      ...(isCovered && !pagesBeside(problem, one.side) && { severity: 'warning' as const }),
+    }));
+  });
+}
+
+function problemsOf({ region, problems, unreadable }: RegionHealth): readonly HealthProblem[] {
+  if (problems) return problems;
+  const found = [`${region} could not be read: ${unreadable}`];
+  return [{ kind: 'region-unreadable', severity: 'broken', found }];
+}
+
+/** Whether a region has refreshed every target in time, and will do so again. */
+function keepsFresh({ problems }: RegionHealth): boolean {
+  return (
+    problems?.every(({ kind, severity }) => severity === 'warning' || !NOT_REFRESHING.includes(kind)) ?? false
+  );
+}
+
+/** Whether a problem is broken although the other region works. An alarm has the severity of its side. */
+export function pagesBeside({ kind, severity, needsPerson }: HealthProblem, side: Side | undefined): boolean {
+  if (severity !== 'broken') return false;
+  if (kind === 'alarm' || kind === 'pulls-failing') return true;
+  // OperatorActionNeeded pages in the first region only.
+  return kind === 'run-failed' && needsPerson === true && side !== 'standby';
 }
 
 /** Whether nothing is broken. */

@@ -43,25 +43,26 @@ async function checkPaging(operator: Operator, isStale: boolean): Promise<Findin
   if (topicArns.length === 0) {
     return warn(
       ['nobody: the configuration names no recipient'],
-      options.stack === undefined
+      operator.hasConfigFile
         ? `put alarms.emails into ${configLabel}, then ${operator.deployCommand()}`
         : `give the refresher a topic in pageTopics in ${configLabel}, then ${operator.deployCommand()}`,
     );
   }
   const topics = await Promise.all(topicArns.map((arn) => readTopic(operator, arn)));
+  const topicsKey = operator.beside ? 'standby.topicArns' : 'alarms.topicArns';
   const missing = topics.filter(({ exists }) => !exists).map(({ arn }) => arn);
   if (missing.length > 0) {
     return fail(
       [`there is no topic ${missing.join(', ')}`],
-      `put topics that exist into ${options.stack === undefined ? 'alarms.topicArns' : 'pageTopics'} in ${configLabel}, then ${operator.deployCommand()}`,
+      `put topics that exist into ${operator.hasConfigFile ? topicsKey : 'pageTopics'} in ${configLabel}, then ${operator.deployCommand()}`,
     );
   }
   const delivery = await checkDelivery(operator, { service, alarms, pageTopics: topicArns });
   if (delivery.broken) return delivery.broken;
-  const unsubscribed =
-    options.stack === undefined
-      ? missingSubscriptions(operator.config().alarms, topics)
-      : topics.flatMap(({ pending }) => pending);
+  const recipients = operator.recipients();
+  const unsubscribed = recipients
+    ? missingSubscriptions(recipients, topics)
+    : topics.flatMap(({ pending }) => pending);
   const [first] = unsubscribed;
   const fix = first && howToReach(operator, topics, first, isStale);
   return findingOf(topics, { unsubscribed, warnings: delivery.warnings, fix });

@@ -27,6 +27,8 @@ export class Observations {
   readonly queues = new Map<string, number>();
   /** State of each rule, by name. */
   readonly rules = new Map<string, 'ENABLED' | 'DISABLED'>();
+  /** The schedule of each rule that has one, by name. */
+  readonly schedules = new Map<string, string>();
   /** ARNs of what each rule invokes, by the rule's name. */
   readonly ruleTargets = new Map<string, readonly string[]>();
   /** Times at which each rule fired, by name. */
@@ -135,7 +137,8 @@ export class Observations {
   describeRule({ Name }: JsonInput): object {
     const State = this.rules.get(String(Name));
     if (!State) throw new AwsError('ResourceNotFoundException', `Rule ${Name} does not exist.`);
-    return { Name, State };
+    const ScheduleExpression = this.schedules.get(String(Name));
+    return { Name, State, ...(ScheduleExpression && { ScheduleExpression }) };
   }
 
   /** Answers `ListRuleNamesByTarget` on one page. */

@@ -20,9 +20,14 @@ export interface OperatorCloud extends EmbeddedCloud {
   /**
    * Deploys a synthesised stack, without its first refresh. A second deployment under the same name replaces it.
    *
+   * @param region - @default - that of `OPERATOR_PLACE`
    * @returns the stack's outputs
    */
-  deploy(stackName: string, synthesised: Synthesised): Promise<Readonly<Record<string, string>>>;
+  deploy(
+    stackName: string,
+    synthesised: Synthesised,
+    region?: string,
+  ): Promise<Readonly<Record<string, string>>>;
 }
 
 /** Starts an embedded cloud with the APIs that the command line uses. */
@@ -49,7 +54,8 @@ export async function startOperatorCloud(options?: EmbeddedCloudOptions): Promis
       AWS_ENDPOINT_URL_SECRETS_MANAGER: cloud.aws.url,
       AWS_ENDPOINT_URL_STS: cloud.aws.url,
     }),
-    deploy: (stackName, synthesised) => deploy({ cloud, operatorAws, functionApi }, stackName, synthesised),
+    deploy: (stackName, synthesised, region = LOCAL_REGION) =>
+      deploy({ cloud, operatorAws, functionApi, region }, stackName, synthesised),
     close: async () => {
       await Promise.all([operatorAws.close(), functionApi.close(), cloud.close()]);
     },
@@ -60,14 +66,16 @@ interface Parts {
   readonly cloud: EmbeddedCloud;
   readonly operatorAws: OperatorAws;
   readonly functionApi: FunctionApi;
+  readonly region: string;
 }
 
 async function deploy(
-  { cloud, operatorAws, functionApi }: Parts,
+  { cloud, operatorAws, functionApi, region }: Parts,
   name: string,
   synthesised: Synthesised,
 ): Promise<Readonly<Record<string, string>>> {
-  const { observations, stacks, topics } = operatorAws;
+  const { topics } = operatorAws;
+  const { observations, stacks } = operatorAws.inRegion(region);
   const { template } = synthesised;
   const propertiesOf = (id: string) => template.Resources[id]?.Properties ?? {};
   const nameOf = (id: string) => `${name}-${id}`;
@@ -75,7 +83,7 @@ async function deploy(
     Object.keys(template.Resources).filter((id) => template.Resources[id]?.Type === type);
   const queueUrl = (id: string) => `${operatorAws.url}/${LOCAL_ACCOUNT}/${nameOf(id)}`;
   const topicArn = (topic: unknown) =>
-    isReference(topic) ? `arn:aws:sns:${LOCAL_REGION}:${LOCAL_ACCOUNT}:${nameOf(topic.Ref)}` : String(topic);
+    isReference(topic) ? `arn:aws:sns:${region}:${LOCAL_ACCOUNT}:${nameOf(topic.Ref)}` : String(topic);
   const physicalId = (id: string) => {
     const type = template.Resources[id]?.Type;
     if (type === 'AWS::SNS::Topic') return topicArn({ Ref: id });
@@ -87,7 +95,9 @@ async function deploy(
     observations.queues.set(url, observations.queues.get(url) ?? 0);
   }
   for (const id of idsOf('AWS::Events::Rule')) {
+    const { ScheduleExpression } = propertiesOf(id);
     observations.rules.set(nameOf(id), 'ENABLED');
+    if (typeof ScheduleExpression === 'string') observations.schedules.set(nameOf(id), ScheduleExpression);
     observations.ruleTargets.set(
       nameOf(id),
       targetIdsOf(propertiesOf(id)).map((target) => functionArn(nameOf(target))),
@@ -109,7 +119,7 @@ async function deploy(
     const { TopicArn, Protocol, Endpoint } = propertiesOf(id);
     topics.subscribe(topicArn(TopicArn), String(Protocol), String(Endpoint));
   }
-  await deployFunctions({ cloud, operatorAws, functionApi }, nameOf, synthesised);
+  await deployFunctions({ cloud, operatorAws, functionApi, region }, nameOf, synthesised);
   stacks.stacks.set(name, {
     name,
     template,
@@ -122,11 +132,12 @@ async function deploy(
 }
 
 async function deployFunctions(
-  { cloud, operatorAws: { observations }, functionApi }: Parts,
+  { cloud, operatorAws, functionApi, region }: Parts,
   nameOf: (id: string) => string,
   synthesised: Synthesised,
 ): Promise<void> {
   const { template } = synthesised;
+  const { observations } = operatorAws.inRegion(region);
   for (const { functionId, logGroupId, isWatch } of functionsIn(template)) {
     const LogGroupName = nameOf(logGroupId);
     const FunctionName = nameOf(functionId);
@@ -137,8 +148,13 @@ async function deployFunctions(
     await functionApi.functions.get(FunctionName)?.runtime.stop();
     functionApi.functions.set(FunctionName, {
       runtime: new LambdaRuntime({
-        assetDirectory: isWatch ? assetBeside(synthesised.assetDirectory, Code) : synthesised.assetDirectory,
-        environment: { ...environment, ...cloud.environment(), AWS_LAMBDA_LOG_GROUP_NAME: LogGroupName },
+        assetDirectory: assetBeside(synthesised.assetDirectory, Code),
+        environment: {
+          ...environment,
+          ...cloud.environment(),
+          AWS_REGION: region,
+          AWS_LAMBDA_LOG_GROUP_NAME: LogGroupName,
+        },
         clock: cloud.clock,
       }),
       environment,
@@ -212,7 +228,7 @@ function functionsOf(ids: RefresherMetadata['resources']): DeployedFunction[] {
   );
 }
 
-/** Returns the directory of another function's asset in the same cloud assembly. */
+/** Returns the directory of a function's asset in the same cloud assembly. */
 function assetBeside(assetDirectory: string, code: unknown): string {
   const { S3Key } = code as { S3Key: string };
   return join(dirname(assetDirectory), `asset.${S3Key.replace(/\.zip$/, '')}`);

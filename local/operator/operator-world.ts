@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AlarmName, OutputName } from '../../lambda/core/contract';
+import { type AlarmName, type OutputName, STANDBY_SUFFIX } from '../../lambda/core/contract';
 import { readConfigFile } from '../../lib/config/load';
 import type { RefresherConfig } from '../../lib/config/schema';
 import type { CloudFormationTemplate, Synthesised } from '../../lib/synthesise';
@@ -37,6 +37,15 @@ export class OperatorWorld {
   async deploy(): Promise<Readonly<Partial<Record<OutputName, string>>>> {
     const config = readConfigFile(this.configPath);
     return this.cloud.deploy(config.stackName, await this.#synthesised(config));
+  }
+
+  /** Deploys the standby of the configuration, without its first refresh. @returns the stack's outputs */
+  async deployStandby(): Promise<Readonly<Partial<Record<OutputName, string>>>> {
+    const config = readConfigFile(this.configPath);
+    const { standbyTemplate, assetDirectory } = await this.#synthesised(config);
+    if (!config.standby || !standbyTemplate) throw new Error('The configuration has no standby.');
+    const name = `${config.stackName}${STANDBY_SUFFIX}`;
+    return this.cloud.deploy(name, { template: standbyTemplate, assetDirectory }, config.standby.region);
   }
 
   /** Deploys the refresher of the configuration as a part of another stack. @param change - makes that stack's template */
