@@ -153,10 +153,12 @@ function addRefresh(program: Command): void {
     'refresh',
     'refresh --target prod --target staging',
     'refresh --dry-run',
+    'refresh --standby',
   ])
     .option('--target <name>', 'refresh this target only (repeat it for more)', collect)
     .option('--dry-run', 'do everything but write')
-    .action((flags: { target?: string[]; dryRun?: boolean }) =>
+    .option('--standby', 'run the function of the standby, in its region')
+    .action((flags: { target?: string[]; dryRun?: boolean; standby?: boolean }) =>
       run(program, async (...context) => (await import('./commands/refresh')).refresh(...context, flags))(),
     );
 }

@@ -3,7 +3,8 @@
 import { accountChecks } from '../doctor/account-checks';
 import { type Check, type CheckResult, runChecks } from '../doctor/check';
 import { alarmsCheck, deploymentChecks, deploymentOf } from '../doctor/deployment-checks';
-import { nodeCheck, templateReader } from '../doctor/local-checks';
+import { nodeCheck, type TemplateReaders, templateReaders } from '../doctor/local-checks';
+import { judgeOf, otherChecks, type TwoRegions } from '../doctor/other-checks';
 import { pagingCheck } from '../doctor/paging-check';
 import { pullChecks } from '../doctor/pull-checks';
 import { usageError } from '../errors';
@@ -76,13 +77,16 @@ function clockTime(ms: number): string {
 }
 
 async function checkOnce(operator: Operator, output: Output): Promise<number> {
-  const checks = await checksOf(operator);
+  const templates = templateReaders(operator);
+  const both = await bothRegions(operator, templates);
+  const checks = await checksOf(operator, templates, both);
   let running: readonly Check[] = [];
   const results = await output.withSpinner(
     () => labelOf(running),
     () =>
       runChecks(checks, {
         onResult: (result) => show(output, result),
+        judge: both && judgeOf(both),
         onProgress: (checksUnderWay) => {
           running = checksUnderWay;
         },
@@ -103,9 +107,12 @@ async function checkOnce(operator: Operator, output: Output): Promise<number> {
 }
 
 /** Returns the checks for these options, each after those that it needs: the first broken one is the first to fix. */
-async function checksOf(operator: Operator): Promise<Check[]> {
+async function checksOf(
+  operator: Operator,
+  { template: expectedTemplate }: TemplateReaders,
+  both: TwoRegions | undefined,
+): Promise<Check[]> {
   const askRoutes = routeAsker(operator);
-  const expectedTemplate = templateReader(operator);
   const deployment = deploymentOf(operator, expectedTemplate);
   const checks = [
     nodeCheck(),
@@ -115,8 +122,24 @@ async function checksOf(operator: Operator): Promise<Check[]> {
     ...pullChecks(operator, askRoutes, { isWatched: await isWatched(operator) }),
     alarmsCheck(deployment),
     pagingCheck(operator),
+    ...(both ? otherChecks(both) : []),
   ];
   return hasTargets(operator) ? checks : checks.filter(({ withoutTargets }) => withoutTargets);
+}
+
+/** Returns the two regions; undefined when there is one, or when a check reports that the settings cannot be read. */
+async function bothRegions(
+  own: Operator,
+  { standbyTemplate }: TemplateReaders,
+): Promise<TwoRegions | undefined> {
+  try {
+    const other = await own.other();
+    const side = await own.side();
+    if (!other || side === undefined) return undefined;
+    return { own, other, side, otherTemplate: own.hasConfigFile ? standbyTemplate : undefined };
+  } catch {
+    return undefined;
+  }
 }
 
 function showSummary(
@@ -127,9 +150,13 @@ function showSummary(
   const { red, green } = output.colors;
   output.line();
   if (results.some(({ status }) => status !== 'ok')) output.legend(results.map(({ status }) => status));
-  output.line(
-    cause ? `${red('The first problem is:')} ${cause.title}.` : green(`All ${results.length} checks passed.`),
-  );
+  const skipped = results.filter(({ status }) => status === 'not-checked').length;
+  if (cause) output.line(`${red('The first problem is:')} ${cause.title}.`);
+  else if (skipped === 0) output.line(green(`All ${results.length} checks passed.`));
+  else
+    output.line(
+      `Nothing is broken while one region works. ${formatCount(skipped, 'check')} could not be made.`,
+    );
   if (others.length > 0) output.line(`Also broken: ${others.map(({ title }) => title).join('; ')}.`);
 }
 

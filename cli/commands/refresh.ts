@@ -5,7 +5,7 @@ import type { RefreshedTarget } from '../../lambda/core/model';
 import { type LogLine, readHistory } from '../deployment/history';
 import { type InvocationOutcome, invokeFunction } from '../deployment/invoke';
 import { requireStack } from '../deployment/stack';
-import { CliError, describeAwsError, nameFix, usageError } from '../errors';
+import { AwsCallError, CliError, describeAwsError, nameFix, usageError } from '../errors';
 import { EXIT } from '../exit-codes';
 import { formatDuration, formatTime } from '../format';
 import type { Operator } from '../operator';
@@ -18,6 +18,8 @@ export interface RefreshOptions {
   readonly target?: readonly string[];
   /** Do everything but write. @default false */
   readonly dryRun?: boolean;
+  /** Run the function of the standby. @default false */
+  readonly standby?: boolean;
 }
 
 /** Pause between two reads of the log. */
@@ -36,6 +38,36 @@ const LOG_TIMEOUT_MS = 15_000;
  * @throws CliError (usage error) for an unknown target, and CliError when the function cannot be invoked
  */
 export async function refresh(operator: Operator, output: Output, options: RefreshOptions): Promise<number> {
+  if (options.standby) return refreshRegion(await standbyOf(operator), output, options);
+  try {
+    return await refreshRegion(operator, output, options);
+  } catch (error) {
+    throw (await hintAtStandby(operator, error)) ?? error;
+  }
+}
+
+/** Returns the operator of the standby. @throws CliError (usage error) when there is none */
+async function standbyOf(operator: Operator): Promise<Operator> {
+  const standby = (await operator.side()) === 'standby' ? operator : await operator.other();
+  if (standby) return standby;
+  throw usageError(
+    `There is no standby. ${operator.configLabel} has only one region.`,
+    'Leave --standby out.',
+  );
+}
+
+/** Returns the error with the command for the standby, when there is one and it was AWS that gave no answer. */
+async function hintAtStandby(operator: Operator, error: unknown): Promise<CliError | undefined> {
+  const cause = error instanceof CliError ? error.cause : error;
+  if (!(cause instanceof AwsCallError) || cause.needsSignIn || !operator.hasConfigFile) return undefined;
+  const other = await operator.otherPlace();
+  if (!other) return undefined;
+  const problem = error instanceof CliError ? error.problem : `${cause.message}.`;
+  const command = commandLine('refresh --standby', operator.options);
+  return new CliError(problem, { cause, fix: `There is a standby in ${other.region}: ${command}` });
+}
+
+async function refreshRegion(operator: Operator, output: Output, options: RefreshOptions): Promise<number> {
   const names = options.target;
   const known = (await operator.refresherSettings()).targets.map(({ name }) => name);
   const unknown = names?.find((name) => !known.includes(name));

@@ -10,22 +10,36 @@ import type { Operator } from '../operator';
 
 /** Where the stack would be deployed. */
 export interface StackPlace {
-  readonly account: string;
+  /** @default - not known: the template is then for any account */
+  readonly account?: string;
   readonly region: string;
 }
 
+/** The templates of a configuration. */
+export interface ExpectedTemplates {
+  readonly template: unknown;
+  /** @default - the configuration has no standby */
+  readonly standbyTemplate?: unknown;
+}
+
 /**
- * Returns the template that `npx cdk deploy` would deploy, with the feature flags of the user's own CDK app.
+ * Returns the templates that `npx cdk deploy` would deploy, with the feature flags of the user's own CDK app.
  *
  * @param place - undefined where it is not known; the template is then for any account and region
  *
  * @throws ConfigError when the stack cannot hold the configuration
  */
-export function expectedTemplate(operator: Operator, place: StackPlace | undefined): unknown {
+export function expectedTemplates(operator: Operator, place: StackPlace | undefined): ExpectedTemplates {
   const outdir = mkdtempSync(join(tmpdir(), 'runpod-ecr-'));
   try {
     const context = contextBeside(operator.configPath);
-    return synthesise(operator.config(), outdir, place && { ...place }, context).template;
+    const { template, standbyTemplate } = synthesise(
+      operator.config(),
+      outdir,
+      place && { ...place },
+      context,
+    );
+    return { template, standbyTemplate };
   } finally {
     rmSync(outdir, { recursive: true, force: true });
   }

@@ -69,6 +69,20 @@ export async function requireStack(operator: Operator): Promise<DeployedStack> {
   });
 }
 
+/** Whether account and region are bootstrapped. What cannot be found out counts as no, because a second time is harmless. */
+export async function hasBootstrap(operator: Operator): Promise<boolean> {
+  try {
+    const { Stacks = [] } = await operator
+      .client(CloudFormationClient)
+      .send(new DescribeStacksCommand({ StackName: 'CDKToolkit' }));
+    return Stacks.some(({ StackStatus = '' }) =>
+      /^(CREATE|UPDATE|UPDATE_ROLLBACK)_COMPLETE$/.test(StackStatus),
+    );
+  } catch {
+    return false;
+  }
+}
+
 /** Returns the template as it was deployed. @throws the AWS client's error */
 export async function deployedTemplate(operator: Operator): Promise<unknown> {
   const stackName = operator.stackName();

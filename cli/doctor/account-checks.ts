@@ -16,7 +16,7 @@ import { awsCommand, commandLine } from '../options';
 import { type AskRoutes, listAuths, type RouteAccess, writableRoutes } from '../runpod/access';
 import { isAuthOf } from '../runpod/usage';
 import { visibleName } from '../visible';
-import { type Check, FIX_AND_REPEAT, type Finding, fail, ok, warn } from './check';
+import { brokenBy, type Check, FIX_AND_REPEAT, type Finding, fail, ok, warn } from './check';
 import { keySecretFix, storeKeyCommand } from './failure-fixes';
 import { type ExpectedTemplate, templateCheck } from './local-checks';
 
@@ -76,7 +76,7 @@ async function checkIdentity(operator: Operator): Promise<Finding> {
   } catch (error) {
     if (error instanceof CliError) return fail([error.problem], error.fix ?? FIX_AND_REPEAT);
     const explained = explainAwsError(error);
-    if (explained && !explained.needsSignIn) return fail([explained.problem], explained.fix);
+    if (explained && !explained.needsSignIn) return brokenBy(explained);
     const { profile } = operator.options;
     const signIn = awsCommand('sso login', { ...(profile && { profile }) });
     return fail([describeAwsError(error)], `${signIn} (or aws configure)`);
@@ -87,6 +87,8 @@ async function checkConfiguration(operator: Operator): Promise<Finding> {
   try {
     const { targets, service } = await operator.settings();
     const count = formatCount(targets.length, 'target');
+    // It refuses the standby's region as the first region.
+    await operator.other();
     if (operator.options.stack !== undefined) {
       return ok(`read from the stack ${operator.stackName()}: ${count}, service ${service}`);
     }

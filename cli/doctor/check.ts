@@ -1,6 +1,6 @@
 /** The checks of `doctor`: their type, their results, and how they run as a graph. */
 
-import { AwsCallError, CliError, describeAwsError, explainAwsError, isOwnError } from '../errors';
+import { CliError, describeAwsError, explainAwsError, isOwnError } from '../errors';
 import type { Status } from '../output';
 
 /** One of several problems that a check found. */
@@ -24,6 +24,10 @@ export interface Finding {
   readonly because?: string;
   /** It is broken, but the checks that need it can run. @default false */
   readonly usable?: boolean;
+  /** It is broken because AWS gave no answer. @default false */
+  readonly unreachable?: boolean;
+  /** It is broken although another region works. @default false */
+  readonly pages?: boolean;
 }
 
 /** The broken check that explains something. */
@@ -54,7 +58,9 @@ export interface Check {
 }
 
 /** The result of one check, as `--json` shows it. */
-export interface CheckResult extends Pick<Check, 'id' | 'title'>, Omit<Finding, 'usable'> {}
+export interface CheckResult
+  extends Pick<Check, 'id' | 'title'>,
+    Omit<Finding, 'usable' | 'unreachable' | 'pages'> {}
 
 /** Stands for the other checks where a check runs alone: none of them is broken. */
 export const NO_CAUSE: FindCause = () => undefined;
@@ -89,6 +95,8 @@ export function together(findings: readonly Finding[]): Finding {
   return {
     status: isBroken ? 'broken' : 'warning',
     found: sorted.flatMap(({ found }) => found),
+    ...(findings.some(({ pages }) => pages) && { pages: true }),
+    ...(findings.some(({ unreachable }) => unreachable) && { unreachable: true }),
     ...(fixes[0] !== undefined && { fix: fixes[0] }),
     ...(new Set(fixes).size > 1 && { problems: sorted.flatMap(problemsOf) }),
   };
@@ -103,8 +111,21 @@ function problemsOf({ status, found, fix }: Finding): Problem[] {
   }));
 }
 
+/**
+ * Decides how a finding is shown. What a check needs is decided by the finding itself.
+ *
+ * @param findingOf - waits for the finding of another check; undefined when there is no such check
+ */
+export type JudgeFinding = (
+  check: Check,
+  finding: Finding,
+  findingOf: (id: string) => Promise<Finding | undefined>,
+) => Promise<Finding>;
+
 /** How the checks are run. */
 export interface RunOptions {
+  /** @default - each finding is shown as it is */
+  readonly judge?: JudgeFinding | undefined;
   /** Called with each result in the order of the checks, as soon as it and those before it are known. */
   readonly onResult: (result: CheckResult) => void;
   /** Called with the checks that are under way, each time they change. */
@@ -120,7 +141,7 @@ export interface RunOptions {
  */
 export async function runChecks(
   checks: readonly Check[],
-  { onResult, onProgress = () => undefined }: RunOptions,
+  { onResult, onProgress = () => undefined, judge = async (_, finding) => finding }: RunOptions,
 ): Promise<CheckResult[]> {
   const findings = new Map<string, Finding>();
   const causeAmong: FindCause = (ids) =>
@@ -156,8 +177,10 @@ export async function runChecks(
     ended.set(check.id, end);
   }
   const results: CheckResult[] = [];
-  for (const { id, title } of checks) {
-    const { usable: _, ...finding } = (await ended.get(id)) as Finding;
+  for (const check of checks) {
+    const { id, title } = check;
+    const raw = (await ended.get(id)) as Finding;
+    const { usable, unreachable, pages, ...finding } = await judge(check, raw, async (one) => ended.get(one));
     const result = { id, title, ...finding };
     results.push(result);
     onResult(result);
@@ -188,9 +211,11 @@ async function runSafely(check: Check, causeAmong: FindCause): Promise<Finding> 
 
 /** Makes the finding of a check that an error has stopped. */
 export function brokenBy(error: unknown): Finding {
-  if ((error instanceof CliError || error instanceof AwsCallError) && error.fix !== undefined)
-    return fail([error.problem], error.fix);
+  if (error instanceof CliError && error.fix !== undefined) return fail([error.problem], error.fix);
   const explained = explainAwsError(error);
-  if (explained) return fail([explained.problem], explained.fix);
+  if (explained) {
+    const { problem, fix, needsSignIn } = explained;
+    return { ...fail([problem], fix), ...(!needsSignIn && { unreachable: true }) };
+  }
   return fail([isOwnError(error) ? error.message : describeAwsError(error)], FIX_AND_REPEAT);
 }

@@ -14,6 +14,7 @@ import {
   judgeQueues,
   judgeRuns,
   judgeSchedule,
+  pagesBeside,
 } from '../deployment/health';
 import { type InvocationOutcome, invokeFunction } from '../deployment/invoke';
 import { type Runs, readRuns } from '../deployment/runs';
@@ -36,7 +37,7 @@ import {
   warn,
 } from './check';
 import { fixFor, fixForCrash, type TargetFailure } from './failure-fixes';
-import { type ExpectedTemplate, templateReader } from './local-checks';
+import { type ExpectedTemplate, templateReaders } from './local-checks';
 import { logLevelProblem } from './log-level';
 
 /** What the checks of the deployment share: each is read once. */
@@ -52,7 +53,7 @@ export interface Deployment {
 /** Makes what the checks of the deployment share. */
 export function deploymentOf(
   operator: Operator,
-  expectedTemplate: ExpectedTemplate = templateReader(operator),
+  expectedTemplate: ExpectedTemplate = templateReaders(operator).template,
 ): Deployment {
   const invoke = async () => {
     const stack = await requireStack(operator);
@@ -152,7 +153,7 @@ async function checkStack(
     // After a failed update, the resources of before are still there.
     return { ...finding, usable: stack.status.startsWith('UPDATE_') };
   }
-  if (operator.options.stack !== undefined) {
+  if (!operator.hasConfigFile) {
     return ok(
       `${stack.name} is ${stack.status}`,
       'not checked: whether it is the same as your CDK app (npx cdk diff shows that)',
@@ -308,7 +309,12 @@ async function checkLastRun(deployment: Deployment, causeAmong: FindCause = NO_C
   const schedule = judgeSchedule(State !== 'DISABLED').map(({ found }) => fail(found, enable));
   try {
     const { runs, problems } = await lastRuns();
-    const all = [...schedule, ...problems.map((problem) => findingOfRuns(operator, problem, causeAmong))];
+    const side = await operator.side();
+    const ofRuns = problems.map((problem) => ({
+      ...findingOfRuns(operator, problem, causeAmong),
+      ...(pagesBeside(problem, side) && { pages: true }),
+    }));
+    const all = [...schedule, ...ofRuns];
     return all.length > 0 ? together(all) : ok(describeRuns(runs));
   } catch (error) {
     return together([...schedule, brokenBy(error)]);
@@ -393,9 +399,10 @@ async function findingsOfAlarms(
         );
     pagesByFix.set(fix, [...(pagesByFix.get(fix) ?? []), name]);
   }
-  const pages = [...pagesByFix].map(([fix, names]) =>
-    fail([`firing: ${names.join(', ')} (docs/runbook.md has a heading for each)`], fix),
-  );
+  const pages = [...pagesByFix].map(([fix, names]) => ({
+    ...fail([`firing: ${names.join(', ')} (docs/runbook.md has a heading for each)`], fix),
+    pages: true,
+  }));
   const warnings = firing.filter(({ severity }) => severity === 'warning');
   const lines = warnings.map(({ name }) => `warning: ${name}; see ${runbookSection(name)}`);
   return lines.length > 0 ? [...pages, warn(lines)] : pages;

@@ -1,6 +1,7 @@
 /** The checks of this computer. They need neither AWS nor Runpod. */
 
 import { engines } from '../../package.json';
+import type { ExpectedTemplates, StackPlace } from '../deployment/expected-template';
 import { isMissingCdk, MISSING_CDK } from '../errors';
 import { formatCount } from '../format';
 import type { Operator } from '../operator';
@@ -30,23 +31,45 @@ function isOlder(version: string, minimum: string): boolean {
   return version.localeCompare(minimum, 'en', { numeric: true }) < 0;
 }
 
-/** Returns a function that synthesises the template of the configuration for the place of the operator, where it is known. */
-export function templateReader(operator: Operator): ExpectedTemplate {
-  let template: Promise<unknown> | undefined;
+/** The templates of the configuration for the place of the operator, where it is known. They are synthesised once. */
+export interface TemplateReaders {
+  readonly template: ExpectedTemplate;
+  /** That of the standby, if there is one. */
+  readonly standbyTemplate: ExpectedTemplate;
+}
+
+/** Returns the functions that synthesise the templates of the configuration. */
+export function templateReaders(operator: Operator): TemplateReaders {
+  let templates: Promise<ExpectedTemplates> | undefined;
   const read = async () => {
-    const { expectedTemplate } = await import('../deployment/expected-template');
-    return expectedTemplate(operator, await placeOf(operator));
+    const { expectedTemplates } = await import('../deployment/expected-template');
+    return expectedTemplates(operator, await placeOf(operator));
   };
-  return () => {
-    template ??= read();
-    return template;
+  const readOnce = () => {
+    templates ??= read();
+    return templates;
+  };
+  return {
+    template: async () => (await readOnce()).template,
+    standbyTemplate: async () => (await readOnce()).standbyTemplate,
   };
 }
 
-/** Without credentials the template is the same for every account and region. */
-async function placeOf(operator: Operator) {
+/**
+ * Returns where the stack is or will be. Without credentials the template is the same for every account and region.
+ * That of a standby needs the first region all the same.
+ */
+async function placeOf(operator: Operator): Promise<StackPlace | undefined> {
+  const other = await operator.other().catch(() => undefined);
   try {
-    return { account: (await operator.identity()).account, region: await operator.region() };
+    const region = await operator.region();
+    // The first region may be down.
+    const identities = [operator, ...(other ? [other] : [])].map((one) => one.identity());
+    const identity = await Promise.any(identities).catch((error: unknown) => {
+      if (other) return undefined;
+      throw error;
+    });
+    return { region, ...(identity && { account: identity.account }) };
   } catch {
     return undefined;
   }

@@ -4,8 +4,8 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
-import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation';
 import { name as PACKAGE_NAME } from '../../package.json';
+import { hasBootstrap } from '../deployment/stack';
 import { CliError, isOwnError } from '../errors';
 import { EXIT } from '../exit-codes';
 import { CLONE_ROOT, DEMO_VARIABLES } from '../installation';
@@ -180,20 +180,6 @@ function stepsOf(
   ];
   const needless = [...(installs ? [] : ['install']), ...(isBootstrapped ? ['bootstrap'] : [])];
   return steps.filter(({ name }) => !needless.includes(name));
-}
-
-/** Whether account and region are bootstrapped. What cannot be found out counts as no, because a second time is harmless. */
-async function hasBootstrap(operator: Operator): Promise<boolean> {
-  try {
-    const { Stacks = [] } = await operator
-      .client(CloudFormationClient)
-      .send(new DescribeStacksCommand({ StackName: 'CDKToolkit' }));
-    return Stacks.some(({ StackStatus = '' }) =>
-      /^(CREATE|UPDATE|UPDATE_ROLLBACK)_COMPLETE$/.test(StackStatus),
-    );
-  } catch {
-    return false;
-  }
 }
 
 /**

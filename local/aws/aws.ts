@@ -11,6 +11,9 @@ import { StsStandIn } from './sts';
 type JsonAction = (input: JsonInput, caller: Caller) => object;
 type QueryAction = (parameters: URLSearchParams, caller: Caller) => string;
 
+/** The region whose secrets exist from the beginning. */
+const FIRST_REGION = 'us-east-1';
+
 /** Selects the requests that a denial applies to. A request must match every field that is given. */
 export interface DenialMatch {
   /** The secret or role that is asked for, as the request names it. */
@@ -36,8 +39,11 @@ export class AwsStandIn extends AwsServer {
   readonly logs = new LogsStandIn();
   readonly metrics = new MetricsStandIn();
   readonly policies = new RepositoryPoliciesStandIn();
+  /** The secrets of the region in which most worlds live. */
   readonly secrets: SecretsManagerStandIn;
   readonly sts = new StsStandIn();
+  readonly #clock: StandInClock;
+  readonly #secretsOfOthers = new Map<string, SecretsManagerStandIn>();
   readonly #denials = new Set<Denial>();
   readonly #jsonActions: Readonly<Record<string, JsonAction>>;
   readonly #queryActions: Readonly<Record<string, QueryAction>>;
@@ -45,11 +51,11 @@ export class AwsStandIn extends AwsServer {
   constructor(clock: StandInClock, registryUrl: () => string) {
     super();
     const ecr = new EcrStandIn(clock, registryUrl);
-    const secrets = new SecretsManagerStandIn(clock);
+    this.secrets = new SecretsManagerStandIn(clock, FIRST_REGION, (region) => this.secretsIn(region));
+    this.#clock = clock;
     const ecrPublic = new EcrStandIn(clock, registryUrl);
     this.ecr = ecr;
     this.ecrPublic = ecrPublic;
-    this.secrets = secrets;
     const onPolicy =
       (action: PolicyAction): JsonAction =>
       (input, { region }) =>
@@ -60,17 +66,36 @@ export class AwsStandIn extends AwsServer {
       'ecr:GetRepositoryPolicy': onPolicy('get'),
       'ecr:SetRepositoryPolicy': onPolicy('set'),
       'ecr:DeleteRepositoryPolicy': onPolicy('delete'),
-      'secretsmanager:GetSecretValue': (input) => secrets.getSecretValue(input.SecretId, input),
-      'secretsmanager:CreateSecret': (input) => secrets.createSecret(input),
-      'secretsmanager:PutSecretValue': (input) => secrets.putSecretValue(input),
+      'secretsmanager:GetSecretValue': (input, { region }) =>
+        this.#secretsOf(region).getSecretValue(input.SecretId, input),
+      'secretsmanager:CreateSecret': (input, { region }) => this.#secretsOf(region).createSecret(input),
+      'secretsmanager:PutSecretValue': (input, { region }) => this.#secretsOf(region).putSecretValue(input),
+      'secretsmanager:ReplicateSecretToRegions': (input, { region }) =>
+        this.#secretsOf(region).replicate(input),
+      'secretsmanager:RemoveRegionsFromReplication': (input, { region }) =>
+        this.#secretsOf(region).removeReplicas(input),
       'logs:FilterLogEvents': (input) => this.logs.filterLogEvents(input),
-      'secretsmanager:DescribeSecret': (input) => secrets.describeSecret(input),
+      'secretsmanager:DescribeSecret': (input, { region }) => this.#secretsOf(region).describeSecret(input),
     };
     this.#queryActions = {
       'cloudwatch:PutMetricData': (parameters, { region }) => this.metrics.putMetricData(parameters, region),
       'sts:AssumeRole': (parameters, caller) => this.sts.assumeRole(parameters, caller, clock.now()),
       'sts:GetCallerIdentity': (_, caller) => this.sts.getCallerIdentity(caller),
     };
+  }
+
+  /** Returns the secrets of a region. Until then, that region has those of the first one. */
+  secretsIn(region: string): SecretsManagerStandIn {
+    if (region === FIRST_REGION) return this.secrets;
+    const known =
+      this.#secretsOfOthers.get(region) ??
+      new SecretsManagerStandIn(this.#clock, region, (name) => this.secretsIn(name));
+    this.#secretsOfOthers.set(region, known);
+    return known;
+  }
+
+  #secretsOf(region: string): SecretsManagerStandIn {
+    return this.#secretsOfOthers.get(region) ?? this.secrets;
   }
 
   /** Returns how many requests asked for an action, such as `GetAuthorizationToken`. */

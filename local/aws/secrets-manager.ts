@@ -18,13 +18,75 @@ interface StoredSecret {
   readonly previous?: SecretVersion;
 }
 
-/** Keeps secrets in memory, each with its current and its previous version. Unknown secrets give an AwsError. */
+/** The state of a replica, as `DescribeSecret` shows it for the primary secret. */
+export interface Replica {
+  readonly region: string;
+  status: 'InSync' | 'InProgress' | 'Failed';
+  message?: string;
+  keyId?: string;
+}
+
+/** Returns the secrets of another region. */
+export type SecretsOf = (region: string) => SecretsManagerStandIn;
+
+/**
+ * Keeps the secrets of one region in memory, each with its current and its previous version. Unknown secrets give an
+ * AwsError.
+ */
 export class SecretsManagerStandIn {
   readonly #secrets = new Map<string, StoredSecret>();
+  readonly #replicas = new Map<string, Replica[]>();
   readonly #clock: StandInClock;
+  readonly #region: string;
+  readonly #secretsOf: SecretsOf;
 
-  constructor(clock: StandInClock) {
+  /** @param secretsOf - for replicas. @default - there is no other region */
+  constructor(clock: StandInClock, region = 'us-east-1', secretsOf: SecretsOf = () => this) {
     this.#clock = clock;
+    this.#region = region;
+    this.#secretsOf = secretsOf;
+  }
+
+  /** Returns the replicas of a secret, to change their state. */
+  replicasOf(name: string): readonly Replica[] {
+    return this.#replicas.get(name) ?? [];
+  }
+
+  /** Answers `ReplicateSecretToRegions`. */
+  replicate({ SecretId, AddReplicaRegions, ForceOverwriteReplicaSecret }: JsonInput): object {
+    const { name, arn, current } = this.#find(SecretId);
+    const added = Array.isArray(AddReplicaRegions) ? (AddReplicaRegions as { Region: string }[]) : [];
+    for (const { Region: region } of added) {
+      const there = this.#secretsOf(region);
+      const isTaken = there.get(name) !== undefined && ForceOverwriteReplicaSecret !== true;
+      const replica: Replica = isTaken
+        ? { region, status: 'Failed', message: `Replication failed: Secret name ${name} already exists.` }
+        : { region, status: 'InSync' };
+      if (!isTaken) there.#put(name, current, regional(arn, region));
+      this.#replicas.set(name, [...this.replicasOf(name).filter((one) => one.region !== region), replica]);
+    }
+    return { ARN: arn, ReplicationStatus: this.#replicationOf(name) };
+  }
+
+  /** Answers `RemoveRegionsFromReplication`. */
+  removeReplicas({ SecretId, RemoveReplicaRegions }: JsonInput): object {
+    const { name, arn } = this.#find(SecretId);
+    const regions = Array.isArray(RemoveReplicaRegions) ? RemoveReplicaRegions.map(String) : [];
+    for (const region of regions) this.#secretsOf(region).remove(name);
+    this.#replicas.set(
+      name,
+      this.replicasOf(name).filter(({ region }) => !regions.includes(region)),
+    );
+    return { ARN: arn, ReplicationStatus: this.#replicationOf(name) };
+  }
+
+  #replicationOf(name: string): object[] {
+    return this.replicasOf(name).map(({ region, status, message, keyId = 'alias/aws/secretsmanager' }) => ({
+      Region: region,
+      KmsKeyId: keyId,
+      Status: status,
+      ...(message !== undefined && { StatusMessage: message }),
+    }));
   }
 
   /**
@@ -74,6 +136,7 @@ export class SecretsManagerStandIn {
         [current.versionId]: ['AWSCURRENT'],
         ...(previous && { [previous.versionId]: ['AWSPREVIOUS'] }),
       },
+      ...(this.replicasOf(name).length > 0 && { ReplicationStatus: this.#replicationOf(name) }),
     };
   }
 
@@ -113,17 +176,24 @@ export class SecretsManagerStandIn {
     return { versionId, value: textIn(input, 'SecretString'), createdDate: this.#clock.now() };
   }
 
-  #put(name: string, current: SecretVersion): StoredSecret {
+  #put(name: string, current: SecretVersion, arn = this.#arnOf(name)): StoredSecret {
     const before = this.#secrets.get(name);
     const stored: StoredSecret = {
       name,
-      arn: before?.arn ?? `arn:aws:secretsmanager:us-east-1:${LOCAL_ACCOUNT}:secret:${name}-AbCdEf`,
+      arn: before?.arn ?? arn,
       createdDate: before?.createdDate ?? current.createdDate,
       current,
       ...(before && { previous: before.current }),
     };
     this.#secrets.set(name, stored);
+    for (const { region, status } of this.replicasOf(name)) {
+      if (status === 'InSync') this.#secretsOf(region).#put(name, current);
+    }
     return stored;
+  }
+
+  #arnOf(name: string): string {
+    return `arn:aws:secretsmanager:${this.#region}:${LOCAL_ACCOUNT}:secret:${name}-AbCdEf`;
   }
 
   /** Finds a secret by name, by ARN, or by ARN without the suffix of six characters. */
@@ -134,6 +204,11 @@ export class SecretsManagerStandIn {
     if (found) return found;
     throw new AwsError('ResourceNotFoundException', "Secrets Manager can't find the specified secret.");
   }
+}
+
+function regional(arn: string, region: string): string {
+  const [prefix, partition, service, , ...rest] = arn.split(':');
+  return [prefix, partition, service, region, ...rest].join(':');
 }
 
 function wireValue(value: string | Uint8Array): object {
