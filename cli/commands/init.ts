@@ -12,6 +12,7 @@ import { chooseDestination, writeTo } from '../init/destination';
 import { hasSecret, storeKey, takeKey } from '../init/key';
 import type { InitFlags } from '../init/options';
 import { credentialFormat, type RegistryEntry } from '../init/registry';
+import { checkStandby, refuseReplica, replicateCommand, replicateSecrets } from '../init/standby';
 import { followUp } from '../init/steps';
 import type { Operator } from '../operator';
 import { awsCommand } from '../options';
@@ -33,6 +34,7 @@ export async function init(operator: Operator, output: Output, flags: InitFlags)
     throw usageError('init writes a configuration, and --stack needs none.', 'Leave --stack out.');
   }
   checkFlags(operator.options, flags);
+  await checkStandby(operator, flags);
   if (flags.authId !== undefined && flags.authName !== undefined) {
     throw usageError('Give --auth-id or --auth-name, not both.');
   }
@@ -51,7 +53,7 @@ export async function init(operator: Operator, output: Output, flags: InitFlags)
   const before = await credentialCommands(operator, output, answers.registry);
   const textFor = (withApp: boolean) => {
     const schema = schemaFor(destination.path, withApp);
-    const text = configText({ answers, secretName, runpod, schema });
+    const text = configText({ answers, secretName, runpod, schema, standby: flags.standby });
     parseConfig(text, operator.configLabel);
     return text;
   };
@@ -63,14 +65,51 @@ export async function init(operator: Operator, output: Output, flags: InitFlags)
   if (key.store !== 'keep') output.line(`${output.mark('ok')} stored the key in ${secretName}`);
   output.line(`${output.mark('ok')} wrote ${operator.configLabel}`);
   if (app) makeApp(output, app);
+  const { standby } = flags;
+  const left = await replicate(operator, output, flags, { secretName, registry: answers.registry, before });
   const files = app?.files.map(({ path }) => path);
   output.data({
     config: operator.configPath,
     secret: secretName,
     key: key.store,
     ...(files && { app: files }),
+    ...(standby !== undefined && { standby }),
   });
-  return followUp(operator, output, flags, { app: withApp, install: flags.install, before });
+  const written = { app: withApp, install: flags.install, before: [...before, ...left], standby };
+  const code = await followUp(operator, output, flags, written);
+  if (standby === undefined) output.line(output.colors.dim(STANDBY_HINT));
+  return code;
+}
+
+const STANDBY_HINT = 'To survive the loss of an AWS region: init --standby REGION (docs/standby.md)';
+
+/**
+ * Replicates the secrets to the region of the standby, if one is wanted.
+ *
+ * @returns the commands that are left for a person
+ */
+async function replicate(
+  operator: Operator,
+  output: Output,
+  { standby }: InitFlags,
+  {
+    secretName,
+    registry,
+    before,
+  }: { readonly secretName: string; readonly registry: RegistryEntry; readonly before: readonly string[] },
+): Promise<string[]> {
+  if (standby === undefined) return [];
+  const credential = credentialOf(registry);
+  const isStored = before.length === 0;
+  const stored = [secretName, ...(credential && isStored ? [credential] : [])];
+  const failed = await replicateSecrets(operator, output, stored, standby);
+  // A login that is not stored yet is replicated when it is.
+  return [...(credential && !isStored ? [replicateCommand(operator, credential, standby)] : []), ...failed];
+}
+
+/** The secret with the login of a registry. ECR needs none. */
+function credentialOf(registry: RegistryEntry): string | undefined {
+  return 'credentialSecretName' in registry ? registry.credentialSecretName : undefined;
 }
 
 /**
@@ -107,8 +146,9 @@ async function credentialCommands(
   output: Output,
   registry: RegistryEntry,
 ): Promise<string[]> {
-  if (!('credentialSecretName' in registry)) return [];
-  const { credentialSecretName: name, type } = registry;
+  const name = credentialOf(registry);
+  if (name === undefined) return [];
+  const { type } = registry;
   if (await hasSecret(operator, name)) return [];
   output.line(
     `${output.mark('warning')} There is no secret ${name} yet. It must hold ${credentialFormat(type)}.`,
@@ -118,17 +158,25 @@ async function credentialCommands(
 }
 
 async function storeKeyOnly(operator: Operator, output: Output, flags: InitFlags): Promise<number> {
+  if (flags.standby !== undefined) {
+    throw usageError('--standby belongs to the questions of init.', 'Leave --standby or --store-key out.');
+  }
   const present = await presentKey(operator);
+  if (present) await refuseReplica(operator);
   const secretName = flags.secret ?? present?.secretName ?? DEFAULT_SECRET;
   const runpod = { ...(present?.runpod ?? RUNPOD_DEFAULTS), ...urlsOf(flags) };
   const key = await takeKey(operator, output, flags, { secretName, runpod });
   await withoutInterruption(() => storeKey(operator, secretName, key));
-  output.data({ secret: secretName, key: key.store });
+  const replica = present && (await operator.otherPlace())?.region;
+  output.data({ secret: secretName, key: key.store, ...(replica && { replica }) });
   output.line(
     key.store === 'keep'
       ? `${output.mark('ok')} ${secretName} is unchanged, and Runpod accepts its key`
       : `${output.mark('ok')} stored the key in ${secretName}, and Runpod accepts it`,
   );
+  if (replica && key.store !== 'keep') {
+    output.line(`Secrets Manager updates the replica in ${replica} by itself.`);
+  }
   return EXIT.ok;
 }
 

@@ -69,11 +69,15 @@ export async function requireStack(operator: Operator): Promise<DeployedStack> {
   });
 }
 
-/** Whether account and region are bootstrapped. What cannot be found out counts as no, because a second time is harmless. */
-export async function hasBootstrap(operator: Operator): Promise<boolean> {
+/**
+ * Whether account and region are bootstrapped. What cannot be found out counts as no, because a second time is harmless.
+ *
+ * @param region - @default - the stack's region
+ */
+export async function hasBootstrap(operator: Operator, region?: string): Promise<boolean> {
   try {
     const { Stacks = [] } = await operator
-      .client(CloudFormationClient)
+      .client(CloudFormationClient, region)
       .send(new DescribeStacksCommand({ StackName: 'CDKToolkit' }));
     return Stacks.some(({ StackStatus = '' }) =>
       /^(CREATE|UPDATE|UPDATE_ROLLBACK)_COMPLETE$/.test(StackStatus),

@@ -18,10 +18,12 @@ export interface ConfigParts {
   readonly answers: TargetAnswers;
   readonly secretName: string;
   readonly runpod: RunpodSettings;
+  /** Region of the standby. @default - there is none */
+  readonly standby: string | undefined;
 }
 
 /** Returns the text of the file. */
-export function configText({ answers, secretName, runpod, schema }: ConfigParts): string {
+export function configText({ answers, secretName, runpod, schema, standby }: ConfigParts): string {
   const { name, registry, auth, verifyImage, emails, runbookUrl } = answers;
   const defaults = new Map<string, string>(Object.entries(RUNPOD_DEFAULTS));
   const changed = Object.entries(runpod).filter(([key, value]) => defaults.get(key) !== value);
@@ -29,6 +31,7 @@ export function configText({ answers, secretName, runpod, schema }: ConfigParts)
     ...(schema !== undefined && { $schema: schema }),
     runpodApiKeySecretName: secretName,
     targets: [{ name, ...auth, registry, ...(verifyImage !== undefined && { verifyImage }) }],
+    ...(standby !== undefined && { standby: { region: standby } }),
     alarms: { emails, ...(runbookUrl !== undefined && { runbookUrl }) },
     ...(changed.length > 0 && { runpod: Object.fromEntries(changed) }),
   };

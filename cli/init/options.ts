@@ -22,6 +22,8 @@ export interface InitFlags {
   readonly overwriteAuth?: boolean;
   readonly email?: readonly string[];
   readonly runbookUrl?: string;
+  /** Region of a second refresher. @default - there is none */
+  readonly standby?: string;
   readonly yes?: boolean;
   /** Write a CDK app too. @default - the person is asked */
   readonly app?: boolean;
@@ -59,6 +61,7 @@ export function addInitOptions(command: Command): Command {
     .option('--overwrite-auth', 'overwrite it although workloads use it with images of other registries')
     .option('--email <address>', 'address that is paged (repeat it for more)', collect)
     .option('--runbook-url <url>', 'runbook to which the alarms link, if it is a page of your own')
+    .option('--standby <region>', 'a second refresher in another region, which survives the loss of one')
     .option('--app', 'write a minimal CDK app around the configuration too')
     .option('--no-app', 'write no CDK app, and do not ask')
     .option('--install', 'run npm install for the app')

@@ -35,6 +35,8 @@ export interface Written {
   readonly install: boolean | undefined;
   /** Commands that a person must run first. @default - none */
   readonly before: readonly string[];
+  /** Region of the standby. */
+  readonly standby: string | undefined;
 }
 
 const CANCELLED = 'Cancelled. What was stored and written stays, and nothing was run.';
@@ -60,8 +62,9 @@ export async function followUp(
   const asks = flags.deploy === undefined && !isForeignApp && mayAsk(operator.options);
   const isBootstrapped =
     (asks || flags.deploy === true) &&
-    (await output.withSpinner('looking for the CDK bootstrap', () => hasBootstrap(operator)));
-  const steps = stepsOf(operator, { folder, isBootstrapped, installs: written.app });
+    (await output.withSpinner('looking for the CDK bootstrap', () => areBootstrapped(operator, written)));
+  const environments = await environmentsOf(operator, written);
+  const steps = stepsOf(operator, { folder, isBootstrapped, installs: written.app, environments });
   const left = new Set(steps);
   const showLeft = () => {
     if (left.size > 0) showSteps(output, folder, [...left], written.before);
@@ -82,6 +85,20 @@ export async function followUp(
     if (isOwnError(error)) showLeft();
     throw error;
   }
+}
+
+/** Whether the regions are bootstrapped. */
+async function areBootstrapped(operator: Operator, { standby }: Written): Promise<boolean> {
+  const regions = [undefined, ...(standby === undefined ? [] : [standby])];
+  const all = await Promise.all(regions.map((region) => hasBootstrap(operator, region)));
+  return all.every((one) => one);
+}
+
+/** Returns the environments to bootstrap, as the CDK names them. One region needs no name. */
+async function environmentsOf(operator: Operator, { standby }: Written): Promise<string[]> {
+  if (standby === undefined) return [];
+  const { account } = await operator.identity();
+  return [await operator.region(), standby].map((region) => `aws://${account}/${region}`);
 }
 
 /** Says what to add to an app that `init` did not write. @returns whether there is an app */
@@ -142,11 +159,13 @@ interface StepsContext {
   readonly folder: string;
   readonly isBootstrapped: boolean;
   readonly installs: boolean;
+  /** The environments of the two regions. Empty without a standby. */
+  readonly environments: readonly string[];
 }
 
 function stepsOf(
   { options, configPath }: Operator,
-  { folder, isBootstrapped, installs }: StepsContext,
+  { folder, isBootstrapped, installs, environments }: StepsContext,
 ): Step[] {
   // The commands run in the folder of the app, where a relative path would lead elsewhere.
   const own: GlobalOptions =
@@ -161,16 +180,22 @@ function stepsOf(
     ...(region ? ['--region', region] : []),
     ...(config ? ['--config', config] : []),
   ];
+  const all = environments.length > 0 ? ['--all'] : [];
   const steps: Step[] = [
     { name: 'install', command: 'npm install', program: 'npm', args: ['install'] },
     {
       name: 'bootstrap',
-      command: cdkCommand('bootstrap', own),
+      command: cdkCommand('bootstrap', own, environments),
       note: 'once per account and region',
       program: 'npx',
-      args: ['cdk', 'bootstrap', ...cdkArgs],
+      args: ['cdk', 'bootstrap', ...environments, ...cdkArgs],
     },
-    { name: 'deploy', command: deployCommand(own), program: 'npx', args: ['cdk', 'deploy', ...cdkArgs] },
+    {
+      name: 'deploy',
+      command: deployCommand(own, all),
+      program: 'npx',
+      args: ['cdk', 'deploy', ...all, ...cdkArgs],
+    },
     {
       name: 'doctor',
       command: commandLine('doctor', own),

@@ -1,0 +1,85 @@
+/** The standby that `init --standby` asks for: its region, and the replicas of the secrets. */
+
+import {
+  DescribeSecretCommand,
+  ReplicateSecretToRegionsCommand,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager';
+import { isKnownRegion, nearestRegion } from '../../lib/config/aws-regions';
+import { differentPlaceMistakes } from '../../lib/config/regions';
+import { describeAwsError, usageError } from '../errors';
+import type { Operator } from '../operator';
+import { awsCommand, commandLine } from '../options';
+import type { Output } from '../output';
+import type { InitFlags } from './options';
+
+/** Checks the region of the standby. @throws CliError (usage error) when it is unknown, or that of the first refresher */
+export async function checkStandby(operator: Operator, { standby }: InitFlags): Promise<void> {
+  if (standby === undefined) return;
+  if (!isKnownRegion(standby)) {
+    const similar = nearestRegion(standby);
+    throw usageError(
+      `--standby: expected an AWS region, found "${standby}".`,
+      similar === undefined ? undefined : `Did you mean ${similar}?`,
+    );
+  }
+  const [mistake] = differentPlaceMistakes(['standby'], standby, await operator.region());
+  if (mistake) throw usageError(`--standby: expected ${mistake.expected}, found ${mistake.found}.`);
+}
+
+/**
+ * Replicates secrets to the region of the standby. One that has a replica there is left as it is.
+ *
+ * @param names - secrets that exist
+ * @returns the commands for those that could not be replicated
+ */
+export async function replicateSecrets(
+  operator: Operator,
+  output: Output,
+  names: readonly string[],
+  region: string,
+): Promise<string[]> {
+  const left: string[] = [];
+  for (const name of names) {
+    try {
+      await replicate(operator, name, region);
+      output.line(`${output.mark('ok')} replicated ${name} to ${region}`);
+    } catch (error) {
+      output.line(
+        `${output.mark('warning')} ${name} could not be replicated to ${region}: ${describeAwsError(error)}`,
+      );
+      left.push(replicateCommand(operator, name, region));
+    }
+  }
+  return left;
+}
+
+async function replicate(operator: Operator, name: string, region: string): Promise<void> {
+  const client = operator.client(SecretsManagerClient);
+  const { ReplicationStatus = [] } = await client.send(new DescribeSecretCommand({ SecretId: name }));
+  if (ReplicationStatus.some(({ Region }) => Region === region)) return;
+  await client.send(
+    new ReplicateSecretToRegionsCommand({ SecretId: name, AddReplicaRegions: [{ Region: region }] }),
+  );
+}
+
+/** Returns the command that replicates a secret. */
+export function replicateCommand({ options }: Operator, name: string, region: string): string {
+  const command = `secretsmanager replicate-secret-to-regions --secret-id ${name} --add-replica-regions Region=${region}`;
+  return awsCommand(command, options);
+}
+
+/**
+ * Refuses to store a key from the side of the standby, whose secret is a replica.
+ *
+ * @throws CliError (usage error)
+ */
+export async function refuseReplica(operator: Operator): Promise<void> {
+  if ((await operator.side()) !== 'standby') return;
+  const primary = await operator.other();
+  if (!primary) return;
+  throw usageError(
+    'The standby reads a replica of the secret, and only the secret itself can be changed.',
+    `Store the key in the first region: ${commandLine('init --store-key --replace-key', primary.options)}`,
+  );
+}
