@@ -5,8 +5,7 @@ import {
   ReplicateSecretToRegionsCommand,
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
-import { isKnownRegion, nearestRegion } from '../../lib/config/aws-regions';
-import { differentPlaceMistakes } from '../../lib/config/regions';
+import { isKnownRegion, nearestRegion, partitionOf } from '../../lib/config/aws-regions';
 import { describeAwsError, usageError } from '../errors';
 import type { Operator } from '../operator';
 import { awsCommand, commandLine } from '../options';
@@ -23,8 +22,12 @@ export async function checkStandby(operator: Operator, { standby }: InitFlags): 
       similar === undefined ? undefined : `Did you mean ${similar}?`,
     );
   }
-  const [mistake] = differentPlaceMistakes(['standby'], standby, await operator.region());
-  if (mistake) throw usageError(`--standby: expected ${mistake.expected}, found ${mistake.found}.`);
+  const first = await operator.region();
+  if (standby === first) {
+    throw usageError(`--standby: expected another region than ${first}, the region of the first stack.`);
+  }
+  const [own, other] = [partitionOf(first), partitionOf(standby)];
+  if (own !== other) throw usageError(`--standby: expected a region of ${own}, found one of ${other}.`);
 }
 
 /**
