@@ -221,10 +221,12 @@ const NOT_REFRESHING: readonly HealthKind[] = [
 
 /**
  * Judges two regions that refresh the same targets. While one of them works, the problems of the other are warnings,
- * but for those that page (docs/decisions/0016). When neither works, both are broken.
+ * but for those that page (docs/decisions/0017). When neither works, both are broken.
  */
 export function judgeRegions(regions: readonly RegionHealth[]): HealthProblem[] {
-  return regions.flatMap((one) => {
+  // What a region says about itself tells more about the cause than that another one cannot be read.
+  const readableFirst = [...regions].sort((a, b) => Number(!a.problems) - Number(!b.problems));
+  return readableFirst.flatMap((one) => {
     const isCovered = regions.some((other) => other !== one && keepsFresh(other));
     return problemsOf(one).map((problem) => ({
       ...problem,

@@ -46,18 +46,28 @@ export function otherChecks({ own, other, side, otherTemplate }: TwoRegions): Ch
   const checks = [...deploymentChecks(deployment), alarmsCheck(deployment), pagingCheck(other)];
   return [
     replicaCheck(isPrimary ? { primary: own, standby: other } : { primary: other, standby: own }, own),
-    ...checks.filter(({ id }) => id in TITLES).map((check) => ofOther(check, who, other)),
+    ...checks
+      .filter(({ id }) => id in TITLES)
+      .map((check) => ofOther(check, who, other, isPrimary ? { secret: REPLICA_CHECK } : {})),
     {
       id: 'other-told',
       title: 'Told of each other',
-      needs: ['configuration'],
+      needs: ['other-stack'],
       run: () => checkTold([own, other]),
     },
   ];
 }
 
-function ofOther(check: Check, who: string, other: Operator): Check {
+/** @param causes - the checks of both regions that explain a problem, by the ids of those of one region */
+function ofOther(
+  check: Check,
+  who: string,
+  other: Operator,
+  causes: Readonly<Record<string, string>>,
+): Check {
   const { id, needs, after } = check;
+  const idsOfOther = (ids: readonly string[] = []) =>
+    ids.flatMap((one) => causes[one] ?? idOfOther(one) ?? []);
   const run: Check['run'] = (causeAmong = NO_CAUSE) => check.run((ids) => causeAmong(idsOfOther(ids)));
   return {
     ...check,
@@ -70,8 +80,9 @@ function ofOther(check: Check, who: string, other: Operator): Check {
 }
 
 /** The template is that of both regions. The other checks of this region say nothing about the other one. */
-function idsOfOther(ids: readonly string[] = []): string[] {
-  return ids.flatMap((id) => (id === 'template' ? [id] : id in TITLES ? [`${PREFIX}${id}`] : []));
+function idOfOther(id: string): string | undefined {
+  if (id === 'template') return id;
+  return id in TITLES ? `${PREFIX}${id}` : undefined;
 }
 
 /** Returns the finding for a stack that is not deployed, or whose region is not bootstrapped. */

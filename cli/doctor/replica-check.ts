@@ -100,7 +100,7 @@ function judgeReplication({
 function judgeCopy({ name, to, copy, replica, fixes }: SecretInBoth): Finding | undefined {
   switch (copy.state) {
     case 'missing':
-      return fail([`${name} is not in ${to}`], fixes.again);
+      return fail([`${name} is not in ${to}`], replica.state === 'unknown' ? fixes.replicate : fixes.again);
     case 'key-refused': {
       const keyId = replica.state === 'found' ? ` ${replica.status.KmsKeyId}` : '';
       return fail(

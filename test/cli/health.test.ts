@@ -1,4 +1,12 @@
-import { judgeAlarms, judgeQueues, judgeRuns, judgeSchedule, judgeWatch } from '../../cli/deployment/health';
+import {
+  type HealthKind,
+  judgeAlarms,
+  judgeQueues,
+  judgeRegions,
+  judgeRuns,
+  judgeSchedule,
+  judgeWatch,
+} from '../../cli/deployment/health';
 import type { LastFailure, Runs, TargetRuns } from '../../cli/deployment/runs';
 
 const NOW = Date.parse('2026-11-21T19:00:00Z');
@@ -111,6 +119,59 @@ describe('judgeSchedule, judgeAlarms and judgeWatch', () => {
     ).toEqual([
       { kind: 'alarm', severity: 'broken', found: ['firing: RefreshSilent'] },
       { kind: 'alarm', severity: 'warning', found: ['warning: ApiKeyOld'] },
+    ]);
+  });
+});
+
+describe('judgeRegions', () => {
+  const broken = (kind: HealthKind) => ({ kind, severity: 'broken' as const, found: ['x'] });
+  const primary = { side: 'primary', region: 'us-east-1' } as const;
+  const standby = { side: 'standby', region: 'us-west-2' } as const;
+  const failed = { ...broken('run-failed'), needsPerson: true } as const;
+
+  it.each([
+    ['a region that cannot be read', { ...primary, unreadable: 'no' }, 'region-unreadable warning'],
+    ['a missed run', { ...primary, problems: [broken('run-missed')] }, 'run-missed warning'],
+    [
+      'a disabled schedule',
+      { ...standby, problems: [broken('schedule-disabled')] },
+      'schedule-disabled warning',
+    ],
+    ['a full queue', { ...primary, problems: [broken('undelivered')] }, 'undelivered warning'],
+    ['a silent watch', { ...primary, problems: [broken('watch-silent')] }, 'watch-silent warning'],
+    ['failing pulls', { ...primary, problems: [broken('pulls-failing')] }, 'pulls-failing broken'],
+    ['an alarm that pages', { ...standby, problems: [broken('alarm')] }, 'alarm broken'],
+    [
+      'a failure of the first region that needs a person',
+      { ...primary, problems: [failed] },
+      'run-failed broken',
+    ],
+    [
+      'a failure of the standby that needs a person',
+      { ...standby, problems: [failed] },
+      'run-failed warning',
+    ],
+  ])('judges %s beside a region that works', (_, one, expected) => {
+    const works = { ...(one.side === 'primary' ? standby : primary), problems: [] };
+
+    const problems = judgeRegions([one, works]).map(({ kind, severity }) => `${kind} ${severity}`);
+
+    expect(problems).toEqual([expected]);
+  });
+
+  it('is broken when neither region works, and names the one that cannot be read last', () => {
+    const problems = judgeRegions([
+      { ...primary, unreadable: 'no answer' },
+      { ...standby, problems: [broken('run-missed')] },
+    ]);
+
+    expect(problems).toEqual([
+      { ...broken('run-missed'), region: 'us-west-2' },
+      {
+        ...broken('region-unreadable'),
+        found: ['us-east-1 could not be read: no answer'],
+        region: 'us-east-1',
+      },
     ]);
   });
 });

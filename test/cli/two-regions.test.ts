@@ -447,6 +447,29 @@ describe('the replicas in doctor', () => {
   });
 });
 
+describe('a run of the standby that failed because of its secret', () => {
+  it('names the check of the secrets first', async () => {
+    const place = {
+      SecretId: KEY,
+      AddReplicaRegions: [{ Region: STANDBY }],
+      RemoveReplicaRegions: [STANDBY],
+    };
+    world.cloud.aws.secrets.removeReplicas(place);
+    await run(refresh, {}, { standby: true });
+    const { code, of } = await diagnose();
+    world.cloud.aws.secrets.replicate(place);
+    await run(refresh, {}, { standby: true });
+
+    expect(code).toBe(0);
+    expect(of('other-last-run')).toMatchObject({
+      status: 'warning',
+      fix: expect.stringMatching(
+        /^fix "Standby: secrets" first, then: npx runpod-ecr refresh --region us-west-2 --stack EcrCredentialRefresher-standby$/,
+      ),
+    });
+  });
+});
+
 describe('a configuration with a standby', () => {
   it('is refused with the region of the standby as the first region', async () => {
     const failed = statusOf({ region: STANDBY });
