@@ -6,6 +6,7 @@ import { type EmbeddedCloud, type EmbeddedCloudOptions, LOCAL_REGION, startEmbed
 import { LambdaRuntime } from '../lambda-runtime';
 import { FunctionApi, functionArn, type InvocableFunction } from './function-api';
 import { ImagesStandIn } from './images';
+import type { Observations } from './observations';
 import { OperatorAws } from './operator-aws';
 
 /** The account and region that the command line uses. */
@@ -95,13 +96,7 @@ async function deploy(
     observations.queues.set(url, observations.queues.get(url) ?? 0);
   }
   for (const id of idsOf('AWS::Events::Rule')) {
-    const { ScheduleExpression } = propertiesOf(id);
-    observations.rules.set(nameOf(id), 'ENABLED');
-    if (typeof ScheduleExpression === 'string') observations.schedules.set(nameOf(id), ScheduleExpression);
-    observations.ruleTargets.set(
-      nameOf(id),
-      targetIdsOf(propertiesOf(id)).map((target) => functionArn(nameOf(target))),
-    );
+    addRule(observations, nameOf(id), { properties: propertiesOf(id), nameOf });
   }
   for (const id of idsOf('AWS::CloudWatch::Alarm')) {
     const { AlarmName, AlarmActions } = propertiesOf(id);
@@ -129,6 +124,23 @@ async function deploy(
     status: 'CREATE_COMPLETE',
   });
   return outputs;
+}
+
+/** A rule of a template. */
+interface RuleOfTemplate {
+  readonly properties: Readonly<Record<string, unknown>>;
+  /** Returns the name of a resource by its logical id. */
+  readonly nameOf: (id: string) => string;
+}
+
+function addRule(observations: Observations, name: string, { nameOf, properties }: RuleOfTemplate): void {
+  const { ScheduleExpression } = properties;
+  observations.rules.set(name, 'ENABLED');
+  if (typeof ScheduleExpression === 'string') observations.schedules.set(name, ScheduleExpression);
+  observations.ruleTargets.set(
+    name,
+    targetIdsOf(properties).map((target) => functionArn(nameOf(target))),
+  );
 }
 
 async function deployFunctions(

@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { doctor } from '../../cli/commands/doctor';
+import { init } from '../../cli/commands/init';
 import { refresh } from '../../cli/commands/refresh';
 import { status } from '../../cli/commands/status';
 import type { CheckResult } from '../../cli/doctor/check';
@@ -467,6 +468,41 @@ describe('a run of the standby that failed because of its secret', () => {
         /^fix "Standby: secrets" first, then: npx runpod-ecr refresh --region us-west-2 --stack EcrCredentialRefresher-standby$/,
       ),
     });
+  });
+});
+
+describe('the stack of one side', () => {
+  const BOTH = `npx cdk deploy EcrCredentialRefresher ${STANDBY_STACK}`;
+
+  it.each([
+    ['the first region', PRIMARY, 'EcrCredentialRefresher', STANDBY, `AWS_REGION=${PRIMARY} ${BOTH}`],
+    ['the standby', STANDBY, STANDBY_STACK, PRIMARY, `AWS_REGION=${PRIMARY} ${BOTH}`],
+  ])(
+    'tells %s how to deploy both when the other one is missing',
+    async (_, region, stack, otherRegion, fix) => {
+      const { stacks } = world.cloud.operatorAws.inRegion(otherRegion).stacks;
+      const kept = new Map(stacks);
+      stacks.clear();
+      for (const one of kept.values()) stacks.set('CDKToolkit', { ...one, name: 'CDKToolkit' });
+      const { code, of } = await diagnose({ stack, region });
+      stacks.clear();
+      for (const [name, one] of kept) stacks.set(name, one);
+
+      expect(code).toBe(0);
+      expect(of('other-stack')).toMatchObject({ status: 'warning', fix });
+    },
+  );
+
+  it('of the standby refuses to store a key in a replica, and names the command for the first region', async () => {
+    const failed = run(
+      init,
+      { stack: STANDBY_STACK, region: STANDBY },
+      { storeKey: true, replaceKey: true, keyStdin: true },
+    );
+
+    await expect(failed).rejects.toThrow(
+      /only the secret itself can be changed\. .*npx runpod-ecr init --store-key --replace-key --region us-east-1 --stack EcrCredentialRefresher$/,
+    );
   });
 });
 
