@@ -89,8 +89,8 @@ export function checkProps(scope: Construct, props: RunpodEcrRefresherProps, ser
   };
 }
 
-function told({ region, service, metricsUrl }: Peer): OtherRegion {
-  return { region, service, metricsUrl };
+function told({ side, region, service, metricsUrl }: Peer): OtherRegion {
+  return { region, service, metricsUrl, ...(side === 'standby' && { hasOriginalSecrets: true }) };
 }
 
 /** Returns the properties as the configuration file has them. */

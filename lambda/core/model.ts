@@ -171,6 +171,11 @@ export interface OtherRegion {
   readonly service: string;
   /** Address of CloudWatch in that region. `AWS_ENDPOINT_URL` replaces it. */
   readonly metricsUrl: string;
+  /**
+   * Whether that region has the original secrets, so that those of this region are replicas.
+   * @default false
+   */
+  readonly hasOriginalSecrets?: boolean;
 }
 
 /** Settings of the function that watches pulls. */

@@ -36,8 +36,13 @@ export type ReadSecret = (secretName: string, options: ReadOptions) => Promise<S
  * Makes the secret reader of one run: it reads each secret once, however many targets share it.
  *
  * @param client - may be kept from run to run
+ * @param replicatedFrom - the region of the original secrets. @default - those that are read are originals
  */
-export function createSecretReader(client: SecretsManagerClient, clock: Clock): ReadSecret {
+export function createSecretReader(
+  client: SecretsManagerClient,
+  clock: Clock,
+  replicatedFrom?: string,
+): ReadSecret {
   const provider = new SecretVersions({ awsSdkV3Client: client });
   // Powertools caches values, but not reads that are still under way.
   const reads = new Map<string, Promise<SecretVersion>>();
@@ -49,7 +54,7 @@ export function createSecretReader(client: SecretsManagerClient, clock: Clock): 
         name: `secretsmanager:GetSecretValue ${secretName}`,
         deadlineMs,
         reason: 'secret-unusable',
-        fixes: howToFix(secretName, expected, region),
+        fixes: howToFix(secretName, expected, { region, replicatedFrom }),
       } as const;
       return callAws(call, clock, () => provider.version(secretName, again));
     });
@@ -91,29 +96,48 @@ class SecretVersions extends BaseProvider {
  * The commands read values from standard input, because an argument would end in the shell's history and in the process
  * list.
  */
-function howToFix(secretName: string, expected: string, region: string | undefined): AwsCall['fixes'] {
-  const inRegion = region ? ` --region ${region}` : '';
+function howToFix(
+  secretName: string,
+  expected: string,
+  {
+    region,
+    replicatedFrom,
+  }: { readonly region: string | undefined; readonly replicatedFrom: string | undefined },
+): AwsCall['fixes'] {
+  // A replica cannot be changed in its own region.
+  const changedIn = replicatedFrom ?? region;
+  const inRegion = changedIn ? ` --region ${changedIn}` : '';
+  const id = replicatedFrom === undefined ? secretName : nameOf(secretName);
   const fromInput = `--secret-string file:///dev/stdin${inRegion} (then paste ${expected} and press Ctrl-D twice)`;
   return {
     ResourceNotFoundException: (message) => {
       if (/staging label/i.test(message)) {
-        return `It has no value yet. Store one with: aws secretsmanager put-secret-value --secret-id ${secretName} ${fromInput}`;
+        return `It has no value yet. Store one with: aws secretsmanager put-secret-value --secret-id ${id} ${fromInput}`;
+      }
+      if (replicatedFrom !== undefined) {
+        return `Replicate it with: aws secretsmanager replicate-secret-to-regions --secret-id ${id} --add-replica-regions Region=${region}${inRegion}`;
       }
       if (secretName.startsWith('arn:')) return howToFindArn(secretName, region);
       return `Create it with: aws secretsmanager create-secret --name ${secretName} ${fromInput}`;
     },
     InvalidRequestException: (message) =>
       /deletion/i.test(message)
-        ? `Restore it with: aws secretsmanager restore-secret --secret-id ${secretName}${inRegion}`
+        ? `Restore it with: aws secretsmanager restore-secret --secret-id ${id}${inRegion}`
         : '',
     AccessDeniedException: (message) =>
       /KMS/.test(message) ? 'Allow the role kms:Decrypt on the KMS key of the secret.' : '',
   };
 }
 
+/** Returns the name of a secret that is given by its name or its complete ARN. */
+function nameOf(secret: string): string {
+  const [, , , , , , suffixed] = secret.split(':');
+  return suffixed === undefined ? secret : suffixed.replace(/-[A-Za-z0-9]{6}$/, '');
+}
+
 function howToFindArn(arn: string, region: string | undefined): string {
-  const [, , , place = '', , , suffixed = ''] = arn.split(':');
-  const name = suffixed.replace(/-[A-Za-z0-9]{6}$/, '');
+  const [, , , place = ''] = arn.split(':');
+  const name = nameOf(arn);
   const here = region ?? place;
   const command = `aws secretsmanager list-secrets --filters Key=name,Values=${name} --query 'SecretList[].ARN' --region ${here}`;
   return place === here

@@ -8,6 +8,7 @@ import { systemClock as clock } from '../core/clock';
 import { SETTINGS_FILE } from '../core/contract';
 import { createHttp, DEFAULT_RETRY_POLICY } from '../core/http';
 import { embeddedMetricLine } from '../core/metrics';
+import type { RefresherSettings } from '../core/model';
 import { createProof } from '../core/registries/proof';
 import { createCredentialIssuer } from '../core/registries/registries';
 import { createRoutes, RunpodAccount } from '../core/runpod/account';
@@ -39,9 +40,14 @@ export const handler = createHandler({
     createOtherRegion({ http, other: settings.otherRegion, signing: secretsManager.config }),
   services: {
     clock,
-    createSecretReader: () => createSecretReader(secretsManager, clock),
+    createSecretReader: () => createSecretReader(secretsManager, clock, originalsIn(settings)),
     issueCredential: createCredentialIssuer(clock, settings.minCredentialMinutes * 60_000),
     prove: createProof(http),
     createAccount: () => new RunpodAccount(createRoutes(http, settings.runpod), clock),
   },
 });
+
+/** Returns the region of the original secrets, if those of this region are replicas. */
+function originalsIn({ otherRegion }: RefresherSettings): string | undefined {
+  return otherRegion?.hasOriginalSecrets ? otherRegion.region : undefined;
+}

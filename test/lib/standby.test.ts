@@ -105,6 +105,7 @@ describe('a configuration with a standby', () => {
     expect(settingsOf(standby).otherRegion).toMatchObject({
       region: 'us-east-1',
       service: 'EcrCredentialRefresher',
+      hasOriginalSecrets: true,
     });
     expect(metadataOf(standby).other).toEqual({
       side: 'standby',

@@ -86,6 +86,20 @@ describe('createApiKeyReader', () => {
     expect(key.reveal()).toBe(KEY);
   });
 
+  it.each([
+    ['by its name', 'runpod/api-key'],
+    ['by its ARN', 'arn:aws:secretsmanager:us-east-1:123456789012:secret:runpod/api-key-a1B2c3'],
+  ])('says how to replicate a missing replica that is given %s', async (_, secretName) => {
+    const { client } = aSecretsManager(anAwsRefusal('ResourceNotFoundException', 400, 'no such secret'));
+    const read = createSecretReader(client, new FakeClock(), 'eu-west-1');
+
+    const failure = await rejectionOf(read(secretName, { deadlineMs: NOON + 60_000, expected: 'the key' }));
+
+    expect(String(failure)).toContain(
+      'Replicate it with: aws secretsmanager replicate-secret-to-regions --secret-id runpod/api-key --add-replica-regions Region=us-east-1 --region eu-west-1',
+    );
+  });
+
   it.each<[string, string, [name: string, message: string], string]>([
     [
       'creates a missing secret',
