@@ -121,7 +121,7 @@ function descriptionOf(scope: Construct, id: AlarmName, props: RefresherAlarmPro
   const { stackName, region, account } = Stack.of(scope);
   const text = [
     `${whatHappened} ${timeLeft}`,
-    `${commandFor('doctor', { stackName, service, region })} (account ${account})`,
+    `${commandFor('doctor', { stackName, service, region })} (account ${account}, in the project's folder)`,
     `Runbook: ${runbookLink(runbook, id)}`,
     whatToDo,
   ].join('\n');

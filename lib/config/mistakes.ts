@@ -13,18 +13,27 @@ export interface Mistake {
 /** The configuration cannot be used. The message is complete, so the error has no stack trace. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
-  /** The message without the fix. */
-  readonly problem: string;
-  /** What to do about it. @default - the problem says enough */
-  readonly fix: string | undefined;
+  // Node prints every enumerable field of an error below its message, so these are none.
+  readonly #problem: string;
+  readonly #fix: string | undefined;
 
   /** @param fix - is added to the message */
   constructor(problem: string, fix?: string) {
     const message = fix === undefined ? problem : `${problem} ${fix}`;
     super(message);
-    this.problem = problem;
-    this.fix = fix;
+    this.#problem = problem;
+    this.#fix = fix;
     this.stack = `ConfigError: ${message}`;
+  }
+
+  /** The message without the fix. */
+  get problem(): string {
+    return this.#problem;
+  }
+
+  /** What to do about it. @default - the problem says enough */
+  get fix(): string | undefined {
+    return this.#fix;
   }
 }
 

@@ -104,7 +104,7 @@ describe('Alarms', () => {
 
       expect(report).toMatch(/^[A-Z].+\. [A-Z].+\.$/);
       expect(command).toBe(
-        'npx runpod-ecr doctor --stack EcrCredentialRefresher --region <AWS::Region> (account <AWS::AccountId>)',
+        "npx runpod-ecr doctor --stack EcrCredentialRefresher --region <AWS::Region> (account <AWS::AccountId>, in the project's folder)",
       );
       expect(runbook).toBe(
         `Runbook: https://<AWS::Region>.console.aws.amazon.com/cloudwatch/home?region=<AWS::Region>#dashboards/dashboard/EcrCredentialRefresher-<AWS::Region> (heading ${name})`,

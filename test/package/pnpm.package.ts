@@ -44,11 +44,10 @@ function schedulesIn(app: string, stack: string): unknown[] {
 function readmeApp(): string {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
   const [, code = ''] = /```ts\n(.*?)```/s.exec(readme) ?? [];
-  const [, imports = '', construct = ''] = /^(import .*?;\n)(.*)$/s.exec(code) ?? [];
+  const [, imports = '', construct = ''] = /^((?:import .*?;\n)+)(.*)$/s.exec(code) ?? [];
   return `
     import { App, Stack } from 'aws-cdk-lib';
     import { Repository } from 'aws-cdk-lib/aws-ecr';
-    import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
     import { Topic } from 'aws-cdk-lib/aws-sns';
     ${imports}
     class Pulls extends Stack {
