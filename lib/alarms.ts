@@ -156,7 +156,8 @@ export class Alarms extends Construct {
     return {
       whatHappened: 'Targets have failed for more than an hour, although the run was retried.',
       timeLeft: FOUR_HOURS_LEFT,
-      whatToDo: 'status shows which targets fail and why; after an outage a retry succeeds by itself.',
+      whatToDo:
+        'See with npx runpod-ecr status which targets fail and why; after an outage a retry succeeds by itself.',
       metric: this.#metric('TargetsFailed', { statistic: 'Minimum', period }),
       periods: 5,
       missingData: {
@@ -171,7 +172,7 @@ export class Alarms extends Construct {
     return {
       whatHappened: 'A target failed in a way that no retry can fix.',
       timeLeft: FOUR_HOURS_LEFT,
-      whatToDo: 'doctor names the reason and its fix; the next retry then succeeds by itself.',
+      whatToDo: 'Take the fix that doctor names; the next retry then succeeds by itself.',
       metric: this.#metric('OperatorActionNeeded', { statistic: 'Sum', period: Duration.minutes(1) }),
       periods: 5,
       periodsToAlarm: 1,
