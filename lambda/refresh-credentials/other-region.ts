@@ -1,9 +1,10 @@
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { METRIC_NAMESPACE, METRICS } from '../core/contract';
-import { OperatorMustActError } from '../core/errors';
+import { OperatorMustActError, type RefresherError, TransientError } from '../core/errors';
 import type { SendHttp } from '../core/http';
 import type { OtherRegion } from '../core/model';
+import type { HttpAnswer } from '../core/transport';
 
 /** The metric that both regions count: a full run of either of them refreshed every target. */
 const METRIC = 'AnyRegionSucceeded';
@@ -22,7 +23,8 @@ export type Signing = Pick<SecretsManagerClient['config'], 'credentials' | 'sha2
 /**
  * Tells the other region that a run succeeded.
  *
- * It throws TransientError when CloudWatch gives no answer, and OperatorMustActError when it refuses.
+ * It throws OperatorMustActError when the permission is missing, and TransientError when CloudWatch gives no answer or
+ * refuses for another reason.
  *
  * @param nowMs - when the run succeeded, in milliseconds since the epoch
  * @param deadlineMs - a moment of `clock.steady()`, in milliseconds
@@ -69,18 +71,25 @@ export function createOtherRegion({
       headers: { host: url.host, 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
       body,
     });
-    const { status } = await http(
+    const answer = await http(
       { method: 'POST', url: new URL('/', url).href, headers, body },
-      { deadlineMs, maxAttempts: MAX_ATTEMPTS, attemptTimeoutMs: ATTEMPT_TIMEOUT_MS, ignoreBody: true },
+      { deadlineMs, maxAttempts: MAX_ATTEMPTS, attemptTimeoutMs: ATTEMPT_TIMEOUT_MS },
     );
-    if (status !== 200) throw refusal(other, status);
+    if (answer.status !== 200) throw refusal(other, answer);
   };
 }
 
-function refusal({ region }: OtherRegion, status: number): OperatorMustActError {
+/** What CloudWatch calls its error. The message beside it may repeat the signed headers, so it is not read. */
+const ERROR_CODE = /<Code>([A-Za-z.]{1,64})<\/Code>/;
+
+/** CloudWatch answers 400 for a rate limit and 403 for a wrong clock too, so the code decides, not the status. */
+function refusal({ region }: OtherRegion, { status, body }: HttpAnswer): RefresherError {
+  const code = ERROR_CODE.exec(body)?.[1];
+  const what = `cloudwatch:PutMetricData in ${region} answered ${status}${code ? ` ${code}` : ''}`;
+  if (!code?.startsWith('AccessDenied')) return new TransientError(what);
   return new OperatorMustActError(
     'permission-missing',
-    `cloudwatch:PutMetricData in ${region} answered ${status}; the role of this function needs the permission for that region`,
+    `${what}; the role of this function needs the permission for that region`,
   );
 }
 

@@ -74,7 +74,7 @@ describe('the refresh function beside another region', () => {
     expect(logs.filter(({ message }) => message === LOG_MESSAGES.otherRegionNotTold)).toMatchObject([
       {
         level: 'WARN',
-        why: 'cloudwatch:PutMetricData in us-west-2 answered 403; the role of this function needs the permission for that region',
+        why: 'cloudwatch:PutMetricData in us-west-2 answered 403 AccessDenied; the role of this function needs the permission for that region',
       },
     ]);
   });
