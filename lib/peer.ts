@@ -2,6 +2,7 @@ import type { Stack } from 'aws-cdk-lib';
 import { RegionInfo } from 'aws-cdk-lib/region-info';
 import { type Side, STANDBY_SUFFIX } from '../lambda/core/contract';
 import type { OtherRegion } from '../lambda/core/model';
+import { partitionOf, REGIONS } from './config/aws-regions';
 
 /** The other one of two refreshers for the same targets. */
 export interface Peer extends OtherRegion {
@@ -29,7 +30,13 @@ function peerIn(side: Side, { region, stackName }: Stack, service: string): Peer
   return { side, region, stackName, service, metricsUrl: metricsUrl(region) };
 }
 
-/** Returns the address of CloudWatch (AWS General Reference, "Amazon CloudWatch endpoints and quotas"). */
+/**
+ * Returns the address of CloudWatch (AWS General Reference, "Amazon CloudWatch endpoints and quotas"). A region that the
+ * installed CDK does not know has the domain of its partition.
+ */
 function metricsUrl(region: string): string {
-  return `https://monitoring.${region}.${RegionInfo.get(region).domainSuffix ?? 'amazonaws.com'}`;
+  const suffix = [region, ...(REGIONS[partitionOf(region)] ?? [])]
+    .map((known) => RegionInfo.get(known).domainSuffix)
+    .find((found) => found !== undefined);
+  return `https://monitoring.${region}.${suffix ?? 'amazonaws.com'}`;
 }
