@@ -50,8 +50,8 @@ export interface RefresherStackProps extends StackProps {
 }
 
 /**
- * The stack of a configuration file, and beside it the stack of its standby: one `RunpodEcrRefresher` for its targets, one `RunpodEcrDelegation` for each of its
- * delegations, and topics for the recipients of its alarms.
+ * The stack of a configuration file, and beside it the stack of its standby: one `RunpodEcrRefresher` for its targets,
+ * one `RunpodEcrDelegation` for each of its delegations, and topics for the recipients of its alarms.
  *
  * @example
  * RefresherStack.fromFile(app, 'refresher.config.json');
@@ -93,17 +93,20 @@ export class RefresherStack extends Stack {
     for (const delegation of config.delegations) addDelegation(this, config, delegation, imports);
   }
 
-  /** Creates the standby's stack beside this one, with the same properties, and the topics that its alarms notify. */
+  /**
+   * Creates the standby's stack beside this one, and the topics that its alarms notify. Its properties are the same but
+   * for `notificationArns`: CloudFormation refuses topics of another region.
+   */
   #addStandby(
     scope: Construct,
     id: string,
-    { config, ...shared }: StackProps & { readonly config: RefresherConfig },
+    { config, notificationArns: _, ...shared }: StackProps & { readonly config: RefresherConfig },
   ): StandbyOptions {
     const { region, topicArns, warningTopicArns } = config.standby ?? {};
     const stack = new Stack(scope, standbyName(id), {
       tags: TAGS,
       ...shared,
-      stackName: standbyName(config.stackName),
+      stackName: standbyName(this.stackName),
       description: `${DESCRIPTION}, as the standby of ${this.region}`,
       env: { account: this.account, region },
     });
