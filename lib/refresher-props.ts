@@ -3,6 +3,7 @@ import type { IRepository } from 'aws-cdk-lib/aws-ecr';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
+import { STANDBY_SUFFIX } from '../lambda/core/contract';
 import type { OtherRegion, RefresherSettings } from '../lambda/core/model';
 import type { Path } from './config/json-values';
 import { describeFound, type Mistake, mistakesError } from './config/mistakes';
@@ -38,6 +39,9 @@ export interface CheckedProps {
   /** The refresher of another region for the same targets. @default - there is none */
   readonly peer: Peer | undefined;
 }
+
+/** Maximum length of a refresher's name. It is the same as for a stack's (CloudFormation quotas). */
+export const MAX_SERVICE_NAME = 128;
 
 /** An alarm can have five actions (CloudWatch API reference, PutMetricAlarm). */
 const MAX_TOPICS = 5;
@@ -75,7 +79,7 @@ export function checkProps(scope: Construct, props: RunpodEcrRefresherProps, ser
   const written = configurationOf(props, stack, service);
   const standIns = new StandIns(stack.region);
   const wording = { help: HELP, rename: propertyPath };
-  const own = [...ownMistakes(props, stack), ...(props.standby ? standbyMistakes(props.standby, scope) : [])];
+  const own = [...ownMistakes(props, stack), ...mistakesOfStandby(props, scope)];
   if (own.length > 0) throw mistakesError(subject, own, { help: HELP });
   const checked = checkConfig(standIns.replaceIn(written), subject, wording);
   checkRegions(checked, stack.region, subject, wording);
@@ -206,8 +210,8 @@ function ownMistakes(props: RunpodEcrRefresherProps, stack: Stack): Mistake[] {
     ...durationMistakes(props.interval, 'interval'),
     ...durationMistakes(props.apiKeyMaxAge, 'apiKeyMaxAge'),
     ...durationMistakes(props.pullWatch?.interval, 'pullWatch', 'interval'),
-    ...topicMistakes(props.pageTopics, 'pageTopics', stack),
-    ...topicMistakes(props.warningTopics, 'warningTopics', stack),
+    ...topicMistakes(props.pageTopics, ['pageTopics'], stack),
+    ...topicMistakes(props.warningTopics, ['warningTopics'], stack),
     ...secretPlaceMistakes(props.runpodApiKey, ['runpodApiKey'], stack),
     ...(props.targets.length === 0
       ? [{ path: ['targets'], expected: 'at least one target', found: 'a list of 0' }]
@@ -225,21 +229,56 @@ function ownMistakes(props: RunpodEcrRefresherProps, stack: Stack): Mistake[] {
   ];
 }
 
+/**
+ * Finds the mistakes of the standby's properties and name. The standby would find them too, but would report them for a
+ * construct and for properties that nobody wrote.
+ */
+function mistakesOfStandby(
+  { standby, serviceName = '' }: RunpodEcrRefresherProps,
+  scope: Construct,
+): Mistake[] {
+  if (standby === undefined) return [];
+  const place = standbyMistakes(standby, scope);
+  if (place.length > 0) return place;
+  const { stack, runpodApiKey, pageTopics, warningTopics } = standby;
+  const keyPath = ['standby', 'runpodApiKey'];
+  const longest = MAX_SERVICE_NAME - STANDBY_SUFFIX.length;
+  return [
+    ...topicMistakes(pageTopics, ['standby', 'pageTopics'], stack),
+    ...topicMistakes(warningTopics, ['standby', 'warningTopics'], stack),
+    ...(runpodApiKey ? secretMistakes(runpodApiKey, keyPath, stack) : []),
+    ...(serviceName.length > longest && !isKnownLater(serviceName)
+      ? [
+          {
+            path: ['serviceName'],
+            expected: `at most ${longest} characters, because the standby adds "${STANDBY_SUFFIX}"`,
+            found: `a text of ${serviceName.length} characters`,
+          },
+        ]
+      : []),
+  ];
+}
+
+/** Finds a secret that is not of the stack's region, whether its ARN is known or a token. */
+function secretMistakes(secret: ISecret, path: Path, stack: Stack): Mistake[] {
+  const id = secretId(secret, stack);
+  if (Token.isUnresolved(id) || !id.startsWith('arn:')) return secretPlaceMistakes(secret, path, stack);
+  return arnMistakes(path, id, Token.isUnresolved(stack.region) ? undefined : stack.region);
+}
+
 function durationMistakes(duration: Duration | undefined, ...path: readonly string[]): Mistake[] {
   if (!duration?.isUnresolved()) return [];
   return [{ path, expected: 'a duration that is known at synth', found: 'a token' }];
 }
 
-function topicMistakes(topics: readonly ITopic[] | undefined, name: string, stack: Stack): Mistake[] {
+function topicMistakes(topics: readonly ITopic[] | undefined, of: Path, stack: Stack): Mistake[] {
   if (topics === undefined) return [];
   if (topics.length > MAX_TOPICS) {
-    return [
-      { path: [name], expected: `at most ${MAX_TOPICS} SNS topics`, found: `a list of ${topics.length}` },
-    ];
+    return [{ path: of, expected: `at most ${MAX_TOPICS} SNS topics`, found: `a list of ${topics.length}` }];
   }
   const region = Token.isUnresolved(stack.region) ? undefined : stack.region;
   return topics.flatMap((topic, index) => {
-    const path = [name, index];
+    const path = [...of, index];
     const { topicArn, fifo } = topic;
     if (fifo) return [{ path, expected: 'a standard SNS topic', found: 'a FIFO topic' }];
     return Token.isUnresolved(topicArn)

@@ -13,6 +13,7 @@ import {
   METRIC_NAMESPACE,
   type OtherRefresher,
   type RefresherMetadata,
+  STANDBY_SUFFIX,
 } from '../lambda/core/contract';
 import type { PullWatchSettings, RefresherSettings } from '../lambda/core/model';
 import { Alarms } from './alarms';
@@ -27,14 +28,11 @@ import { RefreshRetries } from './refresh-retries';
 import { RefreshSchedule } from './refresh-schedule';
 import type { Runbook } from './refresher-alarm';
 import { RefresherFunction } from './refresher-function';
-import { checkProps } from './refresher-props';
+import { checkProps, MAX_SERVICE_NAME } from './refresher-props';
 import type { RunpodEcrRefresherProps } from './runpod-ecr-refresher-props';
 import { SecretRotation } from './secret-rotation';
-import { standbyProps } from './standby';
+import { standbyId, standbyProps } from './standby';
 import { warnOfHostsInNames, warnOfPartialArns } from './warnings';
-
-/** Maximum length of a name made from a path: the same as for `serviceName`. */
-const MAX_SERVICE_NAME = 128;
 
 /** CloudWatch's period for the metrics that this construct returns, unless another is asked for. */
 const METRIC_PERIOD = Duration.hours(1);
@@ -103,7 +101,7 @@ export class RunpodEcrRefresher extends Construct {
    */
   constructor(scope: Construct, id: string, props: RunpodEcrRefresherProps) {
     super(scope, id);
-    const { config, settings, resources, peer } = checkProps(this, props, this.#nameFromPath());
+    const { config, settings, resources, peer } = checkProps(this, props, this.#nameFromPath(props));
     const secrets = [...resources.apiKeys, ...resources.credentials];
     warnOfPartialArns(this, secrets);
     warnOfHostsInNames(
@@ -209,7 +207,7 @@ export class RunpodEcrRefresher extends Construct {
     }
     if (props.standby) {
       const options = standbyProps(this, props, props.standby, settings.service);
-      this.standby = new RunpodEcrRefresher(props.standby.stack, id, options);
+      this.standby = new RunpodEcrRefresher(props.standby.stack, standbyId(this), options);
     }
     this.#describe(
       { ...refresher.settingsFile, ...(watch && { pullWatch: pullWatchSettings(config) }) },
@@ -275,9 +273,9 @@ export class RunpodEcrRefresher extends Construct {
     return this.metric('ImagesUnpullable', { statistic: 'Maximum', ...options });
   }
 
-  #nameFromPath(): string {
+  #nameFromPath({ standby }: RunpodEcrRefresherProps): string {
     return Names.uniqueResourceName(this, {
-      maxLength: MAX_SERVICE_NAME,
+      maxLength: standby ? MAX_SERVICE_NAME - STANDBY_SUFFIX.length : MAX_SERVICE_NAME,
       separator: '-',
       allowedSpecialCharacters: '-',
     });

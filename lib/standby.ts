@@ -1,5 +1,5 @@
-import { Stack, Token } from 'aws-cdk-lib';
-import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { Fn, Stack, Token } from 'aws-cdk-lib';
+import { CfnSecret, type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { Mistake } from './config/mistakes';
 import { differentPlaceMistakes } from './config/regions';
@@ -17,7 +17,21 @@ export function standbyMistakes({ stack: standby }: StandbyOptions, scope: Const
       { path, expected: `a stack of the account ${primary.account}`, found: `one of ${standby.account}` },
     ];
   }
+  const id = standbyId(scope);
+  if (standby.node.tryFindChild(id)) {
+    const expected = `a stack without a construct "${id}", because the standby gets the id of its first refresher`;
+    return [{ path, expected, found: `${standby.node.path}/${id}` }];
+  }
   return differentPlaceMistakes(path, knownRegion(standby), knownRegion(primary));
+}
+
+/** Returns the id of the standby: the path of the first refresher below its stack, which is unique there. */
+export function standbyId(primary: Construct): string {
+  const above = Stack.of(primary).node.scopes.length;
+  return primary.node.scopes
+    .slice(above)
+    .map(({ node }) => node.id)
+    .join('-');
 }
 
 function knownRegion({ region }: Stack): string | undefined {
@@ -37,12 +51,13 @@ export function standbyProps(
   service: string,
 ): RunpodEcrRefresherProps {
   const { stack, pageTopics, warningTopics } = standby;
-  const replicas = new Replicas(stack, `${primary.node.id}Replicas`);
   const { standby: _, runpodApiKey, targets, ...rest } = props;
+  const replicas = new Replicas(stack, `${standbyId(primary)}Replicas`);
+  if (standby.runpodApiKey) replicas.give(runpodApiKey, standby.runpodApiKey);
   return {
     ...rest,
     serviceName: standbyName(service),
-    runpodApiKey: standby.runpodApiKey ?? replicas.of(runpodApiKey),
+    runpodApiKey: replicas.of(runpodApiKey),
     targets: targets.map((target) => withReplicas(target, replicas)),
     pageTopics,
     warningTopics,
@@ -66,21 +81,38 @@ function withReplicas({ runpodApiKey, registry, ...target }: RunpodTarget, repli
 class Replicas extends Construct {
   readonly #bySecret = new Map<ISecret, ISecret>();
 
+  /** Names the replica of a secret. Targets that share the secret read the same replica. */
+  give(secret: ISecret, replica: ISecret): void {
+    this.#bySecret.set(secret, replica);
+  }
+
   of(secret: ISecret): ISecret {
     const replica = this.#bySecret.get(secret) ?? this.#import(secret, `Secret${this.#bySecret.size + 1}`);
-    this.#bySecret.set(secret, replica);
+    this.give(secret, replica);
     return replica;
   }
 
-  #import({ secretFullArn: arn, secretName }: ISecret, id: string): ISecret {
-    const { region } = Stack.of(this);
-    return arn === undefined || Token.isUnresolved(arn)
+  /**
+   * A secret that the app creates is imported by its name: where that is a text, no reference crosses the regions. From
+   * a whole ARN that is a token, the CDK cannot take the name, because six characters are appended to it.
+   */
+  #import(secret: ISecret, id: string): ISecret {
+    const { secretFullArn: arn, secretName, node } = secret;
+    return arn === undefined || node.defaultChild instanceof CfnSecret
       ? Secret.fromSecretNameV2(this, id, secretName)
-      : Secret.fromSecretCompleteArn(this, id, inRegion(arn, region));
+      : Secret.fromSecretCompleteArn(this, id, inRegion(arn, Stack.of(this).region));
   }
 }
 
+/** Number of an ARN's parts, of which the last one is `secret` and the name. */
+const SECRET_ARN_PARTS = 7;
+
 function inRegion(arn: string, region: string): string {
-  const [prefix, partition, service, , ...rest] = arn.split(':');
+  const written = arn.split(':');
+  const parts =
+    written.length >= SECRET_ARN_PARTS
+      ? written
+      : Array.from({ length: SECRET_ARN_PARTS }, (_, index) => Fn.select(index, Fn.split(':', arn)));
+  const [prefix = '', partition = '', service = '', , ...rest] = parts;
   return [prefix, partition, service, region, ...rest].join(':');
 }

@@ -1,10 +1,17 @@
-import { App, Duration, Stack } from 'aws-cdk-lib';
+import { App, Aws, CfnParameter, Duration, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Repository } from 'aws-cdk-lib/aws-ecr';
-import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Topic } from 'aws-cdk-lib/aws-sns';
+import { Construct } from 'constructs';
 import { METADATA_KEY } from '../../lambda/core/contract';
-import { RefresherStack, RunpodEcrRefresher, RunpodRegistry, type StandbyOptions } from '../../lib';
+import {
+  RefresherStack,
+  RunpodEcrRefresher,
+  type RunpodEcrRefresherProps,
+  RunpodRegistry,
+  type StandbyOptions,
+} from '../../lib';
 import { thrownBy } from '../support/thrown';
 import { config, targetJson } from './config/builder';
 import { permissionsOf } from './permissions';
@@ -41,6 +48,27 @@ describe('a configuration with a standby', () => {
 
     expect(second.terminationProtection).toBe(true);
     expect(second.tags.tagValues()).toEqual({ team: 'ml' });
+  });
+
+  it('does not send the events of the second stack to topics of the first region', () => {
+    const app = new App(QUIET);
+    const settings = config({ standby: { region: 'us-west-2' } });
+    const notificationArns = ['arn:aws:sns:us-east-1:123456789012:deployments'];
+    new RefresherStack(app, 'Pulls', { config: settings, env: ENV, notificationArns });
+
+    const { stacks } = app.synth();
+
+    expect(stacks.map((stack) => stack.notificationArns ?? [])).toEqual([notificationArns, []]);
+  });
+
+  it('names the second stack after the first one, also where the properties name it', () => {
+    const app = new App(QUIET);
+    const settings = config({ standby: { region: 'us-west-2' } });
+    new RefresherStack(app, 'Pulls', { config: settings, env: ENV, stackName: 'TeamPulls' });
+
+    const second = app.node.findChild('Pulls-standby') as Stack;
+
+    expect(second.stackName).toBe('TeamPulls-standby');
   });
 
   it.each([
@@ -113,6 +141,18 @@ describe('a configuration with a standby', () => {
       stackName: 'EcrCredentialRefresher',
       service: 'EcrCredentialRefresher',
     });
+  });
+
+  it.each([
+    ['cn-north-1', 'cn-northwest-1', 'https://monitoring.cn-northwest-1.amazonaws.com.cn'],
+    ['us-gov-west-1', 'us-gov-east-1', 'https://monitoring.us-gov-east-1.amazonaws.com'],
+    ['cn-north-1', 'cn-south-9', 'https://monitoring.cn-south-9.amazonaws.com.cn'],
+  ])('from %s tells the CloudWatch of %s at %s', (region, other, metricsUrl) => {
+    const settings = config({ standby: { region: other }, additionalRegions: ['cn-south-9'] });
+
+    const stack = stackOf(settings, { ...ENV, region });
+
+    expect(settingsOf(stack).otherRegion).toMatchObject({ region: other, metricsUrl });
   });
 
   it('pages for both regions together, and for what a person must fix', () => {
@@ -263,7 +303,12 @@ describe('RunpodEcrRefresher with a standby', () => {
     });
   }
 
-  function twoStacks(region = 'us-west-2', account = ENV.account) {
+  interface TwoStacks {
+    readonly first: Stack;
+    readonly second: Stack;
+  }
+
+  function twoStacks(region = 'us-west-2', account = ENV.account): TwoStacks {
     const app = new App(QUIET);
     const first = new Stack(app, 'App', { env: ENV, crossRegionReferences: true });
     return {
@@ -295,6 +340,133 @@ describe('RunpodEcrRefresher with a standby', () => {
 
     expect(() => Template.fromStack(second)).not.toThrow();
     expect(second.dependencies).toContain(first);
+  });
+
+  it.each<[string, (scope: Stack) => ISecret, string]>([
+    [
+      'an ARN that is a parameter',
+      (scope) => Secret.fromSecretCompleteArn(scope, 'Key', new CfnParameter(scope, 'Arn').valueAsString),
+      'us-west-2',
+    ],
+    [
+      'an ARN with a token for the account',
+      (scope) =>
+        Secret.fromSecretCompleteArn(
+          scope,
+          'Key',
+          `arn:aws:secretsmanager:us-east-1:${Aws.ACCOUNT_ID}:secret:runpod/key-AbCdEf`,
+        ),
+      'us-west-2:<AWS::AccountId>:secret:runpod/key-AbCdEf',
+    ],
+  ])('reads the replica of a secret with %s by its whole ARN', (_, import_, expected) => {
+    const { first, second } = twoStacks();
+
+    refresherIn(first, { stack: second }, import_(first));
+
+    const [resource] = permissionsOf(Template.fromStack(second)).filter((line) =>
+      line.includes('secretsmanager:GetSecretValue'),
+    );
+    expect(resource).toContain(expected);
+    expect(resource).not.toContain('??????');
+  });
+
+  it('reads the given replica for every target that shares the key', () => {
+    const { first, second } = twoStacks();
+    const key = Secret.fromSecretNameV2(first, 'Key', 'runpod/key');
+    const runpodApiKey = Secret.fromSecretNameV2(second, 'Replica', 'runpod/other-key');
+
+    new RunpodEcrRefresher(first, 'Pulls', {
+      runpodApiKey: key,
+      targets: [
+        {
+          name: 'prod',
+          registryAuthName: 'prod',
+          registry: RunpodRegistry.ecrPublic(),
+          runpodApiKey: key,
+        },
+      ],
+      standby: { stack: second, runpodApiKey },
+    });
+
+    expect(settingsOf(second).targets).toMatchObject([{ runpodApiKeySecretName: 'runpod/other-key' }]);
+  });
+
+  it('has a standby for each of several refreshers with the same id in one stack', () => {
+    const { first, second } = twoStacks();
+
+    const names = ['Prod', 'Test'].map((id) => {
+      const team = new Construct(first, id);
+      const { standby: created } = new RunpodEcrRefresher(team, 'Pulls', {
+        runpodApiKey: Secret.fromSecretNameV2(team, 'Key', 'runpod/key'),
+        targets: [{ name: 'all', registryAuthName: id, registry: RunpodRegistry.ecrPublic() }],
+        standby: { stack: second },
+      });
+      return created?.node.id;
+    });
+
+    expect(names).toEqual(['Prod-Pulls', 'Test-Pulls']);
+  });
+
+  it('shortens the name of a refresher with a long path, so that the standby has a name too', () => {
+    const { first, second } = twoStacks();
+    const team = new Construct(first, 'x'.repeat(140));
+
+    const { serviceName, standby: created } = new RunpodEcrRefresher(team, 'Pulls', {
+      runpodApiKey: Secret.fromSecretNameV2(team, 'Key', 'runpod/key'),
+      targets: [{ name: 'all', registryAuthName: 'all', registry: RunpodRegistry.ecrPublic() }],
+      standby: { stack: second },
+    });
+
+    expect(serviceName.length).toBeLessThanOrEqual(120);
+    expect(created?.serviceName).toBe(`${serviceName}-standby`);
+  });
+
+  it.each<[string, (stacks: TwoStacks) => Partial<RunpodEcrRefresherProps>, string]>([
+    [
+      'a topic of the first region',
+      ({ first, second }) => ({ standby: { stack: second, pageTopics: [new Topic(first, 'Page')] } }),
+      'standby.pageTopics[0]: expected a topic of us-west-2, the region of the stack; found one of us-east-1',
+    ],
+    [
+      'a key of the first region',
+      ({ first, second }) => ({
+        standby: {
+          stack: second,
+          runpodApiKey: Secret.fromSecretCompleteArn(
+            first,
+            'Replica',
+            'arn:aws:secretsmanager:us-east-1:123456789012:secret:runpod/key-AbCdEf',
+          ),
+        },
+      }),
+      'standby.runpodApiKey: expected an ARN of us-west-2',
+    ],
+    [
+      'a name that has no room for the suffix',
+      ({ second }) => ({ serviceName: 'x'.repeat(121), standby: { stack: second } }),
+      'serviceName: expected at most 120 characters, because the standby adds "-standby"',
+    ],
+    [
+      'a stack in which the id is taken',
+      ({ second }) => {
+        new Construct(second, 'Pulls');
+        return { standby: { stack: second } };
+      },
+      'standby.stack: expected a stack without a construct "Pulls"',
+    ],
+  ])('refuses %s', (_, differences, message) => {
+    const stacks = twoStacks();
+
+    const thrown = thrownBy(
+      () =>
+        new RunpodEcrRefresher(stacks.first, 'Pulls', {
+          runpodApiKey: Secret.fromSecretNameV2(stacks.first, 'Key', 'runpod/key'),
+          targets: [{ name: 'all', registryAuthName: 'all', registry: RunpodRegistry.ecrPublic() }],
+          ...differences(stacks),
+        }),
+    );
+
+    expect(String(thrown)).toContain(`RunpodEcrRefresher App/Pulls has 1 mistake:\n  ${message}`);
   });
 
   it.each([
