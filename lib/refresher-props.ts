@@ -233,10 +233,8 @@ function ownMistakes(props: RunpodEcrRefresherProps, stack: Stack): Mistake[] {
  * Finds the mistakes of the standby's properties and name. The standby would find them too, but would report them for a
  * construct and for properties that nobody wrote.
  */
-function mistakesOfStandby(
-  { standby, serviceName = '' }: RunpodEcrRefresherProps,
-  scope: Construct,
-): Mistake[] {
+function mistakesOfStandby(props: RunpodEcrRefresherProps, scope: Construct): Mistake[] {
+  const { standby, serviceName = '' } = props;
   if (standby === undefined) return [];
   const place = standbyMistakes(standby, scope);
   if (place.length > 0) return place;
@@ -244,6 +242,7 @@ function mistakesOfStandby(
   const keyPath = ['standby', 'runpodApiKey'];
   const longest = MAX_SERVICE_NAME - STANDBY_SUFFIX.length;
   return [
+    ...namesFor(props).flatMap(({ path, name }) => unknownNameMistakes(name, path, stack)),
     ...topicMistakes(pageTopics, ['standby', 'pageTopics'], stack),
     ...topicMistakes(warningTopics, ['standby', 'warningTopics'], stack),
     ...(runpodApiKey ? secretMistakes(runpodApiKey, keyPath, stack) : []),
@@ -257,6 +256,42 @@ function mistakesOfStandby(
         ]
       : []),
   ];
+}
+
+/** Returns the names that the standby takes over from the first refresher. */
+function namesFor({ runpodApiKey, targets, standby }: RunpodEcrRefresherProps) {
+  const isGiven = (key: ISecret) => key === runpodApiKey && standby?.runpodApiKey !== undefined;
+  const keyAt = (path: Path, key: ISecret) => (isGiven(key) ? [] : [{ path, name: key.secretName }]);
+  return [
+    ...keyAt(['runpodApiKey'], runpodApiKey),
+    ...targets.flatMap(({ runpodApiKey: key, registry }, index) => {
+      const { repositories = [], role, credential } = registry._resources;
+      const path = ['targets', index, 'registry'];
+      return [
+        ...(key ? keyAt(['targets', index, 'runpodApiKey'], key) : []),
+        ...(credential ? keyAt([...path, 'credential'], credential) : []),
+        ...(role ? [{ path: [...path, 'role'], name: role.roleArn }] : []),
+        ...repositories.map(({ repositoryName: name }, at) => ({
+          path: [...path, 'repositories', at],
+          name,
+        })),
+      ];
+    }),
+  ];
+}
+
+/**
+ * Finds the name of a resource that CloudFormation makes up. The CDK refuses it in another region too, but only at the
+ * end of synthesis, and without the property.
+ */
+function unknownNameMistakes(name: string, path: Path, stack: Stack): Mistake[] {
+  try {
+    stack.resolve(name);
+    return [];
+  } catch {
+    const expected = `a resource with a name of its own, or crossRegionReferences: true in both stacks, because the standby in ${stack.region} refers to it`;
+    return [{ path, expected, found: 'a resource of this app whose name CloudFormation makes up' }];
+  }
 }
 
 /** Finds a secret that is not of the stack's region, whether its ARN is known or a token. */

@@ -17,6 +17,12 @@ export function standbyMistakes({ stack: standby }: StandbyOptions, scope: Const
       { path, expected: `a stack of the account ${primary.account}`, found: `one of ${standby.account}` },
     ];
   }
+  if (standby.nestedStackParent) {
+    // The first stack would need this name from the standby's region, so it could not be deployed without that region.
+    const expected =
+      'a stack that is not nested, because the first refresher names it and must not depend on it';
+    return [{ path, expected, found: `the nested stack ${standby.node.path}` }];
+  }
   const id = standbyId(scope);
   if (standby.node.tryFindChild(id)) {
     const expected = `a stack without a construct "${id}", because the standby gets the id of its first refresher`;

@@ -1,4 +1,4 @@
-import { App, Aws, CfnParameter, Duration, Stack } from 'aws-cdk-lib';
+import { App, Aws, CfnParameter, Duration, NestedStack, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Repository } from 'aws-cdk-lib/aws-ecr';
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
@@ -308,12 +308,11 @@ describe('RunpodEcrRefresher with a standby', () => {
     readonly second: Stack;
   }
 
-  function twoStacks(region = 'us-west-2', account = ENV.account): TwoStacks {
+  function twoStacks(region = 'us-west-2', account = ENV.account, crossRegionReferences = true): TwoStacks {
     const app = new App(QUIET);
-    const first = new Stack(app, 'App', { env: ENV, crossRegionReferences: true });
     return {
-      first,
-      second: new Stack(app, 'AppStandby', { env: { account, region }, crossRegionReferences: true }),
+      first: new Stack(app, 'App', { env: ENV, crossRegionReferences }),
+      second: new Stack(app, 'AppStandby', { env: { account, region }, crossRegionReferences }),
     };
   }
 
@@ -447,6 +446,30 @@ describe('RunpodEcrRefresher with a standby', () => {
       'serviceName: expected at most 120 characters, because the standby adds "-standby"',
     ],
     [
+      'a nested stack',
+      ({ second }) => ({ standby: { stack: new NestedStack(second, 'Nested') } }),
+      'standby.stack: expected a stack that is not nested',
+    ],
+    [
+      'a key whose name CloudFormation makes up',
+      ({ first, second }) => ({ runpodApiKey: new Secret(first, 'Own'), standby: { stack: second } }),
+      'runpodApiKey: expected a resource with a name of its own, or crossRegionReferences: true in both stacks',
+    ],
+    [
+      'a repository whose name CloudFormation makes up',
+      ({ first, second }) => ({
+        targets: [
+          {
+            name: 'all',
+            registryAuthName: 'all',
+            registry: RunpodRegistry.ecr({ repositories: [new Repository(first, 'Own')] }),
+          },
+        ],
+        standby: { stack: second },
+      }),
+      'targets[0].registry.repositories[0]: expected a resource with a name of its own',
+    ],
+    [
       'a stack in which the id is taken',
       ({ second }) => {
         new Construct(second, 'Pulls');
@@ -455,7 +478,7 @@ describe('RunpodEcrRefresher with a standby', () => {
       'standby.stack: expected a stack without a construct "Pulls"',
     ],
   ])('refuses %s', (_, differences, message) => {
-    const stacks = twoStacks();
+    const stacks = twoStacks('us-west-2', ENV.account, false);
 
     const thrown = thrownBy(
       () =>
