@@ -50,7 +50,7 @@ export interface PullWatchOptions {
 export interface StandbyOptions {
   /**
    * The stack that receives the second refresher. Its region must be known and must not be the region of the first one.
-   * The account must be the same.
+   * The account must be the same. It must not be a nested stack.
    */
   readonly stack: Stack;
   /**
