@@ -183,7 +183,7 @@ export class RunpodEcrRefresher extends Construct {
       watchLogGroup: watch?.logGroup,
     });
     waitForFirstRefresh({ firstRefresh, retries, alarms });
-    this.#warnOfNobody(props.pageTopics);
+    this.#warnOfNobody(props.pageTopics, peer);
 
     this.function = fn;
     this.role = role;
@@ -292,11 +292,16 @@ export class RunpodEcrRefresher extends Construct {
       .filter((role) => Stack.of(role) === Stack.of(this));
   }
 
-  #warnOfNobody(pageTopics: readonly ITopic[] = []): void {
-    if (pageTopics.length > 0) return;
+  #warnOfNobody(pageTopics: readonly ITopic[] | undefined, peer: Peer | undefined): void {
+    if (pageTopics && pageTopics.length > 0) return;
+    // An alarm can notify only topics of its own region.
+    const [property, topicArns] =
+      peer?.side === 'standby'
+        ? ['standby.pageTopics', 'standby.topicArns']
+        : ['pageTopics', 'alarms.topicArns'];
     Annotations.of(this).addWarningV2(
       'runpod-ecr-credential-refresher:nobodyIsPaged',
-      'Nobody is paged when credentials are about to expire: give pageTopics, or alarms.emails, alarms.httpsEndpoints or alarms.topicArns in a configuration file.',
+      `Nobody is paged when credentials are about to expire: give ${property}, or alarms.emails, alarms.httpsEndpoints or ${topicArns} in a configuration file.`,
     );
   }
 

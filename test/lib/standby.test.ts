@@ -234,6 +234,15 @@ describe('a configuration with a standby', () => {
     expect(stable(ids(sides.primary)).filter((id) => !id.includes('RegionSilent'))).toEqual(stable(alone));
   });
 
+  it('warns that the topics of the first region page nobody for the standby', () => {
+    const topicArns = ['arn:aws:sns:us-east-1:123456789012:oncall'];
+
+    const both = bothStacks({ alarms: { topicArns } });
+
+    expect(warningsOf(both.primary).join()).not.toContain('Nobody is paged');
+    expect(warningsOf(both.standby).join()).toContain('standby.topicArns in a configuration file');
+  });
+
   it('gives the standby its own topics', () => {
     const topicArns = ['arn:aws:sns:us-west-2:123456789012:oncall'];
     const both = bothStacks({ alarms: {}, standby: { region: 'us-west-2', topicArns } });
