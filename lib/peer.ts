@@ -1,14 +1,22 @@
 import type { Stack } from 'aws-cdk-lib';
 import { RegionInfo } from 'aws-cdk-lib/region-info';
-import { type Side, STANDBY_SUFFIX } from '../lambda/core/contract';
-import type { OtherRegion } from '../lambda/core/model';
+import { STANDBY_SUFFIX } from '../lambda/core/contract';
 import { partitionOf, REGIONS } from './config/aws-regions';
 
-/** The other one of two refreshers for the same targets. */
-export interface Peer extends OtherRegion {
+/**
+ * The other one of two refreshers for the same targets.
+ *
+ * The types of the package mention it, and they hold no types of `lambda`. So it does not extend `OtherRegion`.
+ */
+export interface Peer {
   /** What this refresher is, not the other one. */
-  readonly side: Side;
+  readonly side: 'primary' | 'standby';
+  readonly region: string;
   readonly stackName: string;
+  /** Name of the other refresher. */
+  readonly service: string;
+  /** Address of CloudWatch in the other region. */
+  readonly metricsUrl: string;
 }
 
 /** Returns the standby as the first refresher sees it. @param service - name of the first refresher */
@@ -26,7 +34,7 @@ export function standbyName(name: string): string {
   return `${name}${STANDBY_SUFFIX}`;
 }
 
-function peerIn(side: Side, { region, stackName }: Stack, service: string): Peer {
+function peerIn(side: Peer['side'], { region, stackName }: Stack, service: string): Peer {
   return { side, region, stackName, service, metricsUrl: metricsUrl(region) };
 }
 
