@@ -1,5 +1,5 @@
-import { Fn, Stack, Token } from 'aws-cdk-lib';
-import { CfnSecret, type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
+import { CfnResource, Fn, Stack, Token } from 'aws-cdk-lib';
+import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import type { Mistake } from './config/mistakes';
 import { differentPlaceMistakes } from './config/regions';
@@ -104,7 +104,7 @@ class Replicas extends Construct {
    */
   #import(secret: ISecret, id: string): ISecret {
     const { secretFullArn: arn, secretName, node } = secret;
-    return arn === undefined || node.defaultChild instanceof CfnSecret
+    return arn === undefined || CfnResource.isCfnResource(node.defaultChild)
       ? Secret.fromSecretNameV2(this, id, secretName)
       : Secret.fromSecretCompleteArn(this, id, inRegion(arn, Stack.of(this).region));
   }
