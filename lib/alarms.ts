@@ -115,7 +115,7 @@ export class Alarms extends Construct {
         : 'No run has refreshed every target for one interval and an hour.',
       timeLeft: FOUR_HOURS_LEFT,
       whatToDo: 'Find out whether runs fail or nothing runs at all, and refresh by hand.',
-      ...this.#silence(other ? 'AnyRegionSucceeded' : 'RunSucceeded'),
+      ...this.#silence('RunSucceeded'),
     };
   }
 
@@ -124,7 +124,7 @@ export class Alarms extends Construct {
       whatHappened: 'No run of this region has refreshed every target for one interval and an hour.',
       timeLeft: goesOn(other),
       whatToDo: 'Find out whether runs fail or nothing runs at all; an outage of the region ends by itself.',
-      ...this.#silence('RunSucceeded'),
+      ...this.#silence('RegionSucceeded'),
     };
   }
 

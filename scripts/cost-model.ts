@@ -41,8 +41,8 @@ const ASSUMED = {
 /** The metrics of the watch. */
 const WATCH_METRICS = ['ImagesUnpullable', 'PullsFailing'];
 
-/** Metrics that the other region sends as well. */
-const OF_BOTH_REGIONS = ['AnyRegionSucceeded'];
+/** The metric that the other region sends as well, and the one that only a refresher beside another region has. */
+const OF_BOTH_REGIONS = { sharedMetric: 'RunSucceeded', onlyBesideAnother: 'RegionSucceeded' } as const;
 
 /** One line of the bill. */
 export interface CostLine {
@@ -77,9 +77,10 @@ export function monthlyCost(template: object, { targets, isStandby = false }: Us
     Array.isArray(Metrics) ? Metrics.length : 1,
   );
   const metrics = customMetrics(template);
+  const besideAnother = metrics.includes(OF_BOTH_REGIONS.onlyBesideAnother);
   const sentPerDay = (name: string) => {
     if (WATCH_METRICS.includes(name)) return looksPerDay;
-    return OF_BOTH_REGIONS.includes(name) ? 2 * runsPerDay : runsPerDay;
+    return besideAnother && name === OF_BOTH_REGIONS.sharedMetric ? 2 * runsPerDay : runsPerDay;
   };
   const metricHours = metrics.reduce((sum, name) => sum + Math.min(24, sentPerDay(name)), 0);
   const policies = [...ofType('AWS::IAM::Policy'), ...ofType('AWS::IAM::ManagedPolicy')];
@@ -89,7 +90,7 @@ export function monthlyCost(template: object, { targets, isStandby = false }: Us
       secretsIn,
     );
   const replicas = isStandby ? secretsOf((id) => !isOfWatch(id)) : 0;
-  const told = metrics.some((name) => OF_BOTH_REGIONS.includes(name)) ? runs : 0;
+  const told = besideAnother ? runs : 0;
   const reads = runs * secretsOf((id) => !isOfWatch(id)) + looks * secretsOf(isOfWatch);
   const seconds = runs * (ASSUMED.runSeconds + targets * ASSUMED.targetSeconds) + looks * ASSUMED.lookSeconds;
   const gigabyteSeconds = seconds * memoryGigabytes(ofType('AWS::Lambda::Function'));

@@ -25,7 +25,7 @@ export const METRIC_NAMESPACE = 'RunpodEcrRefresher';
 /** Every metric that the functions send, with its CloudWatch unit. */
 export const METRICS = {
   RunSucceeded: 'Count',
-  AnyRegionSucceeded: 'Count',
+  RegionSucceeded: 'Count',
   TargetsRefreshed: 'Count',
   TargetsFailed: 'Count',
   OperatorActionNeeded: 'Count',

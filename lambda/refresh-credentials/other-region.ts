@@ -6,8 +6,8 @@ import type { SendHttp } from '../core/http';
 import type { OtherRegion } from '../core/model';
 import type { HttpAnswer } from '../core/transport';
 
-/** The metric that both regions count: a full run of either of them refreshed every target. */
-const METRIC = 'AnyRegionSucceeded';
+/** The metric that counts the successes of both regions. */
+const METRIC = 'RunSucceeded';
 
 /** Version of CloudWatch's API (Amazon CloudWatch API reference, PutMetricData). */
 const API_VERSION = '2010-08-01';

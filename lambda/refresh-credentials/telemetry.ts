@@ -59,7 +59,7 @@ export function metricsOf(summary: RunSummary, nowMs: number): RunMetrics {
   const minutesLeft = leastMinutesLeft(successes, nowMs);
   return {
     ...(fullRun && { RunSucceeded: failures.length === 0 ? 1 : 0 }),
-    ...(hasOtherRegion && fullRun && failures.length === 0 && { AnyRegionSucceeded: 1 }),
+    ...(hasOtherRegion && fullRun && failures.length === 0 && { RegionSucceeded: 1 }),
     TargetsRefreshed: successes.length,
     TargetsFailed: failures.length,
     ...(knowsOfOperator && { OperatorActionNeeded: needingOperator }),

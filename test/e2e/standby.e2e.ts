@@ -115,7 +115,7 @@ describe('a deployment to two regions', () => {
     const { error, metrics, logs } = await invoke(STANDBY_REGION);
 
     expect(error).toBeUndefined();
-    expect(metrics).toMatchObject({ RunSucceeded: 1, AnyRegionSucceeded: 1 });
+    expect(metrics).toMatchObject({ RunSucceeded: 1, RegionSucceeded: 1 });
     expect(logs.filter(({ level }) => level === 'WARN')).toEqual([]);
     expect(user.auths).toMatchObject([{ username: 'AWS', updates: 1 }]);
     expect(await toldMetrics(REGION)).toEqual([STACKS[REGION]]);
@@ -157,7 +157,7 @@ async function schedules(region: string): Promise<string[]> {
 /** Returns the refreshers that a region counted successes for on behalf of the other one. */
 async function toldMetrics(region: string): Promise<string[]> {
   const { Metrics } = await emulator.aws<{ Metrics: { Dimensions: { Value: string }[] }[] }>(
-    ...['cloudwatch', 'list-metrics', '--region', region, '--metric-name', 'AnyRegionSucceeded'],
+    ...['cloudwatch', 'list-metrics', '--region', region, '--metric-name', 'RunSucceeded'],
   );
   return Metrics.flatMap(({ Dimensions }) => Dimensions.map(({ Value }) => Value));
 }

@@ -28,12 +28,12 @@ describe('the refresh function beside another region', () => {
 
     const { metrics } = await world.invoke();
 
-    expect(metrics).toMatchObject({ RunSucceeded: 1, AnyRegionSucceeded: 1 });
+    expect(metrics).toMatchObject({ RunSucceeded: 1, RegionSucceeded: 1 });
     expect(world.cloud.aws.metrics.sent).toEqual([
       {
         region: 'us-west-2',
         namespace: METRIC_NAMESPACE,
-        name: 'AnyRegionSucceeded',
+        name: 'RunSucceeded',
         service: 'Test-standby',
         value: 1,
       },
@@ -48,7 +48,7 @@ describe('the refresh function beside another region', () => {
 
     const { metrics } = await world.invoke(event);
 
-    expect(metrics).not.toHaveProperty('AnyRegionSucceeded');
+    expect(metrics).not.toHaveProperty('RegionSucceeded');
     expect(world.cloud.aws.metrics.sent).toEqual([]);
   });
 
@@ -59,7 +59,7 @@ describe('the refresh function beside another region', () => {
     const { ok, metrics } = await world.invoke();
 
     expect(ok).toBe(false);
-    expect(metrics).not.toHaveProperty('AnyRegionSucceeded');
+    expect(metrics).not.toHaveProperty('RegionSucceeded');
     expect(world.cloud.aws.metrics.sent).toEqual([]);
   });
 
@@ -70,7 +70,7 @@ describe('the refresh function beside another region', () => {
     const { ok, metrics, logs } = await world.invoke();
 
     expect(ok).toBe(true);
-    expect(metrics).toMatchObject({ RunSucceeded: 1, AnyRegionSucceeded: 1 });
+    expect(metrics).toMatchObject({ RunSucceeded: 1, RegionSucceeded: 1 });
     expect(logs.filter(({ message }) => message === LOG_MESSAGES.otherRegionNotTold)).toMatchObject([
       {
         level: 'WARN',
@@ -95,7 +95,7 @@ describe('the refresh function beside another region', () => {
 
     const { metrics } = await world.invoke();
 
-    expect(metrics).not.toHaveProperty('AnyRegionSucceeded');
+    expect(metrics).not.toHaveProperty('RegionSucceeded');
     expect(world.cloud.aws.metrics.sent).toEqual([]);
   });
 });

@@ -176,7 +176,7 @@ function success(atMin: number, lifeMin = ECR_TOKEN_LIFE_HOURS * 60): DataPoint[
   return [
     { metric: 'CredentialMinutesLeft', atMin, value: lifeMin },
     { metric: 'RunSucceeded', atMin, value: 1 },
-    { metric: 'AnyRegionSucceeded', atMin, value: 1 },
+    { metric: 'RegionSucceeded', atMin, value: 1 },
     { metric: 'TargetsFailed', atMin, value: 0 },
     { metric: 'OperatorActionNeeded', atMin, value: 0 },
   ];

@@ -174,8 +174,8 @@ describe('a configuration with a standby', () => {
       );
 
       expect(Object.fromEntries(metrics)).toMatchObject({
-        RefreshSilent: 'AnyRegionSucceeded',
-        RegionSilent: 'RunSucceeded',
+        RefreshSilent: 'RunSucceeded',
+        RegionSilent: 'RegionSucceeded',
       });
     },
   );
@@ -222,7 +222,18 @@ describe('a configuration with a standby', () => {
     const alone = Template.fromStack(stackOf(config(), ENV));
 
     expect(Object.keys(alone.toJSON().Resources).filter((id) => id.includes('RegionSilent'))).toEqual([]);
-    expect(JSON.stringify(alone.toJSON())).not.toMatch(/PutMetricData|AnyRegion|cron/);
+    expect(JSON.stringify(alone.toJSON())).not.toMatch(/PutMetricData|RegionSucceeded|cron/);
+  });
+
+  it('leaves the condition of RefreshSilent as it is without a standby, so that no deployment sets it off', () => {
+    const conditionIn = (template: Template) => {
+      const alarms = Object.values(template.findResources('AWS::CloudWatch::Alarm'));
+      const silent = alarms.find(({ Properties }) => Properties.AlarmName.endsWith('-RefreshSilent'));
+      const { AlarmDescription: _, ...condition } = silent?.Properties ?? {};
+      return condition;
+    };
+
+    expect(conditionIn(sides.primary)).toEqual(conditionIn(Template.fromStack(stackOf(config(), ENV))));
   });
 
   it('has the same logical ids as without a standby, but for the alarm RegionSilent', () => {

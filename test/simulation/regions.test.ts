@@ -258,7 +258,7 @@ describe('simulateTwoRegions', () => {
     [
       'one side pages nobody',
       'RefreshSilent watches one side only',
-      { stacks: changed('AlarmsRefreshSilent', { MetricName: 'RunSucceeded' }, SIDES) },
+      { stacks: changed('AlarmsRefreshSilent', { MetricName: 'RegionSucceeded' }, SIDES) },
       [down('lambda', 20, 'primary')],
     ],
     ['one side pages nobody', 'no side tells the other', { tellIn: deaf }, [down('lambda', 20, 'standby')]],
