@@ -6,7 +6,7 @@ export type AwsClientType<Client> = new (
   options: typeof AWS_CLIENT_DEFAULTS & { readonly region?: string },
 ) => Client;
 
-/** What is used here of an AWS client. */
+/** The parts of an AWS client that this file uses. */
 interface AnyAwsClient {
   readonly config: { region(): Promise<string> };
   readonly middlewareStack: {
@@ -22,11 +22,11 @@ type Handler = (args: { readonly request?: unknown }) => Promise<{ readonly resp
 /** @param context - of one call, the same for each middleware */
 type Middleware = (next: Handler, context: Record<string, unknown>) => Handler;
 
-/** The keys under which the context of a call has its host, and the status of a web page that answered. */
+/** Keys in the context of a call: for its host, and for the status of a web page that answered. */
 const [HOST, WEB_PAGE] = ['runpodEcrHost', 'runpodEcrWebPage'];
 
 /**
- * Makes a client throw `AwsCallError`, which names host and region, when AWS gives no answer, or a web page answers.
+ * Makes a client throw `AwsCallError`, which names host and region, when AWS does not answer or a web page answers.
  *
  * @returns the same client
  */

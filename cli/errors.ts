@@ -133,12 +133,12 @@ interface AwsCallErrorOptions {
   readonly needsSignIn?: boolean;
 }
 
-/** A call to AWS that got no answer of the service, or that your credentials do not allow at all. */
+/** A call to AWS that the service did not answer, or that had no usable credentials or region. */
 export class AwsCallError extends TransientError {
   /** The message without the fix. */
   readonly problem: string;
   readonly fix: string;
-  /** Whether AWS was asked, or would have been, without usable credentials. */
+  /** Whether the credentials are missing, expired or not accepted. */
   readonly needsSignIn: boolean;
 
   constructor(problem: string, fix: string, { cause, needsSignIn = false }: AwsCallErrorOptions = {}) {
@@ -146,7 +146,7 @@ export class AwsCallError extends TransientError {
     this.problem = problem;
     this.fix = fix;
     this.needsSignIn = needsSignIn;
-    // Not enumerable, as the cause of any error.
+    // Not enumerable, like the cause of any error.
     Object.defineProperty(this, 'cause', { value: cause });
   }
 }
@@ -190,7 +190,7 @@ export function explainAwsError(error: unknown, place?: AwsPlace): AwsCallError 
   return place && explainNoAnswer(error, place);
 }
 
-/** Returns the error for a call that the service did not answer, or not with what the client understands. */
+/** Returns the error for a call that got no answer, or an answer that the client does not understand. */
 function explainNoAnswer(error: unknown, place: AwsPlace): AwsCallError {
   const { host, service, region } = place;
   const where = `${host} (${service}, region ${region})`;
@@ -215,15 +215,15 @@ function explainNoAnswer(error: unknown, place: AwsPlace): AwsCallError {
   return explain(`could not reach ${where}: ${describeNetworkError(code)}`, networkFix(code, region));
 }
 
-/** The error for a web page in place of an answer of AWS. */
+/** Returns the error for a web page instead of an answer of AWS. */
 export function webPageError({ host, service, region }: AwsPlace, status: number): AwsCallError {
   return new AwsCallError(
-    `${host} (${service}, region ${region}) answered with a web page (${status}) and not as AWS does`,
+    `${host} (${service}, region ${region}) answered with a web page (${status}) instead of an AWS response`,
     proxyFix(),
   );
 }
 
-/** The variables that send calls to another host than AWS's, as `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_SQS` do. */
+/** Returns the variables that send calls to a host other than AWS, such as `AWS_ENDPOINT_URL_SQS`. */
 function endpointVariables(): string[] {
   return Object.keys(process.env).filter((name) => /^AWS_ENDPOINT_URL/.test(name));
 }

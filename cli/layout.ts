@@ -2,7 +2,7 @@
 
 import stringWidth from 'string-width';
 
-/** Prose is not wider, because the eye loses the next line. Tables are. */
+/** Maximum width of prose: longer lines are hard to read. Tables may be wider. */
 const MAX_PROSE_COLUMNS = 100;
 
 /** A continuation line has at least this much room, even if the indentation must shrink. */
@@ -11,7 +11,7 @@ const MIN_TEXT_COLUMNS = 24;
 /** Space between two columns of a table. */
 const GAP = 2;
 
-/** A command to type. It is copied as a whole, so it is kept on one line, which the terminal itself may fold. */
+/** A command to type. It is copied as a whole, so it is kept on one line, which the terminal itself may wrap. */
 const COMMAND = /(?:[A-Z_]+=\S+ )?(?:npx|aws) [a-z].*$/;
 
 /**
@@ -67,8 +67,8 @@ function hangOf(line: string): number {
 const COLOUR = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g');
 
 /**
- * Lays out a table with bold headings. Cells wrap between words. Where not even the longest words fit beside each other,
- * each row becomes a list of headings with values.
+ * Lays out a table with bold headings. Cells wrap between words. If the longest words do not fit side by side, each row
+ * becomes a list of headings with values.
  *
  * @param columns - width of the terminal. @default - the table may have any width
  * @returns lines without space at their end

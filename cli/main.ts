@@ -12,7 +12,7 @@ import { DEFAULT_CONFIG, type GlobalOptions } from './options';
 import { PLAIN_VARIABLE } from './plain';
 import type { Action } from './run';
 
-/** Help is no wider than prose. In a narrow terminal the description of an option stands below its name. */
+/** Help has the same maximum width as prose. In a narrow terminal the description of an option is below its name. */
 const HELP = {
   showGlobalOptions: true,
   helpWidth: Math.min(process.stdout.columns ?? 80, 100),
@@ -75,7 +75,7 @@ function createProgram(): Command {
     .option('--refresher <service>', 'which refresher of that stack, if it has several')
     .option('--json', 'one JSON document instead of text')
     .addOption(
-      new Option('--plain', 'words in place of symbols, no colour, lists in place of tables').env(
+      new Option('--plain', 'words instead of symbols, no colour, lists instead of tables').env(
         PLAIN_VARIABLE,
       ),
     )
@@ -234,7 +234,7 @@ async function report(error: unknown, args: readonly string[]): Promise<number> 
   if (!(error instanceof CommanderError)) throw error;
   if (error.exitCode === 0) return EXIT.ok;
   const end = args.indexOf('--');
-  // What is after -- is a command of its own.
+  // The words after -- are another command.
   if (args.slice(0, end < 0 ? undefined : end).includes('--json')) {
     const { visibleJson } = await import('./visible');
     const isHelp = error.code === 'commander.help';

@@ -35,7 +35,7 @@ export interface Identity {
 /** Configuration and clients for one run of a command. The configuration, the identity and each key are read once. */
 export class Operator {
   readonly options: GlobalOptions;
-  /** The operator of the other region, for whose sake this one was made. @default - this one has the person's options */
+  /** The operator that made this one for its other region. @default - this one has the options that the person gave */
   readonly beside: Operator | undefined;
   readonly http: SendHttp = createHttp({ transport: sendOverNetwork, clock: systemClock, policy: POLICY });
   readonly #clients: AwsClients;
@@ -97,7 +97,7 @@ export class Operator {
   }
 
   /**
-   * Returns the operator of the other region, where two refreshers have the same targets; undefined when there is one.
+   * Returns the operator of the other region; undefined when only one region refreshes the targets.
    *
    * Its options name the other stack and its region, so the commands that it suggests are about that region.
    *
@@ -117,7 +117,7 @@ export class Operator {
     return this.#other;
   }
 
-  /** The first region comes from the environment, so somebody may name the standby's. @throws CliError (usage error) */
+  /** Refuses the standby's region as the first region, which comes from the environment. @throws CliError (usage error) */
   async #refuseRegionOf({ region, stackName }: OtherRefresher): Promise<void> {
     if ((await this.region().catch(() => undefined)) !== region) return;
     throw usageError(
@@ -126,12 +126,12 @@ export class Operator {
     );
   }
 
-  /** Returns where the other region's refresher is; undefined when there is none. @throws ConfigError or CliError */
+  /** Returns where the refresher of the other region is; undefined without one. @throws ConfigError or CliError */
   async otherPlace(): Promise<OtherRefresher | undefined> {
     return this.#configuredOther() ?? (await this.deployed())?.other;
   }
 
-  /** Which of two refreshers this is; undefined when there is one. @throws ConfigError or CliError */
+  /** Which of two refreshers this is; undefined when there is only one. @throws ConfigError or CliError */
   async side(): Promise<Side | undefined> {
     const beside = await this.beside?.otherPlace();
     if (beside) return beside.side === 'primary' ? 'standby' : 'primary';
@@ -169,7 +169,7 @@ export class Operator {
     }
   }
 
-  /** Returns who is to be told of alarms; undefined when no configuration file says it. @throws ConfigError */
+  /** Returns who receives alarms; undefined when no configuration file says it. @throws ConfigError */
   recipients(): AlarmsConfig | undefined {
     if (!this.hasConfigFile) return undefined;
     if (!this.beside) return this.config().alarms;

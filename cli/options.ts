@@ -13,7 +13,7 @@ export interface GlobalOptions {
   /** Which refresher of the stack: its `service`. @default - the stack has only one */
   readonly refresher?: string;
   readonly json?: boolean;
-  /** Words in place of symbols, no colour, and lists in place of tables. */
+  /** Words instead of symbols, no colour, and lists instead of tables. */
   readonly plain?: boolean;
   readonly debug?: boolean;
 }

@@ -12,7 +12,7 @@ export type Status = 'ok' | 'warning' | 'broken' | 'not-checked';
 
 const MARKS: Readonly<Record<Status, string>> = { ok: '✓', warning: '!', broken: '✗', 'not-checked': '·' };
 
-/** What stands for the marks in plain output, and in the legend. */
+/** The words for the marks, in plain output and in the legend. */
 const WORDS: Readonly<Record<Status, string>> = {
   ok: 'ok',
   warning: 'warning',
@@ -45,14 +45,14 @@ export interface OutputOptions {
 
 /**
  * Writes text for people, or one JSON document for programs. Colour and the spinner appear on a terminal only. Lines
- * are wrapped at the width of the terminal. A file or a pipe gets each line whole, so that it can be searched.
+ * are wrapped at the width of the terminal. In a file or a pipe no line is wrapped, so that it can be searched.
  *
  * All text passes `visibleLine`, because it may come from somebody else's server. The only escape sequences that reach
  * the terminal are those of `colors`.
  */
 export class Output {
   readonly json: boolean;
-  /** Words in place of symbols, no colour, no spinner, and lists in place of tables. */
+  /** Words instead of symbols, no colour, no spinner, and lists instead of tables. */
   readonly plain: boolean;
   readonly colors: Styles;
   readonly #options: OutputOptions;
@@ -118,7 +118,7 @@ export class Output {
     return colour(MARKS[status]);
   }
 
-  /** Returns an arrow between what is and what comes of it; in plain output a word. */
+  /** Returns the arrow between an old and a new value, or before a fix. In plain output it is a word. */
   arrow(word = 'to'): string {
     return this.plain ? word : this.colors.cyan('→');
   }
@@ -154,7 +154,7 @@ export class Output {
     let frame = 0;
     const draw = () => {
       const text = typeof label === 'string' ? label : label();
-      // A line that the terminal folds could not be erased.
+      // A line that the terminal wraps could not be erased.
       const room = (stderr.columns ?? 80) - 4;
       const shown = text.length > room ? `${text.slice(0, room - 1)}…` : text;
       stderr.write(`${ERASE_LINE}${SPINNER_FRAMES[frame % SPINNER_FRAMES.length]}  ${shown}`);

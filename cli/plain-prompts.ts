@@ -1,4 +1,4 @@
-/** Questions for a screen reader or a simple terminal: one line each, nothing is redrawn, and no key has a meaning. */
+/** Questions for a screen reader or a simple terminal: one line each, nothing is redrawn, and no key is special. */
 
 import { createInterface, type Interface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
@@ -13,9 +13,9 @@ export interface Choice {
 export type Validate = (answer: string) => string | undefined;
 
 /** The answer of a person who pressed Ctrl-C. */
-export const CANCELLED_ANSWER: unique symbol = Symbol('cancelled');
+const CANCELLED_ANSWER: unique symbol = Symbol('cancelled');
 
-/** Does not show what is typed. */
+/** Returns a stream that drops what is typed, so that it is not shown. */
 const nowhere = () => new Writable({ write: (_chunk, _encoding, done) => done() });
 
 /** Asks until `parse` accepts the answer. @param parse - returns the value, or a text that says why there is none */

@@ -1,6 +1,6 @@
-/** Whether the output is plain: words in place of symbols, no colour, no spinner, and lists in place of tables. */
+/** Whether the output is plain: words instead of symbols, no colour, no spinner, and lists instead of tables. */
 
-/** The environment variable that stands for `--plain`. A command passes it on to what it starts. */
+/** The environment variable with the effect of `--plain`. A command passes it on to the commands that it starts. */
 export const PLAIN_VARIABLE = 'RUNPOD_ECR_PLAIN';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -14,7 +14,7 @@ export interface PlainOptions {
 }
 
 /**
- * Whether to write plain output: when it is wanted, and on a terminal that shows no symbols.
+ * Whether to write plain output: when it was asked for, and on a terminal that shows no symbols.
  *
  * A file or a pipe gets symbols, because UTF-8 is what its reader expects.
  */
@@ -23,10 +23,10 @@ export function isPlain({ env, isTTY, platform = process.platform }: PlainOption
   return isTTY && (env.TERM === 'dumb' || !showsSymbols(env, platform));
 }
 
-/** Whether a terminal shows characters beyond ASCII. A Unix terminal whose locale is not known is expected to. */
+/** Whether a terminal shows characters beyond ASCII. A Unix terminal without a locale is assumed to show them. */
 function showsSymbols(env: Env, platform: NodeJS.Platform): boolean {
   if (platform === 'win32') {
-    // The old console has no font with the symbols. Windows Terminal and the terminals of editors name themselves.
+    // The old console has no font with the symbols. Windows Terminal and editors set one of these variables.
     const { WT_SESSION, TERM_PROGRAM, TERMINAL_EMULATOR, ConEmuTask, TERM } = env;
     return Boolean(
       WT_SESSION || TERM_PROGRAM || TERMINAL_EMULATOR || ConEmuTask || TERM?.startsWith('xterm'),

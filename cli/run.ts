@@ -40,7 +40,7 @@ const INTERRUPTED =
  */
 export async function run(options: GlobalOptions, action: Action): Promise<number> {
   const { stdout, stderr, env } = process;
-  // What this command asks or starts is plain as well.
+  // Questions, and the commands that this one starts, are plain as well.
   if (options.plain) env[PLAIN_VARIABLE] = '1';
   const output = new Output({ stdout, stderr, env, json: options.json === true });
   // The exit code is the shell's convention: 128 plus the signal's number.

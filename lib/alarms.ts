@@ -62,7 +62,7 @@ export class Alarms extends Construct {
   readonly warnings: readonly RefresherAlarm[];
   /** No run has succeeded for too long: the alarm that still works when nothing else does. */
   readonly refreshSilent: RefresherAlarm;
-  /** No run of this region has succeeded for too long, where another region refreshes too. */
+  /** No run of this region has succeeded for too long. It exists only when another region refreshes too. */
   readonly regionSilent: RefresherAlarm | undefined;
   readonly #props: AlarmsProps;
 
@@ -263,7 +263,7 @@ export class Alarms extends Construct {
     return {
       whatHappened: 'The watch has not reported for a day whether workers can pull.',
       timeLeft: CAN_WAIT,
-      whatToDo: 'Read in its log why; credentials are refreshed all the same.',
+      whatToDo: 'Read in its log why; credentials are still refreshed.',
       metric: this.#metric('PullsFailing', { statistic: 'SampleCount', period: Duration.hours(1) }),
       comparison: ComparisonOperator.LESS_THAN_THRESHOLD,
       periods: 24,

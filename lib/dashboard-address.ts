@@ -2,13 +2,14 @@ import { Aws, CfnCondition, Fn, Stack, Token } from 'aws-cdk-lib';
 import { RegionInfo } from 'aws-cdk-lib/region-info';
 import { Construct } from 'constructs';
 
+/** Host of the console in the partition `aws`, without the region in front. */
 const DEFAULT_HOST = 'console.aws.amazon.com';
 
 /**
- * Hosts of the AWS console by partition, without the region that begins each.
+ * Hosts of the console in the other partitions, without the region in front. Sources, with that of `aws`:
  *
  * - `aws`: AWS General Reference, "AWS Management Console endpoints and quotas"
- * - `aws-cn`: "Getting Started with Amazon Web Services in China", and the links that the AWS CLI's EB commands print
+ * - `aws-cn`: "Getting Started with Amazon Web Services in China", and the links that the EB CLI prints
  * - `aws-us-gov`: AWS GovCloud (US) User Guide, "Configuring Your Account"
  * - `aws-eusc`: AWS European Sovereign Cloud, endpoints
  */
@@ -21,7 +22,7 @@ const OTHER_HOSTS = {
 /**
  * The name of a refresher's dashboard, and its address in the AWS console.
  *
- * Neither refers to the dashboard's resource, so an alarm that has the address does not wait for the dashboard.
+ * Neither refers to the dashboard's resource, so an alarm with the address does not depend on the dashboard.
  */
 export class DashboardAddress extends Construct {
   readonly dashboardName: string;
@@ -37,7 +38,7 @@ export class DashboardAddress extends Construct {
     this.url = `${home}#dashboards/dashboard/${this.dashboardName}`;
   }
 
-  /** Returns the host of the console. Where synthesis does not know the partition, CloudFormation chooses the host. */
+  /** Returns the host of the console. If synthesis does not know the partition, CloudFormation chooses the host. */
   #host(): string {
     const { region } = Stack.of(this);
     const partition = Token.isUnresolved(region) ? undefined : RegionInfo.get(region).partition;

@@ -44,7 +44,7 @@ export interface RefresherDashboardProps {
   /** @default - there is no watch */
   readonly watch?: Pick<PullWatch, 'function' | 'logGroup'> | undefined;
   readonly address: DashboardAddress;
-  /** Whether the alarms lead here for the runbook. */
+  /** Whether the alarms link to this dashboard for the runbook. */
   readonly hasRunbook: boolean;
 }
 

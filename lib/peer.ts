@@ -4,12 +4,12 @@ import { STANDBY_SUFFIX } from '../lambda/core/contract';
 import { partitionOf, REGIONS } from './config/aws-regions';
 
 /**
- * The other one of two refreshers for the same targets.
+ * The other of two refreshers for the same targets.
  *
- * The types of the package mention it, and they hold no types of `lambda`. So it does not extend `OtherRegion`.
+ * It does not extend `OtherRegion`, because the types in the package must not import types of `lambda`.
  */
 export interface Peer {
-  /** What this refresher is, not the other one. */
+  /** The side of this refresher, not of the other one. */
   readonly side: 'primary' | 'standby';
   readonly region: string;
   readonly stackName: string;

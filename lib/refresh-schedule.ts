@@ -40,10 +40,10 @@ export class RefreshSchedule extends Construct {
 }
 
 /**
- * Returns the schedule: a rate, or fixed times beside another region.
+ * Returns the schedule: a rate, or fixed times when there is another region.
  *
- * Nobody chooses when the runs of a rate begin: it counts from the creation of the rule, and two regions that are deployed
- * together would run together. Fixed times put half an interval between them. They exist for intervals that divide a day.
+ * A rate counts from the creation of its rule, so two regions that are deployed together would run together. Fixed times
+ * put half an interval between their runs. They are only possible for an interval that divides a day.
  */
 function scheduleOf({ interval, side }: RefreshScheduleProps): Schedule {
   const hours = interval.toHours();
@@ -55,5 +55,8 @@ function scheduleOf({ interval, side }: RefreshScheduleProps): Schedule {
   });
 }
 
-/** Runs do not start on the hour, because many other schedules of the world do. Less than 30. */
+/**
+ * Minute of the first region's runs. Many other schedules fire at minute 0. It is less than 30, because the runs of the
+ * standby may be half an hour later.
+ */
 const FIRST_MINUTE = 13;

@@ -61,7 +61,7 @@ export interface RefresherAlarmProps extends AlarmDefinition {
 export type Runbook =
   /** Address or path of a page whose headings have anchors. A fragment is replaced. */
   | { readonly page: string }
-  /** Where no anchor leads to the heading: an address, or the name of a file. */
+  /** A place without anchors for the headings: an address, or the name of a file. */
   | { readonly place: string };
 
 /**
@@ -114,7 +114,7 @@ function warmUp(alarm: CfnResource, time: Duration): void {
 
 /**
  * Returns the text of the notification: what happened, how much time is left, the command, the link, and the first step.
- * Beside another region it also says how to see that one.
+ * With another region it also has the command that shows the refresher there.
  */
 function descriptionOf(scope: Construct, id: AlarmName, props: RefresherAlarmProps): string {
   const { service, whatHappened, timeLeft, whatToDo, runbook, other } = props;
@@ -128,7 +128,7 @@ function descriptionOf(scope: Construct, id: AlarmName, props: RefresherAlarmPro
   if (other === undefined) return text;
   const withCommand = `${text}\nThe other refresher: ${commandFor('status', other)}`;
   const fits = estimatedLength(scope, withCommand) <= MAX_DESCRIPTION;
-  // Only very long names need more.
+  // Only very long names do not fit.
   return fits ? withCommand : `${text}\nThe other refresher is in ${other.region}.`;
 }
 

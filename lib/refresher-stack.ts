@@ -50,8 +50,8 @@ export interface RefresherStackProps extends StackProps {
 }
 
 /**
- * The stack of a configuration file, and beside it the stack of its standby: one `RunpodEcrRefresher` for its targets,
- * one `RunpodEcrDelegation` for each of its delegations, and topics for the recipients of its alarms.
+ * The stack of a configuration file: one `RunpodEcrRefresher` for its targets, one `RunpodEcrDelegation` for each of its
+ * delegations, and topics for the recipients of its alarms. With a standby it creates the standby's stack too.
  *
  * @example
  * RefresherStack.fromFile(app, 'refresher.config.json');
@@ -110,7 +110,7 @@ export class RefresherStack extends Stack {
       description: `${DESCRIPTION}, as the standby of ${this.region}`,
       env: { account: this.account, region },
     });
-    // The first deployment creates registry auths by their names, one stack after the other.
+    // On the first deployment each stack creates registry auths by name, so one stack waits for the other.
     stack.node.addDependency(this);
     const recipients = {
       ...config.alarms,

@@ -2,10 +2,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ALARMS, type AlarmName, type OutputName } from '../lambda/core/contract';
 
-/** In a clone beside this folder; in the package two folders above the bundle. */
+/** Where the file is, from this folder in a clone, and from the bundle in the package. */
 const PLACES = ['../docs/runbook.md', '../../docs/runbook.md'];
 
-/** The names in the runbook's commands. */
+/** The names that the runbook's commands have in the file. */
 const WRITTEN = {
   stackName: 'EcrCredentialRefresher',
   region: 'us-east-1',
@@ -17,7 +17,7 @@ export interface RunbookValues {
   /** Name of the refresher, with which the names of its alarms begin. */
   readonly service: string;
   readonly region: string;
-  /** What the outputs of a `RefresherStack` have. A construct in another stack has no outputs. */
+  /** Values of the outputs that a `RefresherStack` has. A construct in another stack has no outputs. */
   readonly outputs: Readonly<Partial<Record<OutputName, string>>>;
   /** The alarms that exist. The sections of all others are left out. */
   readonly alarms: readonly AlarmName[];
@@ -77,7 +77,7 @@ function fillIn(text: string, { stackName, service, region, outputs }: RunbookVa
   };
   return (
     text
-      // With every name filled in, nothing reads the outputs.
+      // Every name is filled in, so the lines that read the outputs are not needed.
       .replace(READS_OUTPUTS, '')
       .replace(NAMES, (found, command?: string, alone?: string) => {
         return replacements[found] ?? named.get(command ?? alone ?? '') ?? found;

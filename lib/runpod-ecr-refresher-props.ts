@@ -120,7 +120,7 @@ export interface RunpodEcrRefresherProps {
    */
   readonly pullWatch?: PullWatchOptions;
   /**
-   * A second refresher in another region for the same targets, which goes on when this region is down.
+   * A second refresher in another region for the same targets, which keeps refreshing when this region is down.
    * @default - there is none
    */
   readonly standby?: StandbyOptions;

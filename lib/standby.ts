@@ -8,7 +8,7 @@ import type { RunpodEcrRefresherProps, StandbyOptions } from './runpod-ecr-refre
 import type { RunpodTarget } from './runpod-target';
 import { differs } from './secrets';
 
-/** Finds what prevents a standby in its stack. */
+/** Finds why a standby cannot be created in the given stack. */
 export function standbyMistakes({ stack: standby }: StandbyOptions, scope: Construct): Mistake[] {
   const primary = Stack.of(scope);
   const path = ['standby', 'stack'];
@@ -81,7 +81,7 @@ function withReplicas({ runpodApiKey, registry, ...target }: RunpodTarget, repli
 }
 
 /**
- * The replicas of the first refresher's secrets. A replica has the name of its secret, and the same ARN but for the
+ * The replicas of the first refresher's secrets. A replica has the name of its secret, and the same ARN except for the
  * region (Secrets Manager User Guide, "Replicate secrets across Regions").
  */
 class Replicas extends Construct {

@@ -58,7 +58,7 @@ export interface CostLine {
 export interface Usage {
   readonly targets: number;
   /**
-   * Whether the stack is a standby, whose secrets are replicas that would not be there without it.
+   * Whether the stack is a standby. Its secrets are replicas, which count as part of its costs.
    * @default false
    */
   readonly isStandby?: boolean;

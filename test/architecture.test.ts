@@ -87,7 +87,7 @@ describe('the tree', () => {
     expect(importsOf(shared)).toEqual([]);
   });
 
-  it('reads files, CDK context and variables nowhere in lib but in lib/config, except for the runbook', () => {
+  it('reads files, CDK context and variables only in lib/config, except for the runbook', () => {
     const others = filesIn('lib').filter((file) => !file.startsWith('lib/config/'));
 
     const readers = others.filter((file) => /\breadFile/.test(textOf(file)));

@@ -71,7 +71,7 @@ export async function checkRunpod(operator: Operator, output: Output): Promise<n
   return show(output, settings, check.results, leftovers);
 }
 
-/** Without any answer nothing is known about the key, so no advice about it is given. */
+/** The error when no API answered. Nothing is known about the key then, so the error gives no advice about it. */
 function noAnswerError(results: readonly ApiResult[]): CliError {
   const said = new Set(results.flatMap((result) => result.said));
   return new CliError(`Runpod gave no answer: ${[...said].join(', ')}.`, {

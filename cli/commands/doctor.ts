@@ -127,7 +127,7 @@ async function checksOf(
   return hasTargets(operator) ? checks : checks.filter(({ withoutTargets }) => withoutTargets);
 }
 
-/** Returns the two regions; undefined when there is one, or when a check reports that the settings cannot be read. */
+/** Returns the two regions; undefined when there is only one, or when the settings cannot be read, which a check reports. */
 async function bothRegions(
   own: Operator,
   { standbyTemplate }: TemplateReaders,

@@ -103,7 +103,7 @@ async function replicate(
   const isStored = before.length === 0;
   const stored = [secretName, ...(credential && isStored ? [credential] : [])];
   const failed = await replicateSecrets(operator, output, stored, standby);
-  // A login that is not stored yet is replicated when it is.
+  // A login that is not stored yet cannot be replicated now, so the command is returned.
   return [...(credential && !isStored ? [replicateCommand(operator, credential, standby)] : []), ...failed];
 }
 

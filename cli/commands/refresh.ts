@@ -56,7 +56,7 @@ async function standbyOf(operator: Operator): Promise<Operator> {
   );
 }
 
-/** Returns the error with the command for the standby, when there is one and it was AWS that gave no answer. */
+/** Returns the error with the command for the standby, if there is a standby and AWS did not answer. */
 async function hintAtStandby(operator: Operator, error: unknown): Promise<CliError | undefined> {
   const cause = error instanceof CliError ? error.cause : error;
   if (!(cause instanceof AwsCallError) || cause.needsSignIn || !operator.hasConfigFile) return undefined;

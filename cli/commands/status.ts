@@ -22,9 +22,9 @@ interface RegionName {
 /** One of two regions, as `--json` shows it. */
 type RegionView = RegionName & (RegionStatus | { readonly unreadable: string });
 
-/** A target with what either region wrote last. */
+/** A target with the last write of either region. */
 interface WrittenTarget extends Omit<TargetStatus, 'lastFailure'> {
-  /** The region that wrote it. @default - neither has, in the last 12 hours */
+  /** The region of the last write. @default - neither region wrote it in the last 12 hours */
   readonly region?: string;
 }
 
@@ -32,7 +32,7 @@ interface WrittenTarget extends Omit<TargetStatus, 'lastFailure'> {
 type BothView = RegionView & {
   readonly healthy: boolean;
   readonly problems: readonly HealthProblem[];
-  /** By target, what either region wrote last. */
+  /** The last write of each target, from either region. */
   readonly lastWritten: readonly WrittenTarget[];
   readonly other: RegionView;
 };
@@ -102,7 +102,7 @@ async function readBoth(operator: Operator, other: Operator): Promise<BothView> 
   };
 }
 
-/** A region, and what is wrong there or why it cannot be read. */
+/** A region with its state and problems, or the reason why it cannot be read. */
 type ReadRegion = RegionName &
   (Awaited<ReturnType<typeof readRegion>> | { readonly unreadable: string; readonly error: unknown });
 
@@ -121,7 +121,7 @@ async function readSafely(operator: Operator): Promise<ReadRegion> {
 
 type Unreadable = Extract<ReadRegion, { readonly error: unknown }>;
 
-/** Credentials that AWS does not accept concern both regions, so one sentence is enough. */
+/** Returns the error when neither region can be read. A refused sign-in concerns both regions, so it is shown once. */
 function unreadableBoth(own: Unreadable, other: Unreadable): unknown {
   const { error } = own;
   if (error instanceof AwsCallError && error.needsSignIn) return error;
@@ -137,7 +137,7 @@ function viewOf(read: ReadRegion): RegionView {
   return { side, region, ...read.state };
 }
 
-/** Returns each target as the region has it that refreshed it last. */
+/** Returns each target with the state from the region that refreshed it last. */
 function lastWritten(own: RegionView, other: RegionView): WrittenTarget[] {
   const byName = new Map<string, WrittenTarget>();
   for (const view of [own, other]) {
@@ -170,7 +170,7 @@ function showRegion(output: Output, state: RegionStatus, { options }: Operator):
   if (state.watch) showWatch(output, state.watch, options);
 }
 
-/** Prints why a region does not refresh, where the lines above do not say it. */
+/** Prints why a region does not refresh, if the lines above do not say it. */
 function showLost(output: Output, problems: readonly HealthProblem[]): void {
   for (const { kind, severity, found } of problems) {
     if (kind !== 'not-refreshed' && kind !== 'run-missed' && kind !== 'credential-expired') continue;

@@ -1,6 +1,6 @@
 /**
  * What healthy means. `status` and `doctor` both judge with this module: a deployment is healthy when no problem is
- * `broken`. Where two regions refresh the same targets, what one of them has alone is a warning.
+ * `broken`. When two regions refresh the same targets, a problem of only one of them is a warning.
  */
 
 import type { Side } from '../../lambda/core/contract';
@@ -36,7 +36,7 @@ export interface HealthProblem {
   readonly found: readonly string[];
   /** Whether a failure is one that no retry can fix. @default false */
   readonly needsPerson?: true;
-  /** The region that has it, where two regions refresh the same targets. @default - there is one region */
+  /** The region that has the problem, when two regions refresh the same targets. @default - there is one region */
   readonly region?: string;
 }
 
@@ -210,7 +210,7 @@ export interface RegionHealth {
   readonly unreadable?: string;
 }
 
-/** Problems because of which a region does not keep the targets fresh. */
+/** Problems that keep a region from refreshing every target. */
 const NOT_REFRESHING: readonly HealthKind[] = [
   'schedule-disabled',
   'not-refreshed',
@@ -221,10 +221,10 @@ const NOT_REFRESHING: readonly HealthKind[] = [
 
 /**
  * Judges two regions that refresh the same targets. While one of them works, the problems of the other are warnings,
- * but for those that page (docs/decisions/0017). When neither works, both are broken.
+ * except those that page (docs/decisions/0017). When neither works, both are broken.
  */
 export function judgeRegions(regions: readonly RegionHealth[]): HealthProblem[] {
-  // What a region says about itself tells more about the cause than that another one cannot be read.
+  // The problems of a region that can be read say more about the cause than "could not be read".
   const readableFirst = [...regions].sort((a, b) => Number(!a.problems) - Number(!b.problems));
   return readableFirst.flatMap((one) => {
     const isCovered = regions.some((other) => other !== one && keepsFresh(other));
@@ -249,7 +249,7 @@ function keepsFresh({ problems }: RegionHealth): boolean {
   );
 }
 
-/** Whether a problem is broken although the other region works. An alarm has the severity of its side. */
+/** Whether a problem stays broken although the other region works. An alarm has the severity of its side. */
 export function pagesBeside({ kind, severity, needsPerson }: HealthProblem, side: Side | undefined): boolean {
   if (severity !== 'broken') return false;
   if (kind === 'alarm' || kind === 'pulls-failing') return true;

@@ -52,7 +52,7 @@ export interface TargetStatus {
 export type RegionStatus = Awaited<ReturnType<typeof readRegion>>['state'];
 
 /**
- * Reads the state of the operator's region, and judges it as if there were no other one.
+ * Reads the state of the operator's region, and judges it as if there were no other region.
  *
  * @throws ConfigError or CliError
  * @throws the AWS client's error
@@ -86,7 +86,7 @@ export async function readRegion(operator: Operator) {
   );
   const runProblems = judgeRuns(runs, settings);
   const retries = { waiting, givenUp, undelivered };
-  // Those that say most about the cause come first, because the first one is shown as the reason.
+  // The problems that say most about the cause come first, because the first one is shown as the reason.
   const problems: HealthProblem[] = [
     ...judgeSchedule(nextRun !== 'disabled'),
     ...runProblems,
@@ -124,7 +124,7 @@ function lifeOf(success: LastSuccess | undefined): Partial<TargetStatus> {
 
 /**
  * Returns when the rule fires next: at its next fixed time, or one interval after it fired last. A rule with a rate that
- * has not fired lately fires within one interval, but nothing tells when, because EventBridge counts from its creation.
+ * has not fired recently fires within one interval. The exact time is unknown, because a rate counts from its creation.
  */
 async function nextRunOf(
   operator: Operator,

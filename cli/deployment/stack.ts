@@ -70,7 +70,7 @@ export async function requireStack(operator: Operator): Promise<DeployedStack> {
 }
 
 /**
- * Whether account and region are bootstrapped. What cannot be found out counts as no, because a second time is harmless.
+ * Whether account and region are bootstrapped. An unknown state counts as no, because a second bootstrap is harmless.
  *
  * @param region - @default - the stack's region
  */

@@ -87,7 +87,7 @@ async function checkConfiguration(operator: Operator): Promise<Finding> {
   try {
     const { targets, service } = await operator.settings();
     const count = formatCount(targets.length, 'target');
-    // It refuses the standby's region as the first region.
+    // This call throws when the first region is the region of the standby.
     await operator.other();
     if (operator.options.stack !== undefined) {
       return ok(`read from the stack ${operator.stackName()}: ${count}, service ${service}`);

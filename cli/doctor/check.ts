@@ -24,9 +24,9 @@ export interface Finding {
   readonly because?: string;
   /** It is broken, but the checks that need it can run. @default false */
   readonly usable?: boolean;
-  /** It is broken because AWS gave no answer. @default false */
+  /** It is broken because AWS did not answer. @default false */
   readonly unreachable?: boolean;
-  /** It is broken although another region works. @default false */
+  /** It stays broken although another region works. @default false */
   readonly pages?: boolean;
 }
 
@@ -112,7 +112,7 @@ function problemsOf({ status, found, fix }: Finding): Problem[] {
 }
 
 /**
- * Decides how a finding is shown. What a check needs is decided by the finding itself.
+ * Decides how a finding is shown. Whether dependent checks run depends on the finding itself.
  *
  * @param findingOf - waits for the finding of another check; undefined when there is no such check
  */

@@ -31,10 +31,10 @@ function isOlder(version: string, minimum: string): boolean {
   return version.localeCompare(minimum, 'en', { numeric: true }) < 0;
 }
 
-/** The templates of the configuration for the place of the operator, where it is known. They are synthesised once. */
+/** Read the templates of the configuration, for the operator's account and region if known. They are synthesised once. */
 export interface TemplateReaders {
   readonly template: ExpectedTemplate;
-  /** That of the standby, if there is one. */
+  /** The template of the standby; undefined without one. */
   readonly standbyTemplate: ExpectedTemplate;
 }
 
@@ -57,7 +57,7 @@ export function templateReaders(operator: Operator): TemplateReaders {
 
 /**
  * Returns where the stack is or will be. Without credentials the template is the same for every account and region.
- * That of a standby needs the first region all the same.
+ * The template of a standby still needs the first region.
  */
 async function placeOf(operator: Operator): Promise<StackPlace | undefined> {
   const other = await operator.other().catch(() => undefined);

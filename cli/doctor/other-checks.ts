@@ -15,7 +15,7 @@ import type { ExpectedTemplate } from './local-checks';
 import { pagingCheck } from './paging-check';
 import { REPLICA_CHECK, replicaCheck } from './replica-check';
 
-/** The two regions, as the person sees them. */
+/** The two regions, from the side that the person asked for. */
 export interface TwoRegions {
   /** The operator of the region that was asked for. */
   readonly own: Operator;
@@ -28,7 +28,7 @@ export interface TwoRegions {
 
 const PREFIX = 'other-';
 
-/** The checks of the other region that are also made of this one, with their titles. */
+/** The checks of this region that are also made for the other one, with their titles. */
 const TITLES: Readonly<Record<string, string>> = {
   stack: 'stack',
   'last-run': 'last run',
@@ -38,7 +38,7 @@ const TITLES: Readonly<Record<string, string>> = {
 
 const SIDES: Readonly<Record<Side, string>> = { primary: 'First region', standby: 'Standby' };
 
-/** Makes the checks of the other region. They need nothing of this one but its settings. */
+/** Makes the checks of the other region. They need only the settings of this one. */
 export function otherChecks({ own, other, side, otherTemplate }: TwoRegions): Check[] {
   const deployment = deploymentOf(other, otherTemplate);
   const isPrimary = side === 'primary';
@@ -51,14 +51,14 @@ export function otherChecks({ own, other, side, otherTemplate }: TwoRegions): Ch
       .map((check) => ofOther(check, who, other, isPrimary ? { secret: REPLICA_CHECK } : {})),
     {
       id: 'other-told',
-      title: 'Told of each other',
+      title: 'Success reports',
       needs: ['other-stack'],
       run: () => checkTold([own, other]),
     },
   ];
 }
 
-/** @param causes - the checks of both regions that explain a problem, by the ids of those of one region */
+/** @param causes - ids of checks of both regions that explain a problem, by the id of the check of one region */
 function ofOther(
   check: Check,
   who: string,
@@ -79,7 +79,7 @@ function ofOther(
   };
 }
 
-/** The template is that of both regions. The other checks of this region say nothing about the other one. */
+/** Returns the id of the check for the other region. Both regions share the check of the template. Others have none. */
 function idOfOther(id: string): string | undefined {
   if (id === 'template') return id;
   return id in TITLES ? `${PREFIX}${id}` : undefined;
@@ -109,14 +109,14 @@ async function missingStack(other: Operator): Promise<Finding | undefined> {
 
 const HOUR_MS = 60 * 60_000;
 
-/** Checks that each region could tell the other one of its last successes. */
+/** Checks that each region could report its last successes to the other one. */
 async function checkTold(operators: readonly Operator[]): Promise<Finding> {
   const findings = await Promise.all(operators.map(checkTelling));
   const bad = findings.filter(({ status }) => status !== 'ok');
-  return bad.length > 0 ? together(bad) : ok('each region hears of the successes of the other one');
+  return bad.length > 0 ? together(bad) : ok('each region receives the successes of the other one');
 }
 
-/** A region that does not hear of the other one pages although the other one works. */
+/** Checks the reports of one region. Without them the other region pages although this one works. */
 async function checkTelling(operator: Operator): Promise<Finding> {
   const region = await operator.region();
   try {
@@ -129,8 +129,8 @@ async function checkTelling(operator: Operator): Promise<Finding> {
     const why = visibleName(withoutSecretForms(visibleLine(String(last.fields.why ?? ''))), MAX_WHY);
     const fix = /PutMetricData/.test(why)
       ? `${operator.deployCommand()} --revert-drift undoes what was changed by hand`
-      : 'wait for the next run: a region that is down cannot be told';
-    return warn([`${region} could not tell the other region of its success: ${why}`], fix);
+      : 'wait for the next run: a region that is down receives no reports';
+    return warn([`${region} could not report its success to the other region: ${why}`], fix);
   } catch (error) {
     return warn([`not known for ${region}: ${describeAwsError(error)}`]);
   }
@@ -139,15 +139,15 @@ async function checkTelling(operator: Operator): Promise<Finding> {
 /** Longest reason that is shown, in characters. */
 const MAX_WHY = 400;
 
-/** The checks of a region whose problems the other region can make up for, where it does not page for them. */
+/** The checks of each side whose problems are only warnings while the other region works, unless they page. */
 const ONE_SIDED: Readonly<Record<Side, readonly string[]>> = {
   primary: ['stack', 'last-run', 'watch', 'alarms'],
   standby: [REPLICA_CHECK, 'secret', 'stack', 'function', 'registry', 'last-run', 'alarms', 'paging'],
 };
 
 /**
- * Makes the judge of two regions: what one of them has alone is a warning while the other one refreshes every target in
- * time. What pages in either region stays broken (`pagesBeside` of `deployment/health.ts`).
+ * Makes the judge of two regions. A problem of one region is a warning while the other one refreshes every target in
+ * time. A problem that pages stays broken (`pagesBeside` of `deployment/health.ts`).
  */
 export function judgeOf({ own, other, side }: TwoRegions): JudgeFinding {
   const opposite = side === 'primary' ? 'standby' : 'primary';

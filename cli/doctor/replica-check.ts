@@ -21,7 +21,7 @@ export interface BothOperators {
 /** Id of the check of the replicas. */
 export const REPLICA_CHECK = 'standby-secrets';
 
-/** Makes the check of the replicas. @param settingsOf - the operator whose settings name the secrets */
+/** Makes the check of the replicas. @param settingsOf - operator whose settings name the secrets */
 export function replicaCheck(both: BothOperators, settingsOf: Operator): Check {
   return {
     id: REPLICA_CHECK,
@@ -76,7 +76,7 @@ async function checkReplica({ primary, standby }: BothOperators, regions: Region
   return judgeReplication(secret) ?? judgeCopy(secret) ?? compare(secret);
 }
 
-/** Judges what Secrets Manager says in the first region. */
+/** Judges the state of the replication, which Secrets Manager has in the first region. */
 function judgeReplication({
   name,
   from,
@@ -115,7 +115,7 @@ function judgeCopy({ name, to, copy, replica, fixes }: SecretInBoth): Finding | 
   }
 }
 
-/** Compares the values here, and never shows them. */
+/** Compares the values in memory, and never shows them. */
 function compare({ name, from, to, original, copy, replica, fixes }: SecretInBoth): Finding {
   if (original.state !== 'read' || copy.state !== 'read') {
     const why = original.state === 'unknown' ? original.why : 'its KMS key may not be used';
@@ -124,7 +124,7 @@ function compare({ name, from, to, original, copy, replica, fixes }: SecretInBot
   if (copy.value !== original.value) {
     return fail(
       [`the replica of ${name} in ${to} has another value than the secret in ${from}`],
-      `if the secret was not changed a minute ago: ${fixes.again}`,
+      `if the secret was not changed in the last minute: ${fixes.again}`,
     );
   }
   return replica.state === 'unknown'
@@ -170,7 +170,7 @@ function fixesOf({ options }: Operator, name: string, { from, to }: Regions) {
     replicate,
     overwrite: `this overwrites the value of the secret in ${to}: ${replicate} --force-overwrite-replica-secret`,
     again,
-    afterFailure: `correct what it says, such as a key of KMS that is disabled, then: ${again}`,
+    afterFailure: `fix the cause in this message, such as a disabled KMS key, then: ${again}`,
   };
 }
 
@@ -218,7 +218,7 @@ async function readReplication(primary: Operator, name: string, to: string): Pro
   }
 }
 
-/** A replica has the name of its secret, and the same ARN but for the region. */
+/** A replica has the name of its secret, and the same ARN except for the region. */
 function inRegion(name: string, region: string): string {
   if (!name.startsWith('arn:')) return name;
   const [prefix, partition, service, , ...rest] = name.split(':');

@@ -35,8 +35,8 @@ export function appFiles(): string {
 }
 
 /**
- * Returns whether an app is wanted; undefined when the person must be asked. A folder with a `cdk.json` has an app, and a
- * clone is one, so they need no other.
+ * Returns whether an app is wanted; undefined when the person must be asked. A folder with a `cdk.json` and a clone
+ * already have an app, so none is written there.
  *
  * @throws CliError (usage error) for `--install` without an app, and for an app in a clone
  */
@@ -56,7 +56,7 @@ export function wantsApp(operator: Operator, { app, install }: InitFlags): boole
 /**
  * Plans an app, and asks whether its files may replace others. Writes nothing.
  *
- * `package.json` and `.gitignore` are completed: what they hold stays. Another file is replaced only with consent.
+ * `package.json` and `.gitignore` keep their content and get what is missing. Other files are replaced only with consent.
  *
  * @throws CliError (usage error) when a file exists and the person did not agree, or `package.json` is not JSON
  */

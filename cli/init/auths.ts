@@ -1,4 +1,4 @@
-/** The registry auth at Runpod that the refresher is to overwrite, for `init`. */
+/** The question of `init` for the registry auth at Runpod that the refresher will overwrite. */
 
 import { RefresherError } from '../../lambda/core/errors';
 import { parseImageName } from '../../lambda/core/images';
@@ -65,7 +65,7 @@ export interface AuthContext {
 
 /**
  * Finds out the registry auth, from the flags or by a question. One that workloads use with images of another registry
- * is taken only after a second consent, because these workloads could not pull any more.
+ * is taken only after a second consent, because these workloads could no longer pull.
  *
  * @throws CliError (usage error) when the named id does not exist, or consent is missing
  */
@@ -82,7 +82,7 @@ export async function chooseAuth(
   const { auth, foreign } = overwritten;
   if (mayAsk(operator.options) && (await agreesToOverwrite(auth, foreign, context))) return given;
   throw usageError(
-    `${visibleName(auth.name)} (${auth.id}) is used ${inWords(foreign)}. With ${loginOf(context)}, they could not pull any more.`,
+    `${visibleName(auth.name)} (${auth.id}) is used ${inWords(foreign)}. With ${loginOf(context)}, they could no longer pull.`,
     'Name another registry auth, or add --overwrite-auth.',
   );
 }
@@ -199,7 +199,7 @@ function agreesToOverwrite(
     return askYes(`It is not known what uses ${what}. Overwrite its login with ${loginOf(context)}?`);
   }
   return askYes(
-    `${what} is used ${inWords(foreign)}. With ${loginOf(context)}, they could not pull any more. Overwrite it all the same?`,
+    `${what} is used ${inWords(foreign)}. With ${loginOf(context)}, they could no longer pull. Overwrite it anyway?`,
   );
 }
 

@@ -1,4 +1,4 @@
-/** The image that each refresh proves, for `init`. */
+/** The question of `init` for the image that each refresh proves. */
 
 import { DescribeImagesCommand, ECRClient } from '@aws-sdk/client-ecr';
 import { parseImageName } from '../../lambda/core/images';
@@ -85,7 +85,7 @@ async function problemOf(
   const name = parseImageName(image);
   if (registry.type !== 'ecr' || name === undefined || !isImageOf(image, registry)) return undefined;
   const { region } = registry;
-  // What ECR refuses to tell is no reason to stop.
+  // The image may exist although ECR refuses to describe it, so this is no reason to stop.
   const state = await inspectImage(operator, { ...name, region }).catch(() => undefined);
   if (state?.found !== 'image') return state && `${name.repository} has no image ${name.reference}.`;
   if (state.platforms.length > 0 && !state.platforms.includes(PLATFORM)) {
@@ -146,7 +146,7 @@ function isImageOf(image: string, registry: RegistryEntry): boolean {
   return IMAGE_FORMATS[registry.type]?.pattern.test(image) ?? true;
 }
 
-/** Returns the newest tagged images of the repositories; none where ECR does not say. */
+/** Returns the newest tagged images of the repositories; none if ECR does not list them. */
 async function taggedImages(operator: Operator, registry: RegistryEntry): Promise<string[]> {
   if (registry.type !== 'ecr') return [];
   const lists = registry.repositories.map(async (repositoryName) => {

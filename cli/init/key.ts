@@ -125,7 +125,7 @@ interface StoredValue {
   readonly binary?: boolean;
 }
 
-/** Whether there is such a secret. What may not be read counts as there. */
+/** Whether a secret exists. A secret that may not be read counts as one that exists. */
 export async function hasSecret(operator: Operator, secretName: string): Promise<boolean> {
   try {
     return (await readStored(operator, secretName)).exists;

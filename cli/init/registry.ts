@@ -1,4 +1,4 @@
-/** The registry from which Runpod pulls, for `init`: repositories of ECR, or another kind of registry. */
+/** The questions of `init` for the registry from which Runpod pulls: repositories of ECR, or another kind of registry. */
 
 import { DescribeRepositoriesCommand, ECRClient } from '@aws-sdk/client-ecr';
 import type * as z from 'zod';
@@ -36,7 +36,7 @@ const ANOTHER = '';
 
 const REPOSITORIES_QUESTION = 'Which ECR repositories may Runpod pull?';
 
-/** Checks the flags of the registry. @throws CliError (usage error) for an unknown kind, and for flags of another kind */
+/** Checks the flags of the registry. @throws CliError (usage error) for an unknown kind, or for flags of another kind */
 export function checkRegistryFlags(flags: InitFlags): void {
   const { registry: kind = 'ecr' } = flags;
   if (!KINDS.includes(kind)) {

@@ -1,4 +1,4 @@
-/** The standby that `init --standby` asks for: its region, and the replicas of the secrets. */
+/** The standby of `init --standby`: its region, and the replicas of the secrets. */
 
 import {
   DescribeSecretCommand,
@@ -12,7 +12,7 @@ import { awsCommand, commandLine } from '../options';
 import type { Output } from '../output';
 import type { InitFlags } from './options';
 
-/** Checks the region of the standby. @throws CliError (usage error) when it is unknown, or that of the first refresher */
+/** Checks the region of the standby. @throws CliError (usage error) when it is unknown, or the first region */
 export async function checkStandby(operator: Operator, { standby }: InitFlags): Promise<void> {
   if (standby === undefined) return;
   if (!isKnownRegion(standby)) {
@@ -31,7 +31,7 @@ export async function checkStandby(operator: Operator, { standby }: InitFlags): 
 }
 
 /**
- * Replicates secrets to the region of the standby. One that has a replica there is left as it is.
+ * Replicates secrets to the region of the standby. A secret that has a replica there is not changed.
  *
  * @param names - secrets that exist
  * @returns the commands for those that could not be replicated

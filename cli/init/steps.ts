@@ -1,4 +1,4 @@
-/** The commands that follow `init`: npm install, cdk bootstrap, cdk deploy, doctor. `init` runs those that are wanted. */
+/** The commands that follow `init`: npm install, cdk bootstrap, cdk deploy and doctor. `init` offers to run them. */
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -21,7 +21,7 @@ interface Step {
   readonly name: 'install' | 'bootstrap' | 'deploy' | 'doctor';
   /** The command as a person types it. */
   readonly command: string;
-  /** What stands behind it in a list. @default - nothing */
+  /** Remark after the command in a list. @default - none */
   readonly note?: string;
   readonly program: 'npm' | 'npx';
   readonly args: readonly string[];
@@ -114,12 +114,12 @@ function showConstruct({ options, configPath }: Operator, output: Output, folder
   return false;
 }
 
-/** Whether the packages of a new app are there, or come with the first step. Without them nothing can run. */
+/** Whether the packages of a new app are installed, or the first step installs them. Without them nothing can run. */
 function canRun(steps: readonly Step[], folder: string, { app }: Written): boolean {
   return !app || steps[0]?.name === 'install' || existsSync(join(folder, 'node_modules', 'aws-cdk'));
 }
 
-/** Runs steps one after the other, and takes each from those that are left. @returns the exit code of the last one */
+/** Runs steps one after the other, and removes each from `left`. @returns the exit code of the last one */
 async function runSteps(
   output: Output,
   folder: string,

@@ -63,8 +63,8 @@ export const ALARMS = {
 export type AlarmName = keyof typeof ALARMS;
 
 /**
- * Pages that are only warnings where another region refreshes the same targets: what they tell of concerns one region,
- * and `RefreshSilent` pages when both regions fail (docs/decisions/0017).
+ * Pages that are only warnings when another region refreshes the same targets. They concern one region, and
+ * `RefreshSilent` pages when both regions fail (docs/decisions/0017).
  */
 export const WARNINGS_BESIDE_ANOTHER_REGION: Readonly<Record<Side, readonly AlarmName[]>> = {
   primary: ['RefreshFailing', 'RetriesExhausted', 'ScheduleBroken'],
@@ -77,10 +77,10 @@ export const WARNINGS_BESIDE_ANOTHER_REGION: Readonly<Record<Side, readonly Alar
   ],
 };
 
-/** One of two refreshers for the same targets, in two regions. */
+/** Which of two refreshers for the same targets: `primary` is the one in the first region. */
 export type Side = 'primary' | 'standby';
 
-/** The name of the standby, and of its stack, is the name of the first refresher with this at its end. */
+/** The name of the standby, and of its stack, is the name of the first one with this suffix. */
 export const STANDBY_SUFFIX = '-standby';
 
 /**
@@ -127,9 +127,9 @@ export interface RefresherMetadata {
   readonly other?: OtherRefresher;
 }
 
-/** Where the other one of two refreshers for the same targets is. */
+/** Where the other of two refreshers for the same targets is. */
 export interface OtherRefresher {
-  /** What this refresher is, not the other one. */
+  /** The side of this refresher, not of the other one. */
   readonly side: Side;
   readonly region: string;
   readonly stackName: string;

@@ -164,7 +164,7 @@ export interface RefresherSettings {
   readonly otherRegion?: OtherRegion;
 }
 
-/** Where a refresher tells the one of the other region that a run has succeeded. */
+/** Where a refresher reports that a run has succeeded: the CloudWatch of the other region. */
 export interface OtherRegion {
   readonly region: string;
   /** Name of the other refresher: the value of its metrics' dimension `service`. */

@@ -11,7 +11,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   ENETUNREACH: 'no route to the network',
 };
 
-/** Describes the code of a network error, such as `connection refused (ECONNREFUSED)`. Another text is returned as it is. */
+/** Describes the code of a network error, such as `connection refused (ECONNREFUSED)`. Any other text is returned unchanged. */
 export function describeNetworkError(code: string): string {
   const meaning = Object.hasOwn(MEANINGS, code) ? MEANINGS[code] : undefined;
   return meaning === undefined ? code : `${meaning} (${code})`;

@@ -36,7 +36,7 @@ export type ReadSecret = (secretName: string, options: ReadOptions) => Promise<S
  * Makes the secret reader of one run: it reads each secret once, however many targets share it.
  *
  * @param client - may be kept from run to run
- * @param replicatedFrom - the region of the original secrets. @default - those that are read are originals
+ * @param replicatedFrom - the region of the original secrets. @default - the secrets that are read are the originals
  */
 export function createSecretReader(
   client: SecretsManagerClient,

@@ -27,7 +27,7 @@ import { logRun, metricsOf } from './telemetry';
 /** Time at the end of an invocation that is kept for the report, in milliseconds. */
 const REPORT_RESERVE_MS = 5_000;
 
-/** How long telling the other region may take, in milliseconds. It is shorter than the time kept for the report. */
+/** Timeout of the report to the other region, in milliseconds. It is shorter than the time kept for the run's own report. */
 const TELLING_LIMIT_MS = 4_500;
 
 /** What the handler depends on. All of it lives as long as the process. */
@@ -36,7 +36,7 @@ export interface HandlerDependencies {
   readonly services: RefreshServices;
   readonly logger: Logger;
   readonly publishMetrics: PublishMetrics;
-  /** Tells the refresher of the other region of each success. @default - there is no other one */
+  /** Reports each success to the other region. @default - there is no other region */
   readonly tellOtherRegion?: TellOtherRegion | undefined;
 }
 
@@ -59,7 +59,7 @@ export function createHandler({
   const { clock } = services;
   const refresher = new Refresher(services);
   const progress = new RetryProgress(clock);
-  // The other region must not make this one fail, so a failure is only logged.
+  // An outage of the other region must not fail this run, so the error is only logged.
   const tellWithoutFailing = () =>
     tellOtherRegion?.(clock.now(), clock.steady() + TELLING_LIMIT_MS).catch((error: unknown) => {
       logger.warn(LOG_MESSAGES.otherRegionNotTold, { why: asRefresherError(error).message });

@@ -47,7 +47,7 @@ export const handler = createHandler({
   },
 });
 
-/** Returns the region of the original secrets, if those of this region are replicas. */
+/** Returns the region of the original secrets, if the secrets of this region are replicas. */
 function originalsIn({ otherRegion }: RefresherSettings): string | undefined {
   return otherRegion?.hasOriginalSecrets ? otherRegion.region : undefined;
 }

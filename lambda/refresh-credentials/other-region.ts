@@ -12,7 +12,7 @@ const METRIC = 'RunSucceeded';
 /** Version of CloudWatch's API (Amazon CloudWatch API reference, PutMetricData). */
 const API_VERSION = '2010-08-01';
 
-/** Each attempt may take this long, in milliseconds. A healthy region answers within a second. */
+/** Timeout of each attempt, in milliseconds. A healthy region answers within a second. */
 const ATTEMPT_TIMEOUT_MS = 2_000;
 
 const MAX_ATTEMPTS = 2;
@@ -21,9 +21,9 @@ const MAX_ATTEMPTS = 2;
 export type Signing = Pick<SecretsManagerClient['config'], 'credentials' | 'sha256'>;
 
 /**
- * Tells the other region that a run succeeded.
+ * Reports to the other region that a run succeeded.
  *
- * It throws OperatorMustActError when the permission is missing, and TransientError when CloudWatch gives no answer or
+ * It throws OperatorMustActError when the permission is missing, and TransientError when CloudWatch does not answer or
  * refuses for another reason.
  *
  * @param nowMs - when the run succeeded, in milliseconds since the epoch
@@ -32,11 +32,11 @@ export type Signing = Pick<SecretsManagerClient['config'], 'credentials' | 'sha2
 export type TellOtherRegion = (nowMs: number, deadlineMs: number) => Promise<void>;
 
 /**
- * Makes the function that counts a success in the other region's CloudWatch. There, `RefreshSilent` pages only when it
- * has heard of no success of either region.
+ * Makes the function that counts a success in the other region's CloudWatch. `RefreshSilent` in that region pages only
+ * when no success of either region was counted.
  *
- * The request is signed here instead of sent by `@aws-sdk/client-cloudwatch`, which would lengthen every cold start. The
- * AWS clients of the bundle bring the signer. CloudWatch's Query protocol needs nothing else.
+ * The request is signed here, because `@aws-sdk/client-cloudwatch` would make every cold start longer. The bundle has the
+ * signer anyway, for its AWS clients. CloudWatch's Query protocol needs nothing else.
  *
  * @example
  * const tell = createOtherRegion({ http, other, signing: secretsManager.config });

@@ -125,7 +125,7 @@ export const registryUrl = () =>
     'an https: address of host and port only, such as https://registry.example.com (http: only for a loopback host)',
   );
 
-/** A path in this project, which was the default in version 0.1. Files may name it. */
+/** The default of version 0.1: a path in this project. Configuration files may still name it. */
 const FORMER_RUNBOOK = 'docs/runbook.md';
 
 /**

@@ -65,7 +65,7 @@ function readBytes(path: string, label: string): Buffer {
 /**
  * Makes the error for a folder without a configuration.
  *
- * @param others - the other ways to name a configuration, as the end of a sentence
+ * @param others - other ways to name a configuration, as the end of the sentence "Write one …, or …"
  */
 export function noConfigError(folder: string, others: string): ConfigError {
   return new ConfigError(

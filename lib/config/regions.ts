@@ -59,7 +59,7 @@ export function arnMistakes(path: Path, arn: string, stackRegion: string | undef
   ];
 }
 
-/** Finds what prevents the standby of a configuration file. */
+/** Finds why the standby of a configuration file cannot be created. */
 function standbyMistakes({ standby, targets }: RefresherConfig, region: string | undefined): Mistake[] {
   if (standby === undefined) return [];
   if (targets.length === 0) {
@@ -75,8 +75,8 @@ function standbyMistakes({ standby, targets }: RefresherConfig, region: string |
 }
 
 /**
- * Finds a standby that is in the region of the first refresher, in another partition, or whose first refresher has no
- * known region. Each of the two tells the other's region of its successes, so both must be known.
+ * Finds a standby that is in the first region or in another partition, and a region that is not known. Each refresher
+ * reports its successes to the other region, so both regions must be known.
  */
 export function differentPlaceMistakes(
   path: Path,

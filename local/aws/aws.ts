@@ -11,7 +11,7 @@ import { StsStandIn } from './sts';
 type JsonAction = (input: JsonInput, caller: Caller) => object;
 type QueryAction = (parameters: URLSearchParams, caller: Caller) => string;
 
-/** The region whose secrets exist from the beginning. */
+/** The region whose secrets exist from the start. */
 const FIRST_REGION = 'us-east-1';
 
 /** Selects the requests that a denial applies to. A request must match every field that is given. */
@@ -84,7 +84,7 @@ export class AwsStandIn extends AwsServer {
     };
   }
 
-  /** Returns the secrets of a region. Until then, that region has those of the first one. */
+  /** Returns the secrets of a region. Before the first call, the region has the secrets of the first one. */
   secretsIn(region: string): SecretsManagerStandIn {
     if (region === FIRST_REGION) return this.secrets;
     const known =

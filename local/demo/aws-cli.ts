@@ -1,4 +1,4 @@
-/** The AWS CLI of a demo: the commands of the runbook and of `doctor`, with their output in the forms used there. */
+/** The AWS CLI of a demo: the commands of the runbook and of `doctor`, with the output formats that these use. */
 
 import { LOCAL_ACCOUNT } from '../aws/protocol';
 import { LOCAL_REGION } from '../cloud';

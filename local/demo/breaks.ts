@@ -16,7 +16,7 @@ export interface Break {
   readonly what: string;
   /** How a person fixes it inside the demo where doctor's fix needs something from outside. @default - as doctor says */
   readonly hint?: string;
-  /** The heading of the runbook that leads to the fix. @default - no alarm goes off, and only doctor finds it */
+  /** The heading of the runbook that leads to the fix. @default - no alarm goes off; only doctor finds it */
   readonly runbook?: string;
   readonly apply: (world: DemoWorld) => void | Promise<void>;
 }

@@ -8,7 +8,7 @@ import { Observations } from './observations';
 import { StacksStandIn } from './stacks';
 import { TopicsStandIn } from './topics';
 
-/** What each region has of its own. */
+/** What each region has separately. */
 export class OperatorRegion {
   readonly stacks = new StacksStandIn();
   readonly observations = new Observations();
@@ -56,14 +56,14 @@ export class OperatorAws extends AwsServer {
     return this.inRegion(LOCAL_REGION).observations;
   }
 
-  /** Returns what a region has of its own. It is made when it is first asked for. */
+  /** Returns what a region has separately. It is created on first use. */
   inRegion(region: string): OperatorRegion {
     const known = this.#regions.get(region) ?? new OperatorRegion();
     this.#regions.set(region, known);
     return known;
   }
 
-  /** A region in which nothing was ever deployed is the same as the first one. */
+  /** A region without deployments shares everything with the first one. */
   #regionOf(region: string): OperatorRegion {
     return this.#regions.get(region) ?? this.inRegion(LOCAL_REGION);
   }

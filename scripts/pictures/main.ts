@@ -100,8 +100,8 @@ async function fromTemplate(example: RefresherConfig, outdir: string): Promise<P
 }
 
 /**
- * Records a command. The recording that was kept stays when only times and the like differ. What differs is recorded twice,
- * because on a busy machine a command may once run into a timeout.
+ * Records a command. The stored recording stays when only times and the like differ. Any other difference is recorded
+ * again, because on a busy machine a command may run into a timeout.
  */
 async function recordOrKeep(show: Show): Promise<Recording> {
   const before = await kept(show);

@@ -35,7 +35,7 @@ const BOTH_REPOSITORIES = { type: 'ecr', repositories: ['my-worker', 'team/batch
 
 const ESC = String.fromCharCode(27);
 
-/** Characters that a terminal may obey, but for the line break. */
+/** Characters that a terminal may obey, except for the line break. */
 const CONTROLS = /[^\P{Cc}\n]|[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]/u;
 
 /** The checks in the order in which they are shown. */

@@ -99,11 +99,11 @@ describe('explainAwsError', () => {
 });
 
 describe('nameFix', () => {
-  it('names the one that was probably meant, and what there is', () => {
+  it('names the most similar name, and all names', () => {
     expect(nameFix('prdo', ['staging', 'prod'])).toBe('Did you mean prod? There are staging, prod.');
   });
 
-  it('does not guess where nothing is similar, and lists at most 20', () => {
+  it('makes no guess when nothing is similar, and lists at most 20', () => {
     const names = Array.from({ length: 23 }, (_, index) => `target-${index + 10}`);
 
     expect(nameFix('x', names)).toBe(`There are ${names.slice(0, 20).join(', ')} and 3 more.`);

@@ -40,7 +40,7 @@ function configWith(name: string, fields: object): string {
 /** A situation in which a command fails, and what it says. */
 interface Situation {
   readonly env?: () => Promise<Record<string, string | undefined>>;
-  /** Arguments in place of the world's configuration. */
+  /** Arguments that replace the world's configuration. */
   readonly args?: () => string[];
   readonly message: RegExp;
   readonly fix: RegExp;
@@ -74,19 +74,19 @@ const SITUATIONS: Readonly<Record<string, Situation>> = {
     message: /^no AWS region is set$/,
     fix: new RegExp(`^name it with --region, or set AWS_REGION\\. ${DOCTOR}`),
   },
-  'a closed port in place of AWS': {
+  'a closed port instead of AWS': {
     env: async () => aws(CLOSED),
     message:
       /^could not reach 127\.0\.0\.1:1 \(\w+, region us-east-1\): connection refused \(ECONNREFUSED\)$/,
     fix: new RegExp(`^check AWS_ENDPOINT_URL, .* ${DOCTOR}`),
   },
-  'a web page in place of AWS': {
+  'a web page instead of AWS': {
     env: async () =>
       aws(
         await serve((_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<p>Hi')),
       ),
     message:
-      /^127\.0\.0\.1:\d+ \(\w+, region us-east-1\) answered with a web page \(200\) and not as AWS does$/,
+      /^127\.0\.0\.1:\d+ \(\w+, region us-east-1\) answered with a web page \(200\) instead of an AWS response$/,
     fix: new RegExp(`^check AWS_ENDPOINT_URL, .* ${DOCTOR}`),
   },
   'an outage of AWS': {
@@ -129,7 +129,7 @@ describe.each(Object.entries(SITUATIONS))('with %s', (_, { env, args, message, f
   );
 });
 
-describe('with a closed port in place of Runpod', () => {
+describe('with a closed port instead of Runpod', () => {
   const unreachable = () =>
     configWith('unreachable.json', {
       runpod: { restV2Url: `${CLOSED}/v2`, restV1Url: CLOSED, graphqlUrl: `${CLOSED}/graphql` },

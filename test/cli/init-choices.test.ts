@@ -85,7 +85,7 @@ describe('the choice of a registry auth in init', () => {
       [...ECR, ...IMAGE, ...EMAIL, ...END],
       [
         ['Which registry auth', ENTER],
-        ['Overwrite it all the same?', ENTER],
+        ['Overwrite it anyway?', ENTER],
         ['Which registry auth', `${DOWN}${ENTER}`],
       ],
       { columns: 60 },
@@ -100,14 +100,14 @@ describe('the choice of a registry auth in init', () => {
     expect(config().targets).toMatchObject([{ registryAuthId: own }]);
   });
 
-  it('takes such a one after a second yes', async () => {
+  it('takes a registry auth of another registry after a second yes', async () => {
     const hub = addDockerHubAuth();
 
     const { code } = await atTerminal(
       [...ECR, ...IMAGE, ...EMAIL, ...END],
       [
         ['Which registry auth', ENTER],
-        ['Overwrite it all the same?', 'y'],
+        ['Overwrite it anyway?', 'y'],
       ],
     );
 
@@ -128,7 +128,7 @@ describe('the choice of a registry auth in init', () => {
     expect(refused).toMatchObject({
       code: 2,
       stderr: expect.stringMatching(
-        /^hub \(\w+\) is used by endpoint whisper \(e9\) with docker\.io\/acme\/whisper:3\. With the login of ECR, they could not pull any more\. Name another registry auth, or add --overwrite-auth\.$/m,
+        /^hub \(\w+\) is used by endpoint whisper \(e9\) with docker\.io\/acme\/whisper:3\. With the login of ECR, they could no longer pull\. Name another registry auth, or add --overwrite-auth\.$/m,
       ),
     });
     expect(nothing).toBe(false);
@@ -150,7 +150,7 @@ describe('the choice of a registry auth in init', () => {
     expect(run.code).toBe(code);
   });
 
-  it('asks again about every existing one when the workloads cannot be listed', async () => {
+  it('asks again about every existing registry auth when the workloads cannot be listed', async () => {
     world.user.create({ name: 'ecr-old', username: 'AWS', password: 'x' });
     world.cloud.runpod.faults.add({ path: /\/templates/ }, { status: 403, body: {} });
 

@@ -21,10 +21,10 @@ const VALUES: readonly (readonly [written: string, value: string])[] = [
 /** The key that a person would type. */
 const TYPED_KEY = 'new-runpod-key.txt';
 
-/** Commands that need what a demo has not: another commit, or a terminal for the answers. */
+/** Commands that a demo cannot run: they need another commit, or a terminal for the answers. */
 const NOT_RUN = ['npm ci', 'npm ci && npx cdk deploy', 'npx runpod-ecr init --store-key --replace-key'];
 
-/** What each command shows, by a part of the command; the first that fits. */
+/** What each command shows, by a part of the command. The first part that matches counts. */
 const SHOWN: readonly (readonly [part: string, shown: RegExp])[] = [
   ['npx runpod-ecr doctor --stack', /^The first problem is: /m],
   ['npx runpod-ecr status', /last run/i],
@@ -53,7 +53,7 @@ const SHOWN: readonly (readonly [part: string, shown: RegExp])[] = [
   ['MUTATION=', /"updateRegistryAuth":\{"id":"clzdaifot0001l90809257ynb"/],
 ];
 
-/** The sections with commands that other sections lead to. */
+/** The sections with commands to which other sections link. */
 const FOLLOWED = ['refresh-by-hand-now', 'rotate-the-runpod-key'];
 
 /**

@@ -101,7 +101,7 @@ function logGroupIn(region: string): string {
   return stack?.outputs.LogGroupName ?? '';
 }
 
-/** Empties the log of a region, as if it had not run for long. */
+/** Empties the log of a region, as if it had not run for a long time. */
 async function withoutRuns<Result>(
   regions: readonly string[],
   action: () => Promise<Result>,
@@ -155,7 +155,7 @@ describe('two healthy regions', () => {
       ['other-last-run', 'Standby: last run'],
       ['other-alarms', 'Standby: alarms'],
       ['other-paging', 'Standby: paging'],
-      ['other-told', 'Told of each other'],
+      ['other-told', 'Success reports'],
     ]);
     expect(of('other-stack')?.found).toEqual([
       `${STANDBY_STACK} is CREATE_COMPLETE and the same as the configuration`,
@@ -238,7 +238,7 @@ describe('one region alone', () => {
     expect(found.of('other-stack')).toMatchObject({ status: 'warning' });
   });
 
-  it('shows why in one line', async () => {
+  it('is shown with the reason in one line when it cannot be reached', async () => {
     const { stdout } = await whileDown(STANDBY, () => run(status, {}, {}));
 
     expect(stdout).toMatch(
@@ -341,7 +341,7 @@ describe('the standby in doctor', () => {
     });
   });
 
-  it('warns when one region could not tell the other one', async () => {
+  it('warns when one region could not report its success to the other one', async () => {
     const { observations } = world.cloud.operatorAws.inRegion(STANDBY);
     const why = 'cloudwatch:PutMetricData in us-east-1 answered 403';
     const line = { message: LOG_MESSAGES.otherRegionNotTold, timestamp: new Date().toISOString(), why };
@@ -352,7 +352,7 @@ describe('the standby in doctor', () => {
     expect(code).toBe(0);
     expect(of('other-told')).toMatchObject({
       status: 'warning',
-      found: [`${STANDBY} could not tell the other region of its success: ${why}`],
+      found: [`${STANDBY} could not report its success to the other region: ${why}`],
       fix: expect.stringMatching(/^npx cdk deploy --all .*--revert-drift/),
     });
   });
@@ -406,7 +406,7 @@ describe('the replicas in doctor', () => {
           message: 'Replication failed: KMS key is disabled.',
         }),
       /could not be replicated to us-west-2: .*KMS key is disabled/,
-      `correct what it says, such as a key of KMS that is disabled, then: ${REMOVE}; then ${ADD}`,
+      `fix the cause in this message, such as a disabled KMS key, then: ${REMOVE}; then ${ADD}`,
     ],
     [
       'is being made',
@@ -418,7 +418,7 @@ describe('the replicas in doctor', () => {
       'has another value',
       () => copies().put(KEY, world.newKey()) as undefined,
       /has another value than the secret in us-east-1$/,
-      `if the secret was not changed a minute ago: ${REMOVE}; then ${ADD}`,
+      `if the secret was not changed in the last minute: ${REMOVE}; then ${ADD}`,
     ],
     [
       'has a key that is gone',
@@ -478,7 +478,7 @@ describe('the stack of one side', () => {
     ['the first region', PRIMARY, 'EcrCredentialRefresher', STANDBY, `AWS_REGION=${PRIMARY} ${BOTH}`],
     ['the standby', STANDBY, STANDBY_STACK, PRIMARY, `AWS_REGION=${PRIMARY} ${BOTH}`],
   ])(
-    'tells %s how to deploy both when the other one is missing',
+    'gets the command that deploys both stacks when the other one is missing: %s',
     async (_, region, stack, otherRegion, fix) => {
       const { stacks } = world.cloud.operatorAws.inRegion(otherRegion).stacks;
       const kept = new Map(stacks);
@@ -493,7 +493,7 @@ describe('the stack of one side', () => {
     },
   );
 
-  it('of the standby refuses to store a key in a replica, and names the command for the first region', async () => {
+  it('is no place to store a key when it is the standby, and the command for the first region is named', async () => {
     const failed = run(
       init,
       { stack: STANDBY_STACK, region: STANDBY },

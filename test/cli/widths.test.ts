@@ -32,7 +32,7 @@ const COMMANDS = [
   ['help'],
 ];
 
-/** What is not divided: a command to type, and one word that is wider than the terminal, with the label in front of it. */
+/** Whether a line may be too wide: it is a command to type, or one long word with its label in front. */
 function isWhole(line: string): boolean {
   const isCommand = /^(Usage: |.*(^|[$→] |: |\s{2})(npx|aws) [a-z])/.test(line);
   const text = line

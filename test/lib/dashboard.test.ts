@@ -124,7 +124,7 @@ describe('the runbook on the dashboard', () => {
     );
   });
 
-  it('is not there when alarms lead to another one', () => {
+  it('is absent when alarms link to another runbook', () => {
     const own = templateOf({ alarms: { runbookUrl: 'https://wiki.example.com/runbook' } });
 
     expect(sectionsOf(own)).toEqual([]);

@@ -124,7 +124,7 @@ describe('a configuration with a standby', () => {
     expect(settingsOf(standby).targets).toMatchObject([{ registry: { region: 'us-east-1' } }]);
   });
 
-  it('tells each side where the other one counts successes', () => {
+  it('gives each side the address at which the other one counts successes', () => {
     expect(settingsOf(primary).otherRegion).toEqual({
       region: 'us-west-2',
       service: 'EcrCredentialRefresher-standby',
@@ -167,7 +167,7 @@ describe('a configuration with a standby', () => {
   });
 
   it.each(['primary', 'standby'] as const)(
-    'pages from the %s when it heard of no success of either',
+    'pages from the %s when it counted no success of either region',
     (side) => {
       const metrics = Object.values(sides[side].findResources('AWS::CloudWatch::Alarm')).map(
         ({ Properties }) => [Properties.AlarmName.split('-').at(-1), Properties.MetricName] as const,
@@ -181,7 +181,7 @@ describe('a configuration with a standby', () => {
   );
 
   it.each(['primary', 'standby'] as const)(
-    'tells in each alarm of the %s how to see the other side',
+    'names in each alarm of the %s the command that shows the other region',
     (side) => {
       const command =
         side === 'primary'
@@ -236,7 +236,7 @@ describe('a configuration with a standby', () => {
     expect(conditionIn(sides.primary)).toEqual(conditionIn(Template.fromStack(stackOf(config(), ENV))));
   });
 
-  it('has the same logical ids as without a standby, but for the alarm RegionSilent', () => {
+  it('has the same logical ids as without a standby, except for the alarm RegionSilent', () => {
     const ids = (template: Template) => Object.keys(template.toJSON().Resources);
     const alone = ids(Template.fromStack(stackOf(config(), ENV)));
     const stable = (all: string[]) =>
@@ -292,7 +292,7 @@ describe('the mistakes of a standby', () => {
     expect(String(thrown)).toContain(message);
   });
 
-  it('a first stack without a known region is refused', () => {
+  it('include a first stack without a known region', () => {
     const thrown = thrownBy(() => stackOf(config({ standby: { region: 'us-west-2' } })));
 
     expect(String(thrown)).toContain(

@@ -1,7 +1,7 @@
 /**
  * A timed walk: from an empty folder to a healthy `doctor`, as a person types it. npm, the wizard, the app, `cdk synth`
  * and `doctor` are the real ones. The cloud is the embedded one. It has no CloudFormation that takes a change set, so
- * `cdk deploy` is in two parts: the real `cdk synth`, and the embedded cloud that deploys what is then in `cdk.out`.
+ * `cdk deploy` has two parts: the real `cdk synth`, and the embedded cloud, which deploys the content of `cdk.out`.
  */
 
 import { spawn } from 'node:child_process';

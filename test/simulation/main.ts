@@ -1,7 +1,7 @@
 /**
  * `npm run simulate [-- --years 100 --seed 1 --json]`: simulates years of random outages, of the refresher, of the watch
- * of pulls, and of a refresher with a standby in another region. Each is a process of its own, and the years of two
- * regions are two of them, so that two cores halve the time.
+ * of pulls, and of a refresher with a standby in another region. Each part runs in its own process. The years of two
+ * regions run in two processes, so that two cores halve the time.
  *
  * The exit code is 1 when a claim does not hold, and 2 when the arguments are wrong.
  */
@@ -27,7 +27,7 @@ const { values } = parseArgs({
     years: { type: 'string', default: '100' },
     seed: { type: 'string', default: '1' },
     json: { type: 'boolean', default: false },
-    /** Simulates only this part. The process that simulates all of them starts itself with it. */
+    /** Simulates only this part. The main process starts itself with it for each part. */
     part: { type: 'string' },
   },
 });

@@ -155,7 +155,7 @@ describe('simulateTwoRegions', () => {
     },
   );
 
-  it('pages when CloudWatch of one region is back and could not hear of any success for seven hours', async () => {
+  it('pages when CloudWatch of one region is back and received no success for seven hours', async () => {
     const { together, lostMetrics } = await week([down('cloudwatch', 9, 'standby')]);
 
     expect(alarmsOf(together.pages)).toEqual(['standby RefreshSilent']);

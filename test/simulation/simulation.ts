@@ -32,7 +32,7 @@ export interface SimulationProps {
   readonly part?: TemplatePart;
   readonly invoke: Invoke;
   readonly startMs: number;
-  /** The events of all simulations that share one virtual time. @default - it has a time of its own */
+  /** The events of all simulations that share one virtual time. @default - it has its own time */
   readonly events?: EventQueue;
   /** When a rate fires for the first time. @default - at the start */
   readonly firstTickMs?: number;

@@ -21,7 +21,7 @@ const MAX_ISSUES = 3;
 /** Pause before ECR is asked again, in milliseconds. */
 const ISSUE_PAUSE_MS = 1_000;
 
-/** Changes an AWS client before its first call, such as what its errors say. It returns the same client. */
+/** Changes an AWS client before its first call, for example the text of its errors. It returns the same client. */
 export type PrepareClient = <Client>(client: Client) => Client;
 
 /** Issues credentials of Amazon ECR. Its clients live as long as the process. */

@@ -138,7 +138,7 @@ export class RunpodAccount {
   /**
    * Creates a registry auth. The next API is tried only when the last one certainly created nothing.
    *
-   * @param refusals - filled with the failures of the APIs that could not do it
+   * @param refusals - receives the errors of the APIs that could not do it
    */
   async #create(
     call: RunpodCall,
@@ -170,7 +170,7 @@ export class RunpodAccount {
   /**
    * Tries the APIs in order.
    *
-   * @param refusals - filled with the failures of the APIs that could not do it
+   * @param refusals - receives the errors of the APIs that could not do it
    * @param prefer - whether the API that worked is tried first the next time: after any failure of the others, or only
    *   when all of those were outages
    */
@@ -236,8 +236,8 @@ export function registryAuthMissing(id: string): OperatorMustActError {
 const FINAL_FOR_EVERY_ROUTE = [ApiKeyRefusedError, UnconfirmedError, OutOfTimeError];
 
 /**
- * Whether a create may have been carried out, or lost against another one, so that the name is looked up again. A refused
- * value may be a name that was taken a moment ago.
+ * Whether the name must be looked up again: a request may have created it, or another request created it first. A
+ * refused value may be a name that was taken a moment ago.
  */
 function mayExistNow(error: unknown): boolean {
   const refused =

@@ -62,7 +62,7 @@ export function drawArchitecture(facts: Facts, layout: Layout, themeName: ThemeN
 }
 
 /** Says in words what the picture shows. */
-export function describeArchitecture(facts: Facts): string {
+function describeArchitecture(facts: Facts): string {
   return [
     `In your AWS account, an EventBridge rule invokes the refresher, a Lambda function, every ${formatInterval(facts.refreshEveryHours * 60)} and when a secret changes.`,
     'The refresher reads the Runpod API key from Secrets Manager, gets a password from Amazon ECR, proves it there, and writes it over the old one in the registry auth at Runpod.',

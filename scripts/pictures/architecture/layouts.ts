@@ -1,4 +1,4 @@
-/** Where the parts of the architecture stand, and which way the arrows take: for a page, and for a phone. */
+/** Where the parts of the architecture are, and the paths of the arrows: for a page, and for a phone. */
 
 import type { Edge, Part, Service } from './facts';
 

@@ -1,4 +1,4 @@
-/** One bad week of the simulated century. A rule chooses it, so that nobody can choose one that looks good. */
+/** One bad week of the simulated century. A rule chooses it, so that nobody can pick a good-looking one. */
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -62,7 +62,7 @@ export function drawPlot(scenario: Scenario, size: PlotSize, themeName: ThemeNam
 }
 
 /** Says in words what a plot shows. */
-export function describeScenario(scenario: Scenario): string {
+function describeScenario(scenario: Scenario): string {
   const failed = scenario.runs.filter(({ ok }) => !ok).length;
   return [
     `The line falls from ${formatHours(scenario.lifeMs)} and jumps back with each refresh.`,
@@ -143,7 +143,7 @@ class Chart {
     this.#y = scaleLinear([0, scenario.lifeMs], [this.bottom, TOP]);
   }
 
-  /** What the colours mean. On a phone the sentences below have to do. */
+  /** What the colours mean. On a phone only the sentences below say it. */
   legend(): string[] {
     if (this.#size.suffix !== '') return [];
     const { blue, amber, red, muted } = this.#theme;

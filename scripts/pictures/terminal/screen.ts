@@ -1,4 +1,4 @@
-/** What a terminal shows, by the emulator of VS Code's terminal. */
+/** What a terminal shows, according to xterm.js, the terminal emulator of VS Code. */
 
 import { type IBufferCell, Terminal } from '@xterm/headless';
 import { COLUMNS } from './shows';

@@ -18,16 +18,16 @@ import { SIDES } from './plan';
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** The time without a success after which both alarms on silence go off, beyond the interval. */
+/** The silence alarms go off after one interval and this time without a success. */
 const SILENCE_BEYOND_INTERVAL_MS = HOUR_MS;
 
 /**
- * The longest time from the end of that silence to the notification, and from the return of CloudWatch to it: two more
- * periods of five minutes, and the delays of the metric, the evaluation and the notification.
+ * The longest time until the notification, from the end of that time or from the return of CloudWatch: two more periods
+ * of five minutes, and the delays of the metric, the evaluation and the notification.
  */
 const ALARM_LAG_MS = 15 * MINUTE_MS;
 
-/** From a success until the other region was told of it, or was given up. */
+/** From a success until the report to the other region has arrived or was given up. */
 const TELLING_MS = 10_000;
 
 /** The claims, with what each says. */
@@ -73,7 +73,7 @@ export interface TwoRegions {
 export interface Checked {
   readonly violations: readonly Violation[];
   readonly outages: Readonly<Record<Side, readonly Outage[]>>;
-  /** Notifications that an alarm on silence sent because its CloudWatch could not hear of a success. */
+  /** Notifications of a silence alarm whose CloudWatch could not receive a success. */
   readonly lostMetrics: { readonly pages: number; readonly warnings: number };
   readonly shortOfLife: readonly ShortOfLife[];
 }
@@ -117,7 +117,7 @@ export function checkTwoRegions(year: TwoRegions): Checked {
   };
 }
 
-/** A dead credential is explained by one side when it was unable to refresh for longer than its margin. */
+/** Returns the times of a dead credential in which this side was not unable to refresh for longer than its margin. */
 function unexplainedExpiry(
   expired: readonly ExpiredTime[],
   { side, margin }: Deployment,
@@ -136,7 +136,7 @@ function unexplainedExpiry(
     }));
 }
 
-/** Returns the times in which the least life of a credential was shorter than at a page it may be. */
+/** Returns the times in which the least life of a credential was shorter than a page must leave. */
 function timesShortOfLife(world: World): Span[] {
   const times: { fromMs: number; toMs: number }[] = [];
   const history = lifeHistory(world);
@@ -158,10 +158,10 @@ function lifeAtFirstPage(time: Span, silence: readonly SilenceCheck[], world: Wo
   return life && Number.isFinite(firstMs) ? life.leastExpiryMs - firstMs : undefined;
 }
 
-/** The alarms on silence: of both sides, and of one. */
+/** The silence alarms: of both sides, and of one. */
 type SilenceAlarm = 'RefreshSilent' | 'RegionSilent';
 
-/** Checks the two alarms on silence of one side. */
+/** Checks the two silence alarms of one side. */
 class SilenceCheck {
   readonly #side: Side;
   readonly #world: World;
@@ -218,7 +218,7 @@ class SilenceCheck {
     return on?.fromMs ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Checks every notification of the alarms on silence. */
+  /** Checks every notification of the silence alarms. */
   notifications(): { violations: Violation[]; lostPages: number; lostWarnings: number } {
     const pages = this.#judge('RefreshSilent', 'one side pages nobody', this.#all);
     const warnings = this.#judge('RegionSilent', 'no false warning', this.#own);
@@ -245,7 +245,7 @@ class SilenceCheck {
     return { violations, lost };
   }
 
-  /** Returns whether this side's CloudWatch could hear of a success. */
+  /** Returns whether this side's CloudWatch could receive a success. */
   #isHeard(atMs: number): boolean {
     const isDown = this.#down.some(({ fromMs, toMs }) => fromMs <= atMs && atMs - TELLING_MS < toMs);
     return !isDown && !(this.#own.includes(atMs) && this.#deployment.sim.faults.areOwnMetricsLost(atMs));
@@ -285,7 +285,7 @@ function successesOf({ runs }: Deployment): number[] {
     .sort((a, b) => a - b);
 }
 
-/** Checks the pages about this side alone, with the claim about one region. */
+/** Checks the pages about this side alone, by the claim about one region. */
 function otherFalsePages({ world, sides }: TwoRegions, side: Side, outages: readonly Outage[]): Violation[] {
   const { margin, sim } = sides[side];
   const pages = pagesOf(world, sim.pages).filter(({ alarm }) => alarmName(alarm) !== 'RefreshSilent');

@@ -32,8 +32,8 @@ export interface RegionDownDay {
 
 /**
  * Returns two days around the first outage of the first refresher's whole region that lasts half a day to a day. A rule
- * chooses it, so that nobody can choose one that looks good. The years are those of the seeds 1, 2, 3 and so on, as in
- * `npm run simulate`. The days begin at midnight UTC. To be quick, the simulation begins three days earlier.
+ * chooses it, so that nobody can pick a good-looking one. The years are those of the seeds 1, 2, 3 and so on, as in
+ * `npm run simulate`. The days begin at midnight UTC. The simulation begins only three days earlier, to be quick.
  */
 export async function dayOfARegionDown(stacks: TwoRegionStacks): Promise<RegionDownDay> {
   for (let seed = 1; ; seed++) {

@@ -10,7 +10,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 /** The two sides, the first refresher first. */
 export const SIDES = ['primary', 'standby'] as const satisfies readonly Side[];
 
-/** What `drawYear` draws, and what concerns only one of two refreshers: its region or its permissions. */
+/** Kinds of incidents of `drawYear` that concern only one of two refreshers: its region or its permissions. */
 const OF_ONE_SIDE: ReadonlySet<string> = new Set<Incident['kind']>([
   'secrets-manager',
   'delivery',
@@ -22,7 +22,7 @@ const OF_ONE_SIDE: ReadonlySet<string> = new Set<Incident['kind']>([
   'schedule-disabled',
 ]);
 
-/** Average number of each in a year and a region. Most of reality's years have none. */
+/** Average number of each in a year and a region. Most real years have none. */
 const PER_YEAR: Readonly<Record<RegionKind, number>> = {
   region: 4,
   lambda: 2,
@@ -30,10 +30,10 @@ const PER_YEAR: Readonly<Record<RegionKind, number>> = {
   cloudwatch: 2,
 };
 
-/** How often the region of the images has no ECR either, when the first refresher's region is down. */
+/** How often ECR of the images' region is down too, when the first region is down. */
 const ECR_TOO = 0.3;
 
-/** How often an outage of a region meets one of the other region. */
+/** How often an outage of a region overlaps with an outage of the other one. */
 const OVERLAP = 0.15;
 
 /**

@@ -18,7 +18,7 @@ const MINUTE_MS = 60_000;
 /** The years begin before the first run of the day. */
 const NEW_YEAR_MS = Date.UTC(2027, 0, 1);
 
-/** How long the handler waits for a region that does not answer: two attempts of two seconds. */
+/** How long the handler waits for a region that does not answer: two attempts of two seconds each. */
 const TELLING_MS = 4_000;
 
 /** The same refresher, synthesised without a standby and with one. */
@@ -35,7 +35,7 @@ export interface TwoRegionYearProps {
   readonly seed: number;
   /** Replaces the drawn plan. The end may be earlier. @default - keeps the drawn plan */
   readonly plan?: (drawn: YearPlan) => YearPlan;
-  /** Makes the function by which a side tells the other one of a success. @default - it counts in the other's CloudWatch */
+  /** Makes the function that reports a success to the other side. @default - it counts in the other side's CloudWatch */
   readonly tellIn?: (other: () => Simulation) => TellVia;
 }
 
@@ -74,7 +74,7 @@ export interface TwoRegionYearReport extends Checked {
 
 /**
  * Simulates one year of a refresher with a standby, checks it against the claims, and simulates the same refresher
- * without a standby in the same world. Only what the people on call fix may differ between the two.
+ * without a standby in the same world. Only the fixes of the people on call may differ between the two.
  */
 export async function simulateTwoRegions(props: TwoRegionYearProps): Promise<TwoRegionYearReport> {
   const { stacks, seed } = props;

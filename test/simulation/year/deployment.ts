@@ -29,7 +29,7 @@ export interface DeploymentProps extends DeployedStack {
   readonly world: World;
   readonly random: SeededRandom;
   readonly side: Side;
-  /** The virtual time that several deployments share. @default - it has a time of its own */
+  /** The virtual time that several deployments share. @default - it has its own time */
   readonly events?: EventQueue;
   /** Where the windows of alarms lie. @default 'sliding' */
   readonly alignment?: Alignment;

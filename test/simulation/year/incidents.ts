@@ -172,8 +172,8 @@ function drawIncident(random: SeededRandom, kind: DrawnKind, startMs: number, in
 }
 
 /**
- * Draws the start of an incident. Half of them begin at any time, half within minutes of a scheduled run, where they do
- * most harm.
+ * Draws the start of an incident. Half of them begin at any time. The other half begin within minutes of a scheduled run,
+ * when they do most harm.
  *
  * @param intervalMs - from one scheduled run to the next, of either region
  */

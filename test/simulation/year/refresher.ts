@@ -33,7 +33,7 @@ interface Process {
   keptUntilMs: number;
 }
 
-/** Makes the function that tells the other region of a success. Sending takes time on the clock. */
+/** Makes the function that reports a success to the other region. Sending takes time on the clock. */
 export type TellVia = (clock: Clock) => TellOtherRegion;
 
 /** The input of a refresher. */

@@ -87,7 +87,7 @@ export class World {
     );
   }
 
-  /** Returns whether ECR, Runpod and its key work, whatever else a refresher needs. */
+  /** Returns whether ECR, Runpod and its key work, even if something else that a refresher needs does not. */
   servicesWorkAt(atMs: number): boolean {
     const shared = this.incidentAt(atMs, ['rate-limit', 'ecr', 'no-route-left']);
     return shared === undefined && this.secretIsValidAt(atMs) && this.#hasRouteAt(atMs);
