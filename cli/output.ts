@@ -199,7 +199,7 @@ export function hasColour(stream: Screen, env: Readonly<Record<string, string | 
   return stream.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
 }
 
-/** Width of a terminal; undefined for another stream, or when the terminal does not tell it. */
+/** Width of a terminal; undefined for another stream, or when the terminal does not say it. */
 function columnsOf({ isTTY, columns }: Screen): number | undefined {
   return isTTY && columns ? columns : undefined;
 }

@@ -87,13 +87,16 @@ export function checkProps(scope: Construct, props: RunpodEcrRefresherProps, ser
   const peer = props._peer ?? (props.standby && standbyAsPeer(props.standby.stack, config.stackName));
   return {
     config,
-    settings: { ...withAccounts(toSettings(config), props, stack), ...(peer && { otherRegion: told(peer) }) },
+    settings: {
+      ...withAccounts(toSettings(config), props, stack),
+      ...(peer && { otherRegion: receiverOf(peer) }),
+    },
     peer,
     resources: resourcesOf(props, stack),
   };
 }
 
-function told({ side, region, service, metricsUrl }: Peer): OtherRegion {
+function receiverOf({ side, region, service, metricsUrl }: Peer): OtherRegion {
   return { region, service, metricsUrl, ...(side === 'standby' && { hasOriginalSecrets: true }) };
 }
 

@@ -94,8 +94,8 @@ export class RefresherStack extends Stack {
   }
 
   /**
-   * Creates the standby's stack beside this one, and the topics that its alarms notify. Its properties are the same but
-   * for `notificationArns`: CloudFormation refuses topics of another region.
+   * Creates the standby's stack, and the topics that its alarms notify. It has the properties of this stack, except
+   * `notificationArns`, because CloudFormation refuses topics of another region.
    */
   #addStandby(
     scope: Construct,

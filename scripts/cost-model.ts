@@ -77,10 +77,10 @@ export function monthlyCost(template: object, { targets, isStandby = false }: Us
     Array.isArray(Metrics) ? Metrics.length : 1,
   );
   const metrics = customMetrics(template);
-  const besideAnother = metrics.includes(OF_BOTH_REGIONS.onlyBesideAnother);
+  const hasOtherRegion = metrics.includes(OF_BOTH_REGIONS.onlyBesideAnother);
   const sentPerDay = (name: string) => {
     if (WATCH_METRICS.includes(name)) return looksPerDay;
-    return besideAnother && name === OF_BOTH_REGIONS.sharedMetric ? 2 * runsPerDay : runsPerDay;
+    return hasOtherRegion && name === OF_BOTH_REGIONS.sharedMetric ? 2 * runsPerDay : runsPerDay;
   };
   const metricHours = metrics.reduce((sum, name) => sum + Math.min(24, sentPerDay(name)), 0);
   const policies = [...ofType('AWS::IAM::Policy'), ...ofType('AWS::IAM::ManagedPolicy')];
@@ -90,7 +90,7 @@ export function monthlyCost(template: object, { targets, isStandby = false }: Us
       secretsIn,
     );
   const replicas = isStandby ? secretsOf((id) => !isOfWatch(id)) : 0;
-  const told = besideAnother ? runs : 0;
+  const reports = hasOtherRegion ? runs : 0;
   const reads = runs * secretsOf((id) => !isOfWatch(id)) + looks * secretsOf(isOfWatch);
   const seconds = runs * (ASSUMED.runSeconds + targets * ASSUMED.targetSeconds) + looks * ASSUMED.lookSeconds;
   const gigabyteSeconds = seconds * memoryGigabytes(ofType('AWS::Lambda::Function'));
@@ -121,12 +121,12 @@ export function monthlyCost(template: object, { targets, isStandby = false }: Us
     line('functions: requests', thousands(runs + looks), (runs + looks) * PRICE.lambdaRequest, '1,000,000'),
     line('logs', `${(logBytes / 1e6).toFixed(1)} MB`, (logBytes / 1e9) * PRICE.logGigabyte, '5 GB'),
     line('secrets: reads', thousands(reads), reads * PRICE.secretRead, 'none'),
-    ...(told > 0
+    ...(reports > 0
       ? [
           line(
-            'telling the other region',
-            `${thousands(told)} requests`,
-            told * PRICE.metricRequest,
+            'reports to the other region',
+            `${thousands(reports)} requests`,
+            reports * PRICE.metricRequest,
             '1,000,000',
           ),
         ]

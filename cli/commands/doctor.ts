@@ -187,7 +187,7 @@ function labelOf(running: readonly Check[]): string {
   return `${progress ? `${title}: ${progress()}` : title}${more}`;
 }
 
-/** A narrower terminal has no room for the titles beside the texts. */
+/** A narrower terminal has no room for a column of titles. */
 const NARROW_COLUMNS = 80;
 
 function show(output: Output, { title, status, found, fix, problems }: CheckResult): void {

@@ -39,8 +39,8 @@ export type TellOtherRegion = (nowMs: number, deadlineMs: number) => Promise<voi
  * signer anyway, for its AWS clients. CloudWatch's Query protocol needs nothing else.
  *
  * @example
- * const tell = createOtherRegion({ http, other, signing: secretsManager.config });
- * await tell(clock.now(), deadlineMs);
+ * const tellOtherRegion = createOtherRegion({ http, other, signing: secretsManager.config });
+ * await tellOtherRegion(clock.now(), deadlineMs);
  */
 export function createOtherRegion({
   http,

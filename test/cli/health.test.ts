@@ -151,7 +151,7 @@ describe('judgeRegions', () => {
       { ...standby, problems: [failed] },
       'run-failed warning',
     ],
-  ])('judges %s beside a region that works', (_, one, expected) => {
+  ])('judges %s while the other region works', (_, one, expected) => {
     const works = { ...(one.side === 'primary' ? standby : primary), problems: [] };
 
     const problems = judgeRegions([one, works]).map(({ kind, severity }) => `${kind} ${severity}`);

@@ -71,7 +71,7 @@ describe('tableLines', () => {
   const HEADINGS = ['Name', 'Registry auth', 'Last success'];
   const ROWS = [['prod', 'ecr-prod', red('none in 12 h')]];
 
-  it('puts columns beside each other where they fit', () => {
+  it('puts columns side by side where they fit', () => {
     expect(tableLines(HEADINGS, ROWS, 80)).toEqual([
       'Name  Registry auth  Last success',
       `prod  ecr-prod       ${red('none in 12 h')}`,

@@ -101,7 +101,7 @@ describe('a deployment to two regions', () => {
     expect(second.some((name) => name.includes('RefresherFunction'))).toBe(true);
   });
 
-  it('refreshes from the standby with the replica of the key, and tells the first region', async () => {
+  it('refreshes from the standby with the replica of the key, and reports to the first region', async () => {
     await emulator.aws(
       ...['secretsmanager', 'create-secret', '--name', 'runpod/api-key', '--secret-string', API_KEY],
     );
@@ -121,7 +121,7 @@ describe('a deployment to two regions', () => {
     expect(await toldMetrics(REGION)).toEqual([STACKS[REGION]]);
   }, 60_000);
 
-  it('refreshes from the first region, and tells the standby', async () => {
+  it('refreshes from the first region, and reports to the standby', async () => {
     const { error } = await invoke(REGION);
 
     expect(error).toBeUndefined();

@@ -22,7 +22,7 @@ const deployBesideAnother = () =>
     putFunction(directory, { ...settings, otherRegion: OTHER }),
   );
 
-describe('the refresh function beside another region', () => {
+describe('the refresh function with another region', () => {
   it('counts a success in the CloudWatch of both regions', async () => {
     await deployBesideAnother();
 
@@ -63,7 +63,7 @@ describe('the refresh function beside another region', () => {
     expect(world.cloud.aws.metrics.sent).toEqual([]);
   });
 
-  it('succeeds when the other region may not be told, and says why in the log', async () => {
+  it('succeeds when it may not report to the other region, and says why in the log', async () => {
     await deployBesideAnother();
     world.cloud.aws.deny('cloudwatch:PutMetricData');
 
@@ -90,7 +90,7 @@ describe('the refresh function beside another region', () => {
     expect(logs.map(({ message }) => message)).toContain(LOG_MESSAGES.otherRegionNotTold);
   }, 20_000);
 
-  it('tells nobody without another region', async () => {
+  it('reports to nobody without another region', async () => {
     await world.deploy([{ name: 'prod' }]);
 
     const { metrics } = await world.invoke();

@@ -110,7 +110,7 @@ describe('simulateTwoRegions', () => {
     expect(other).not.toEqual(year);
   });
 
-  it('runs the two sides half an interval apart, and tells each of the success of the other', async () => {
+  it('runs the two sides half an interval apart, and counts the successes of each on both', async () => {
     const { together, lostMetrics } = await week([]);
 
     const times = together.runs
@@ -217,7 +217,7 @@ describe('simulateTwoRegions', () => {
   });
 
   const RARELY = { EvaluationPeriods: 192, DatapointsToAlarm: 192 };
-  const deaf: TwoRegionYearProps['tellIn'] = () => () => () => Promise.reject(new Error('not told'));
+  const mute: TwoRegionYearProps['tellIn'] = () => () => () => Promise.reject(new Error('not reported'));
   it.each([
     [
       'no expired credential',
@@ -261,7 +261,12 @@ describe('simulateTwoRegions', () => {
       { stacks: changed('AlarmsRefreshSilent', { MetricName: 'RegionSucceeded' }, SIDES) },
       [down('lambda', 20, 'primary')],
     ],
-    ['one side pages nobody', 'no side tells the other', { tellIn: deaf }, [down('lambda', 20, 'standby')]],
+    [
+      'one side pages nobody',
+      'no side reports to the other',
+      { tellIn: mute },
+      [down('lambda', 20, 'standby')],
+    ],
     [
       'one side warns',
       'RegionSilent notifies nobody',

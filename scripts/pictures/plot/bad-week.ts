@@ -12,8 +12,8 @@ import type { Scenario } from './scenario';
 const DAY_MS = 86_400_000;
 
 /**
- * Returns the week around the first outage that stops refreshes for longer than the interval of the schedule, counted from
- * the first run that was due. The years are those of the seeds 1, 2, 3 and so on, as in `npm run simulate`. The week begins
+ * Returns the week around the first outage that stops refreshes for longer than the interval of the schedule. Its length
+ * counts from the first run that was due. The years are those of the seeds 1, 2, 3 and so on, as in `npm run simulate`. The week begins
  * at midnight (UTC), one to two days before the outage.
  */
 export async function badWeek({ template, assetDirectory }: Synthesised): Promise<Scenario> {

@@ -73,7 +73,7 @@ export interface TwoRegionYearReport extends Checked {
 }
 
 /**
- * Simulates one year of a refresher with a standby, checks it against the claims, and simulates the same refresher
+ * Simulates one year of a refresher with a standby and checks it against the claims. Then it simulates the same refresher
  * without a standby in the same world. Only the fixes of the people on call may differ between the two.
  */
 export async function simulateTwoRegions(props: TwoRegionYearProps): Promise<TwoRegionYearReport> {
