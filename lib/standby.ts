@@ -99,8 +99,8 @@ class Replicas extends Construct {
   }
 
   /**
-   * A secret that the app creates is imported by its name: where that is a text, no reference crosses the regions. From
-   * a whole ARN that is a token, the CDK cannot take the name, because six characters are appended to it.
+   * A secret that the app creates is imported by its name, because a name that is a text needs no reference between
+   * regions. The CDK cannot take the name from a whole ARN that is a token, because six characters are appended to it.
    */
   #import(secret: ISecret, id: string): ISecret {
     const { secretFullArn: arn, secretName, node } = secret;

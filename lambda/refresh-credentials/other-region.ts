@@ -79,7 +79,7 @@ export function createOtherRegion({
   };
 }
 
-/** What CloudWatch calls its error. The message beside it may repeat the signed headers, so it is not read. */
+/** The code of CloudWatch's error. Its message may repeat the signed headers, so it is not read. */
 const ERROR_CODE = /<Code>([A-Za-z.]{1,64})<\/Code>/;
 
 /** CloudWatch answers 400 for a rate limit and 403 for a wrong clock too, so the code decides, not the status. */

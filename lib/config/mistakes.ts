@@ -13,7 +13,7 @@ export interface Mistake {
 /** The configuration cannot be used. The message is complete, so the error has no stack trace. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
-  // Node prints every enumerable field of an error below its message, so these are none.
+  // Node prints every enumerable field of an error below its message, so these fields are private.
   readonly #problem: string;
   readonly #fix: string | undefined;
 

@@ -147,7 +147,7 @@ describe('a configuration with a standby', () => {
     ['cn-north-1', 'cn-northwest-1', 'https://monitoring.cn-northwest-1.amazonaws.com.cn'],
     ['us-gov-west-1', 'us-gov-east-1', 'https://monitoring.us-gov-east-1.amazonaws.com'],
     ['cn-north-1', 'cn-south-9', 'https://monitoring.cn-south-9.amazonaws.com.cn'],
-  ])('from %s tells the CloudWatch of %s at %s', (region, other, metricsUrl) => {
+  ])('reports from %s to the CloudWatch of %s at %s', (region, other, metricsUrl) => {
     const settings = config({ standby: { region: other }, additionalRegions: ['cn-south-9'] });
 
     const stack = stackOf(settings, { ...ENV, region });
@@ -245,7 +245,7 @@ describe('a configuration with a standby', () => {
     expect(stable(ids(sides.primary)).filter((id) => !id.includes('RegionSilent'))).toEqual(stable(alone));
   });
 
-  it('warns that the topics of the first region page nobody for the standby', () => {
+  it('warns that nobody is paged by the standby when only the first region has topics', () => {
     const topicArns = ['arn:aws:sns:us-east-1:123456789012:oncall'];
 
     const both = bothStacks({ alarms: { topicArns } });

@@ -8,7 +8,7 @@ import { rejectionOf } from '../../support/thrown';
 
 const SESSION_TOKEN = 'session-token-of-a-test';
 
-/** Tells us-west-2 of a success at noon, over scripted answers of its CloudWatch. */
+/** Reports a success at noon to us-west-2, whose CloudWatch gives scripted answers. */
 function aTeller(...steps: Step[]) {
   const { http, sent } = scriptedHttp(...steps);
   const { config } = new SecretsManagerClient({
