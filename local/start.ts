@@ -35,7 +35,7 @@ every worker can pull after the refresh, and the watch finds the tag that is gon
 `;
 /** Lines that are shown of a long list. */
 const MAX_LINES = 12;
-/** Columns before what a step did. */
+/** Indentation of the text of a step, in columns. */
 const INDENT = 21;
 
 const startedMs = performance.now();

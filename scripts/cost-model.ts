@@ -41,8 +41,8 @@ const ASSUMED = {
 /** The metrics of the watch. */
 const WATCH_METRICS = ['ImagesUnpullable', 'PullsFailing'];
 
-/** The metric that the other region sends as well, and the one that only a refresher beside another region has. */
-const OF_BOTH_REGIONS = { sharedMetric: 'RunSucceeded', onlyBesideAnother: 'RegionSucceeded' } as const;
+/** The metric that the other region sends too, and the metric that exists only when there is another region. */
+const OF_BOTH_REGIONS = { sharedMetric: 'RunSucceeded', onlyWithAnother: 'RegionSucceeded' } as const;
 
 /** One line of the bill. */
 export interface CostLine {
@@ -77,7 +77,7 @@ export function monthlyCost(template: object, { targets, isStandby = false }: Us
     Array.isArray(Metrics) ? Metrics.length : 1,
   );
   const metrics = customMetrics(template);
-  const hasOtherRegion = metrics.includes(OF_BOTH_REGIONS.onlyBesideAnother);
+  const hasOtherRegion = metrics.includes(OF_BOTH_REGIONS.onlyWithAnother);
   const sentPerDay = (name: string) => {
     if (WATCH_METRICS.includes(name)) return looksPerDay;
     return hasOtherRegion && name === OF_BOTH_REGIONS.sharedMetric ? 2 * runsPerDay : runsPerDay;

@@ -78,7 +78,7 @@ export async function askTarget(
   const emails = flags.email ?? (await askEmails(operator.options));
   if (emails.length === 0) {
     output.line(
-      `${output.mark('warning')} Nobody is told when a refresh fails. To change that, put addresses into alarms.emails.`,
+      `${output.mark('warning')} Nobody is notified when a refresh fails. To change that, put addresses into alarms.emails.`,
     );
   }
   return {
@@ -94,7 +94,7 @@ export async function askTarget(
 async function askEmails(options: GlobalOptions): Promise<string[]> {
   if (!mayAsk(options)) return [];
   const question =
-    'Who is paged when a refresh fails? Enter e-mail addresses, or nothing: then nobody is told';
+    'Who is paged when a refresh fails? Enter e-mail addresses, or nothing: then nobody is notified';
   const text = await askText(question, '', (answer) =>
     splitEmails(answer).every(isEmail)
       ? undefined

@@ -27,8 +27,7 @@ const QUESTION = 'Which image must each new login be able to pull?';
 const PLATFORM = 'linux/amd64';
 
 /** What happens without an image to prove. */
-const WITHOUT =
-  'Without an image only the login is proved. Workers find out when an image is missing or may not be pulled.';
+const WITHOUT = 'Without an image, each refresh proves only the login, not that an image can be pulled.';
 
 /** What `chooseImage` needs to know. */
 export interface ImageContext {

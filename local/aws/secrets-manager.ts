@@ -40,7 +40,7 @@ export class SecretsManagerStandIn {
   readonly #region: string;
   readonly #secretsOf: SecretsOf;
 
-  /** @param secretsOf - for replicas. @default - there is no other region */
+  /** @param secretsOf - returns the secrets of a region, for replicas. @default - there is no other region */
   constructor(clock: StandInClock, region = 'us-east-1', secretsOf: SecretsOf = () => this) {
     this.#clock = clock;
     this.#region = region;

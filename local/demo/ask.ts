@@ -10,7 +10,7 @@ export type ControlWord = (typeof CONTROL_WORDS)[number];
 
 /** The result of a request. */
 export interface ControlAnswer {
-  /** Of the command that asked: 0 done, 1 failed, 2 not understood. */
+  /** Exit code of the command that asked: 0 done, 1 failed, 2 not understood. */
   readonly exitCode: 0 | 1 | 2;
   readonly lines: readonly string[];
 }

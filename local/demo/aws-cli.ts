@@ -8,7 +8,7 @@ import type { DemoWorld } from './demo-world';
 /** Returns the value of an option, or an empty text. */
 type Option = (name: string) => string;
 
-/** What a command prints: a text as it is, a value as `--query` and `--output` want it. Undefined: no such resource. */
+/** The answer of a command: a text to print, or a value for `--query` and `--output`. Undefined: no such resource. */
 type Answer = string | object | undefined;
 
 type AwsCommand = (world: DemoWorld, option: Option) => Answer | Promise<Answer>;

@@ -9,9 +9,9 @@ export type ThemeName = (typeof THEME_NAMES)[number];
 /** Colours by what they are for. */
 export interface Theme {
   readonly background: string;
-  /** Of a frame around several things. */
+  /** Background of a frame around several boxes, and of a terminal. */
   readonly frame: string;
-  /** Of a box. */
+  /** Background of a box. */
   readonly box: string;
   readonly border: string;
   readonly text: string;

@@ -256,21 +256,21 @@ describe('the image that init proves', () => {
     expect(config().targets[0]).not.toHaveProperty('verifyImage');
     for (const text of [stdout, script.stdout]) {
       expect(flowing(text)).toContain(
-        'Without an image only the login is proved. Workers find out when an image is missing or may not be pulled.',
+        'Without an image, each refresh proves only the login, not that an image can be pulled.',
       );
     }
   });
 });
 
 describe('the paged people in init', () => {
-  it('may be nobody, and init says that nobody is told', async () => {
+  it('may be nobody, and init says that nobody is notified', async () => {
     const { code, stdout } = await atTerminal(
       [...ECR, ...AUTH, ...IMAGE, ...END],
-      [['or nothing: then nobody is told', ENTER]],
+      [['or nothing: then nobody is notified', ENTER]],
     );
 
     expect(code).toBe(0);
-    expect(flowing(stdout)).toContain('Nobody is told when a refresh fails.');
+    expect(flowing(stdout)).toContain('Nobody is notified when a refresh fails.');
     expect(config().alarms).toEqual({ emails: [] });
   });
 

@@ -191,7 +191,7 @@ describe('simulateTwoRegions', () => {
     },
   );
 
-  it('pages nobody while both regions are down with CloudWatch, and pages within 15 minutes when one is back', async () => {
+  it('pages nobody while CloudWatch of both regions is down, and pages within 15 minutes when one is back', async () => {
     const regions = [down('region', 9, 'primary'), down('region', 30, 'standby')];
     const report = await week([...regions, down('runpod', 40)]);
 
@@ -257,7 +257,7 @@ describe('simulateTwoRegions', () => {
     ],
     [
       'one side pages nobody',
-      'RefreshSilent watches one side only',
+      'RefreshSilent watches only one side',
       { stacks: changed('AlarmsRefreshSilent', { MetricName: 'RegionSucceeded' }, SIDES) },
       [down('lambda', 20, 'primary')],
     ],

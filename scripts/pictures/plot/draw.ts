@@ -20,7 +20,7 @@ export type PlotSize = (typeof PLOT_SIZES)[number];
 
 const TOP = 64;
 const RIGHT = 20;
-/** Of the strip with a stroke for each run. */
+/** Height of the strip with a stroke for each run, in pixels. */
 const STRIP = 22;
 const LINE = 19;
 

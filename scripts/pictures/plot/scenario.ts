@@ -28,14 +28,14 @@ export interface ShownPage extends Moment {
 
 /** A simulated time, with everything that a plot shows of it. */
 export interface Scenario {
-  /** Of the picture's files. */
+  /** Name of the picture's files. */
   readonly name: string;
   readonly title: string;
   readonly fromMs: number;
   readonly toMs: number;
   /** Life of a new credential, in milliseconds. */
   readonly lifeMs: number;
-  /** Also those that were written before the start. */
+  /** Credentials that were written, including those from before the start. */
   readonly writes: readonly WrittenCredential[];
   readonly runs: readonly (Moment & { readonly ok: boolean })[];
   readonly outages: readonly Impossible[];

@@ -9,7 +9,7 @@ const FONT_SIZE = 14;
 /** Width of a character: 0.6 of the font's size in most monospace fonts. */
 const CELL = 8.4;
 const LINE = 20;
-/** Of the window: as wide as the column of a README. */
+/** Width of the window, in pixels. It fills the column of a README. */
 const WIDTH = 830;
 const MARGIN = 28;
 const TITLE_BAR = 36;

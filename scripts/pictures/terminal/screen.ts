@@ -10,7 +10,7 @@ export const ROWS = 120;
 export interface Run {
   readonly column: number;
   readonly text: string;
-  /** Of the palette of 16 colours. @default - the text's colour */
+  /** Number in the palette of 16 colours. @default - the text's colour */
   readonly colour?: number;
   readonly isBold: boolean;
   readonly isDim: boolean;

@@ -2,9 +2,9 @@
 
 /** One command, and what its picture says. */
 export interface Show {
-  /** Of the recording and of the pictures. */
+  /** Name of the recording and of the pictures. */
   readonly name: string;
-  /** As a person types it. */
+  /** The command as a person types it. */
   readonly command: string;
   readonly title: string;
   /** What the picture says, for those who cannot see it. */

@@ -10,9 +10,9 @@ const MINUTE_MS = 60_000;
 export interface CourseFigures {
   /** Minutes with a dead credential at Runpod, summed over the registry auths. */
   readonly expiredMinutes: number;
-  /** Those in which ECR, Runpod and its key worked. */
+  /** Minutes with a dead credential in which ECR, Runpod and its key worked. */
   readonly avoidableMinutes: number;
-  /** Those in which a refresher could have refreshed, but no run had started yet. */
+  /** Minutes with a dead credential in which a refresher could have refreshed, but no run had started yet. */
   readonly waitingMinutes: number;
   readonly pages: Readonly<Record<string, number>>;
   readonly warnings: Readonly<Record<string, number>>;

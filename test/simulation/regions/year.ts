@@ -57,7 +57,7 @@ export interface Course {
   readonly expired: readonly ExpiredTime[];
   /** Minutes with an expired credential, summed over the registry auths, in which ECR, Runpod and its key worked. */
   readonly avoidableMinutes: number;
-  /** Those in which one of the refreshers could have refreshed, but no run had started yet. */
+  /** Minutes with an expired credential in which a refresher could have refreshed, but no run had started yet. */
   readonly waitingMinutes: number;
 }
 
