@@ -80,7 +80,7 @@ export const WARNINGS_BESIDE_ANOTHER_REGION: Readonly<Record<Side, readonly Alar
 /** Which of two refreshers for the same targets: `primary` is the one in the first region. */
 export type Side = 'primary' | 'standby';
 
-/** The name of the standby, and of its stack, is the name of the first one with this suffix. */
+/** A standby has the name of the first refresher with this suffix, and its stack has the name of the first stack with it. */
 export const STANDBY_SUFFIX = '-standby';
 
 /**
