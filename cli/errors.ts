@@ -74,6 +74,16 @@ export function isOwnError(error: unknown): error is CliError | ConfigError | Re
   return error instanceof CliError || error instanceof ConfigError || error instanceof RefresherError;
 }
 
+/**
+ * Whether AWS refused the signature of a call. The message quotes the request that should have been signed, with the
+ * session token in it, so it is never shown.
+ */
+function isAboutSignature(error: unknown): boolean {
+  return /^(SignatureDoesNotMatch|(InvalidSignature|IncompleteSignature)(Exception)?)$/.test(
+    errorName(error),
+  );
+}
+
 /** Whether a service of AWS refused a call. Its message names principal, action and resource. */
 function isAwsRefusal(error: unknown): error is Error {
   return error instanceof Error && '$fault' in error && error.$fault === 'client';
@@ -86,13 +96,14 @@ const MAX_CAUSES = 5;
  * Returns the lines that `--debug` shows: the class and the stack frames of an error and of its causes.
  *
  * A message is shown only if it is the project's own or a refusal by AWS. Any other message may quote an answer, as a
- * JSON parser does, and the answer may hold the key.
+ * JSON parser does, and the answer may hold the key. The refusal of a signature quotes the request.
  */
 export function debugLines(error: unknown): string[] {
   const lines: string[] = [];
   let current = error;
   for (let depth = 0; current instanceof Error && depth <= MAX_CAUSES; depth += 1) {
-    const shown = isOwnError(current) || isAwsRefusal(current) ? `: ${current.message.slice(0, 400)}` : '';
+    const isShown = isOwnError(current) || (isAwsRefusal(current) && !isAboutSignature(current));
+    const shown = isShown ? `: ${current.message.slice(0, 400)}` : '';
     lines.push(
       `${depth > 0 ? 'caused by ' : ''}${current.constructor.name}${shown}`,
       ...stackFrames(current),
@@ -183,7 +194,10 @@ export function explainAwsError(error: unknown, place?: AwsPlace): AwsCallError 
   if (/^(ExpiredToken|ExpiredTokenException|RequestExpired)$/.test(name)) {
     return signIn('your AWS credentials have expired', 'sign in again (aws sso login)');
   }
-  if (/^(InvalidClientTokenId|UnrecognizedClientException|SignatureDoesNotMatch)$/.test(name)) {
+  if (isAboutSignature(error) && /^Signature (expired|not yet current)/.test(message)) {
+    return signIn("this computer's clock differs from that of AWS", 'set the clock, then try again');
+  }
+  if (isAboutSignature(error) || /^(InvalidClientTokenId|UnrecognizedClientException)$/.test(name)) {
     return signIn('AWS does not accept your credentials', 'sign in again (aws sso login, or aws configure)');
   }
   if (isAwsRefusal(error)) return undefined;

@@ -3,6 +3,11 @@ import { findLeaks } from '../support/find-leaks';
 
 const KEY = 'rpa_Vq7Zt2LmXwK9QpB3sTyU';
 
+const TOKEN = 'FwoGZXIvYXdzEJr//////////wEaDExample';
+
+/** What AWS says about a wrong signature (IAM User Guide, "Troubleshoot Signature Version 4 signing"). */
+const CANONICAL_REQUEST = `The request signature we calculated does not match the signature you provided. The Canonical String for this request should have been 'POST\n/\n\nhost:sts.amazonaws.com\nx-amz-security-token:${TOKEN}\n'`;
+
 /** Makes the error that a parser throws for an answer. */
 function parseError(answer: string): Error {
   try {
@@ -37,6 +42,18 @@ describe('debugLines', () => {
     expect(lines.filter((line) => line.includes('parseError'))).toHaveLength(1);
     expect(findLeaks(lines.join('\n'), { KEY })).toEqual([]);
   });
+
+  it.each(['SignatureDoesNotMatch', 'InvalidSignatureException', 'IncompleteSignature'])(
+    'shows no message of %s, which quotes the session token',
+    (name) => {
+      const refusal = Object.assign(new Error(CANONICAL_REQUEST), { name, $fault: 'client' });
+
+      const lines = debugLines(new CliError('Try again.', { cause: refusal }));
+
+      expect(lines.join('\n')).not.toContain(TOKEN);
+      expect(describeAwsError(refusal)).toMatch(/^AWS does not accept your credentials; sign in again/);
+    },
+  );
 
   it('ends with an error that is its own cause', () => {
     const error: Error = new Error('x');
@@ -81,6 +98,21 @@ describe('explainAwsError', () => {
     expect(explained?.fix).not.toBe('');
     expect(findLeaks(`${explained?.message}${JSON.stringify(explained)}`, { KEY })).toEqual([]);
   });
+
+  it.each(['Signature expired: 20261126T2140Z is now earlier than', 'Signature not yet current: 2026'])(
+    'names the clock for "%s"',
+    (message) => {
+      const refusal = Object.assign(new Error(message), {
+        name: 'InvalidSignatureException',
+        $fault: 'client',
+      });
+
+      expect(explainAwsError(refusal, PLACE)).toMatchObject({
+        problem: "this computer's clock differs from that of AWS",
+        fix: 'set the clock, then try again',
+      });
+    },
+  );
 
   it('asks whether the region was meant when its host has no address', () => {
     const place = { host: 'sts.us-esat-1.amazonaws.com', service: 'STS', region: 'us-esat-1' };
