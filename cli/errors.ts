@@ -1,5 +1,6 @@
 /** Errors that end a command. Each message says the next step. */
 
+import { isAboutSignature } from '../lambda/core/aws';
 import { RefresherError, TransientError } from '../lambda/core/errors';
 import { describeNetworkError } from '../lambda/core/network-errors';
 import { isCertificateError } from '../lambda/core/transport';
@@ -74,16 +75,6 @@ export function isOwnError(error: unknown): error is CliError | ConfigError | Re
   return error instanceof CliError || error instanceof ConfigError || error instanceof RefresherError;
 }
 
-/**
- * Whether AWS refused the signature of a call. The message quotes the request that should have been signed, with the
- * session token in it, so it is never shown.
- */
-function isAboutSignature(error: unknown): boolean {
-  return /^(SignatureDoesNotMatch|(InvalidSignature|IncompleteSignature)(Exception)?)$/.test(
-    errorName(error),
-  );
-}
-
 /** Whether a service of AWS refused a call. Its message names principal, action and resource. */
 function isAwsRefusal(error: unknown): error is Error {
   return error instanceof Error && '$fault' in error && error.$fault === 'client';
@@ -102,7 +93,7 @@ export function debugLines(error: unknown): string[] {
   const lines: string[] = [];
   let current = error;
   for (let depth = 0; current instanceof Error && depth <= MAX_CAUSES; depth += 1) {
-    const isShown = isOwnError(current) || (isAwsRefusal(current) && !isAboutSignature(current));
+    const isShown = isOwnError(current) || (isAwsRefusal(current) && !isAboutSignature(errorName(current)));
     const shown = isShown ? `: ${current.message.slice(0, 400)}` : '';
     lines.push(
       `${depth > 0 ? 'caused by ' : ''}${current.constructor.name}${shown}`,
@@ -194,10 +185,10 @@ export function explainAwsError(error: unknown, place?: AwsPlace): AwsCallError 
   if (/^(ExpiredToken|ExpiredTokenException|RequestExpired)$/.test(name)) {
     return signIn('your AWS credentials have expired', 'sign in again (aws sso login)');
   }
-  if (isAboutSignature(error) && /^Signature (expired|not yet current)/.test(message)) {
+  if (isAboutSignature(name) && /^Signature (expired|not yet current)/.test(message)) {
     return signIn("this computer's clock differs from that of AWS", 'set the clock, then try again');
   }
-  if (isAboutSignature(error) || /^(InvalidClientTokenId|UnrecognizedClientException)$/.test(name)) {
+  if (isAboutSignature(name) || /^(InvalidClientTokenId|UnrecognizedClientException)$/.test(name)) {
     return signIn('AWS does not accept your credentials', 'sign in again (aws sso login, or aws configure)');
   }
   if (isAwsRefusal(error)) return undefined;
@@ -224,33 +215,45 @@ function explainNoAnswer(error: unknown, place: AwsPlace): AwsCallError {
     );
   }
   if (status !== undefined) {
-    return explain(`${where} gave an answer that is not understood (${status}, ${code})`, proxyFix());
+    return explain(`${where} gave an answer that is not understood (${status}, ${code})`, proxyFix(service));
   }
-  return explain(`could not reach ${where}: ${describeNetworkError(code)}`, networkFix(code, region));
+  return explain(`could not reach ${where}: ${describeNetworkError(code)}`, networkFix(code, place));
 }
 
 /** Returns the error for a web page instead of an answer of AWS. */
 export function webPageError({ host, service, region }: AwsPlace, status: number): AwsCallError {
   return new AwsCallError(
     `${host} (${service}, region ${region}) answered with a web page (${status}) instead of an AWS response`,
-    proxyFix(),
+    proxyFix(service),
   );
 }
 
-/** Returns the variables that send calls to a host other than AWS, such as `AWS_ENDPOINT_URL_SQS`. */
-function endpointVariables(): string[] {
-  return Object.keys(process.env).filter((name) => /^AWS_ENDPOINT_URL/.test(name));
+/**
+ * Returns the variable that sends the calls of a service to a host other than AWS, such as `AWS_ENDPOINT_URL_SQS`;
+ * undefined when there is none.
+ */
+function endpointVariable(service: string): string | undefined {
+  const names = Object.keys(process.env).filter((name) => process.env[name] && name.startsWith(ENDPOINT));
+  const own = names.find((name) => letters(name) === letters(`${ENDPOINT}${service}`));
+  return own ?? names.find((name) => name === ENDPOINT);
 }
 
-function proxyFix(): string {
-  const [variable] = endpointVariables();
+const ENDPOINT = 'AWS_ENDPOINT_URL';
+
+/** The words of a name are divided in a variable only, as in `SECRETS_MANAGER`. */
+function letters(name: string): string {
+  return name.toLowerCase().replaceAll('_', '');
+}
+
+function proxyFix(service: string): string {
+  const variable = endpointVariable(service);
   return variable
     ? `check ${variable}, which names another host than AWS`
     : 'a proxy or the sign-in page of a network may have answered: open the address in a browser, then try again';
 }
 
-function networkFix(code: string, region: string): string {
-  const [variable] = endpointVariables();
+function networkFix(code: string, { service, region }: AwsPlace): string {
+  const variable = endpointVariable(service);
   if (variable) return `check ${variable}, which names another host than AWS, then try again`;
   if (code === 'ENOTFOUND' && !isKnownRegion(region)) {
     const similar = nearestRegion(region);

@@ -73,6 +73,14 @@ export function meaningOfAwsError(thrown: unknown, call: AwsCall): RefresherErro
   return new TransientError(`${call.name}: ${describeNetworkError(name)}${status ? ` (${status})` : ''}`);
 }
 
+/**
+ * Whether an error code of AWS means that the signature of a call was refused. The message quotes the request that
+ * should have been signed, with the session token in it, so it must not be shown.
+ */
+export function isAboutSignature(code: string): boolean {
+  return /^(SignatureDoesNotMatch|(InvalidSignature|IncompleteSignature)(Exception)?)$/.test(code);
+}
+
 /** The innermost cause: Powertools wraps the SDK's errors. An error of the project already says what to do. */
 function rootOf(thrown: unknown): unknown {
   if (thrown instanceof TransientError) return thrown;
@@ -87,7 +95,9 @@ function describe(error: unknown): { name: string; message: string; status: numb
   const status =
     isServiceRefusal && typeof metadata?.httpStatusCode === 'number' ? metadata.httpStatusCode : 0;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
-  return { name: isServiceRefusal ? error.name : code, message: error.message.slice(0, 400), status };
+  const name = isServiceRefusal ? error.name : code;
+  const message = isAboutSignature(name) ? 'AWS does not accept the signature' : error.message.slice(0, 400);
+  return { name, message, status };
 }
 
 function reasonOf(name: string, otherwise: OperatorReason): OperatorReason {

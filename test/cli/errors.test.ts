@@ -114,6 +114,18 @@ describe('explainAwsError', () => {
     },
   );
 
+  it.each([
+    ['CloudWatchLogs', 'AWS_ENDPOINT_URL_CLOUDWATCH_LOGS'],
+    ['CloudFormation', 'AWS_ENDPOINT_URL'],
+  ])('names the variable that sends the calls to %s elsewhere', (service, variable) => {
+    const before = process.env;
+    process.env = { AWS_ENDPOINT_URL_SQS: 'x', AWS_ENDPOINT_URL: 'x', AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: 'x' };
+    const explained = explainAwsError(withCode('ECONNREFUSED'), { ...PLACE, service });
+    process.env = before;
+
+    expect(explained?.fix).toBe(`check ${variable}, which names another host than AWS, then try again`);
+  });
+
   it('asks whether the region was meant when its host has no address', () => {
     const place = { host: 'sts.us-esat-1.amazonaws.com', service: 'STS', region: 'us-esat-1' };
 

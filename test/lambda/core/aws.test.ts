@@ -89,6 +89,16 @@ describe('meaningOfAwsError', () => {
     expect(meaning.message).toBe('ecr:GetAuthorizationToken: SyntaxError');
   });
 
+  it.each(['SignatureDoesNotMatch', 'InvalidSignatureException', 'IncompleteSignature'])(
+    'drops the message of %s, which quotes the session token',
+    (name) => {
+      const meaning = meaningOfAwsError(anAwsError(name, 403, { message: `token:${SECRET}` }), CALL);
+
+      expect(meaning.message).toBe(`ecr:GetAuthorizationToken: ${name}: AWS does not accept the signature`);
+      expect(findLeaksInError(meaning, { SECRET })).toEqual([]);
+    },
+  );
+
   it('reads the error that Powertools wrapped', () => {
     const denied = anAwsError('AccessDeniedException', 400, { message: 'not authorized' });
     const wrapped = new GetParameterError(denied.message, { cause: denied });
