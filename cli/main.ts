@@ -80,7 +80,8 @@ function createProgram(): Command {
       ),
     )
     .option('--debug', 'show where an error came from')
-    .addHelpText('after', `${examples(['init', 'doctor', 'refresh --target prod'])}\n${EXIT_CODES}`);
+    .addHelpText('after', `${examples(['init', 'doctor', 'refresh --target prod'])}\n${EXIT_CODES}`)
+    .hook('preAction', (_, action) => refuseOptionsAsValues(action));
 
   addInit(program);
   addDoctor(program);
@@ -203,6 +204,20 @@ function addDemo(program: Command): void {
     .action((words: string[], flags: DemoFlags) =>
       run(program, async (...context) => (await import('./commands/demo')).demo(...context, words, flags))(),
     );
+}
+
+/**
+ * Refuses an option that stands where a value is missing, as in `--config --json`: Commander takes it as the value.
+ *
+ * @throws CommanderError
+ */
+function refuseOptionsAsValues(action: Command): void {
+  for (const [name, value] of Object.entries(action.optsWithGlobals())) {
+    const found = [value].flat().find((one) => typeof one === 'string' && /^--[a-z]/.test(one));
+    if (found === undefined) continue;
+    const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    action.error(`error: option '--${flag}' has no value, because '${found}' is an option`);
+  }
 }
 
 function command(program: Command, name: string, description: string, lines: readonly string[]): Command {

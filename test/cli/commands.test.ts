@@ -53,6 +53,19 @@ describe('runpod-ecr', () => {
     expect(stderr).not.toContain('    at ');
   });
 
+  it.each([
+    [['status', '--json', '--config'], "option '--config' has no value, because '--config' is an option"],
+    [['refresh', '--json', '--target', '--dry-run'], "option '--target' has no value, because '--dry-run'"],
+    [['init', '--auth-name', '--json'], "option '--auth-name' has no value, because '--json' is an option"],
+  ])('refuses an option in place of a value with one document: %j', async (args, message) => {
+    const { code, stdout } = await world.run(args);
+
+    expect(code).toBe(2);
+    expect(JSON.parse(stdout)).toEqual({
+      error: { message: expect.stringContaining(message), fix: 'See: npx runpod-ecr --help' },
+    });
+  });
+
   it('says in one sentence how to sign in without credentials, and shows a stack trace with --debug only', async () => {
     const env = {
       AWS_ACCESS_KEY_ID: undefined,
