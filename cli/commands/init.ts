@@ -5,7 +5,7 @@ import type { RunpodSettings } from '../../lambda/core/model';
 import { parseConfig } from '../../lib/config/parse';
 import { CliError, usageError } from '../errors';
 import { EXIT } from '../exit-codes';
-import { askTarget, checkFlags, RUNPOD_DEFAULTS } from '../init/answers';
+import { askTarget, checkFlags, checkFormats, RUNPOD_DEFAULTS } from '../init/answers';
 import { type AppPlan, appFiles, planApp, wantsApp, writeApp } from '../init/app';
 import { configText, schemaFor } from '../init/config-file';
 import { chooseDestination, writeTo } from '../init/destination';
@@ -34,6 +34,7 @@ export async function init(operator: Operator, output: Output, flags: InitFlags)
     throw usageError('init writes a configuration, and --stack needs none.', 'Leave --stack out.');
   }
   checkFlags(operator.options, flags);
+  checkFormats(flags, runpodOf(flags));
   await checkStandby(operator, flags);
   if (flags.authId !== undefined && flags.authName !== undefined) {
     throw usageError('Give --auth-id or --auth-name, not both.');
@@ -161,6 +162,7 @@ async function storeKeyOnly(operator: Operator, output: Output, flags: InitFlags
   if (flags.standby !== undefined) {
     throw usageError('--standby belongs to the questions of init.', 'Leave --standby or --store-key out.');
   }
+  checkFormats(flags, runpodOf(flags));
   const present = await presentKey(operator);
   if (present) await refuseReplica(operator);
   const secretName = flags.secret ?? present?.secretName ?? DEFAULT_SECRET;

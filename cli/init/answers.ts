@@ -1,7 +1,19 @@
 /** The answers that `init` needs, from flags or from questions at the terminal. */
 
 import type { RunpodSettings } from '../../lambda/core/model';
-import { email, pageUrl } from '../../lib/config/formats';
+import {
+  apiUrl,
+  email,
+  imageReference,
+  location,
+  pageUrl,
+  registryAuthName,
+  registryUrl,
+  repositoryName,
+  secretId,
+  targetName,
+} from '../../lib/config/formats';
+import { describeFound } from '../../lib/config/mistakes';
 import { configSchema } from '../../lib/config/schema';
 import { usageError } from '../errors';
 import type { Operator } from '../operator';
@@ -33,6 +45,51 @@ export interface TargetAnswers {
   readonly verifyImage?: string;
   readonly emails: readonly string[];
   readonly runbookUrl?: string;
+}
+
+/** The formats of flags, as the configuration file has them. */
+const FORMATS = {
+  '--secret': secretId(),
+  '--target-name': targetName(),
+  '--repository': repositoryName(),
+  '--credential-secret': secretId(),
+  '--location': location(),
+  '--registry-url': registryUrl(),
+  '--image': imageReference(),
+  '--auth-name': registryAuthName(),
+  '--rest-v2-url': apiUrl(),
+  '--rest-v1-url': apiUrl(),
+  '--graphql-url': apiUrl(),
+};
+
+/**
+ * Checks the values of the flags. It comes before anything is asked, and before the key is sent to an address.
+ *
+ * @param runpod - Runpod's addresses, which the environment can name too
+ * @throws CliError (usage error)
+ */
+export function checkFormats(flags: InitFlags, runpod: RunpodSettings): void {
+  const values: Readonly<Record<keyof typeof FORMATS, unknown>> = {
+    '--secret': flags.secret,
+    '--target-name': flags.targetName,
+    '--repository': flags.repository,
+    '--credential-secret': flags.credentialSecret,
+    '--location': flags.location,
+    '--registry-url': flags.registryUrl,
+    // An empty one means none, as --no-image does.
+    '--image': flags.image || undefined,
+    '--auth-name': flags.authName,
+    '--rest-v2-url': runpod.restV2Url,
+    '--rest-v1-url': runpod.restV1Url,
+    '--graphql-url': runpod.graphqlUrl,
+  };
+  for (const [flag, format] of Object.entries(FORMATS)) {
+    for (const value of [values[flag as keyof typeof FORMATS]].flat()) {
+      const issue = value === undefined ? undefined : format.safeParse(value).error?.issues[0];
+      if (issue)
+        throw usageError(`${flag}: expected ${issue.message}; found ${describeFound(value, [flag])}.`);
+    }
+  }
 }
 
 /** Checks the flags. @throws CliError (usage error) for a wrong address, or without a terminal for missing flags */

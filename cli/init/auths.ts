@@ -5,6 +5,7 @@ import { parseImageName } from '../../lambda/core/images';
 import type { RunpodSettings, Secret } from '../../lambda/core/model';
 import type { RegistryAuth } from '../../lambda/core/runpod/api';
 import { RunpodWorkloads, type Workload } from '../../lambda/core/runpod/workloads';
+import { registryAuthName } from '../../lib/config/formats';
 import { usageError } from '../errors';
 import type { Operator } from '../operator';
 import type { Output } from '../output';
@@ -163,7 +164,7 @@ async function askAuth(context: AuthContext): Promise<AuthAnswer> {
   if (chosen === NEW_AUTH) return { registryAuthName: free };
   if (chosen !== OTHER_NAME) return { registryAuthId: chosen };
   const name = await askText('What is the name of the new registry auth?', free, (answer) =>
-    answer.trim() ? undefined : 'Enter a name.',
+    registryAuthName().safeParse(answer.trim()).success ? undefined : 'Enter a name of 1 to 191 characters.',
   );
   return { registryAuthName: name.trim() };
 }

@@ -49,6 +49,10 @@ export async function chooseImage(
   context: ImageContext,
 ): Promise<string | undefined> {
   if (flags.image) {
+    if (!isImageOf(flags.image, context.registry)) {
+      const { expected } = imageFormat(context.registry);
+      throw usageError(`--image: expected ${expected}, found "${flags.image}".`);
+    }
     const problem = await problemOf(operator, output, flags.image, context.registry);
     if (problem !== undefined) throw usageError(`--image: ${problem}`, 'Name another, or add --no-image.');
     return flags.image;
@@ -119,11 +123,17 @@ async function askImage(
 }
 
 async function typeImage(context: ImageContext): Promise<string | undefined> {
-  const { expected } = IMAGE_FORMATS[context.registry.type] ?? { expected: 'an image as repository:tag' };
+  const { expected } = imageFormat(context.registry);
   const answer = await askText(`${QUESTION} (may be empty)`, '', (text) =>
     text.trim() === '' || isImageOf(text.trim(), context.registry) ? undefined : `Enter ${expected}.`,
   );
   return answer.trim() || undefined;
+}
+
+/** Says what the image of a target is. */
+function imageFormat(registry: RegistryEntry): { readonly expected: string } {
+  const names = registry.type === 'ecr' ? ` of ${registry.repositories.join(', ')}` : '';
+  return IMAGE_FORMATS[registry.type] ?? { expected: `an image as repository:tag${names}` };
 }
 
 /** Returns the images that workloads run, as the configuration names them. */

@@ -3,7 +3,7 @@
 import { DescribeRepositoriesCommand, ECRClient } from '@aws-sdk/client-ecr';
 import type * as z from 'zod';
 import { ecrPlaceOf, isAtDockerHub, parseImageName } from '../../lambda/core/images';
-import { secretId } from '../../lib/config/formats';
+import { location, secretId } from '../../lib/config/formats';
 import { nearest } from '../../lib/config/nearest';
 import { registry } from '../../lib/config/registries';
 import { describeAwsError, isAccessDenied, usageError } from '../errors';
@@ -213,7 +213,7 @@ async function askOther(flags: InitFlags, type: OtherKind): Promise<RegistryEntr
 
 function askLocation(): Promise<string> {
   return askText('In which location are the repositories?', 'us-central1', (answer) =>
-    /^[a-z]+(-[a-z]+\d{1,2})?$/.test(answer) ? undefined : 'Enter a location such as europe-west3 or us.',
+    location().safeParse(answer).success ? undefined : 'Enter a location such as europe-west3 or us.',
   );
 }
 

@@ -58,8 +58,19 @@ export const IMAGE: Format = {
 /** The zod type of `IMAGE`. */
 export const imageReference = () => textOf(IMAGE);
 
+/** The name of a target. It is a part of metrics, log lines and commands. */
+export const targetName = () => textMatching(/^[A-Za-z0-9_-]{1,64}$/, '1 to 64 letters, digits, _ and -');
+
 /** The name of a delegation at Runpod, and of a registry auth. */
-export const NAME_AT_RUNPOD = /^\S(.{0,189}\S)?$/;
+const NAME_AT_RUNPOD = /^\S(.{0,189}\S)?$/;
+
+/** The name of a registry auth at Runpod. */
+export const registryAuthName = () =>
+  textMatching(NAME_AT_RUNPOD, 'the name of a Runpod registry auth: 1 to 191 characters');
+
+/** A location of Google Artifact Registry: a region or a multi-region. */
+export const location = () =>
+  textMatching(/^[a-z]+(-[a-z]+\d{1,2})?$/, 'a location of Artifact Registry, such as europe-west3 or us');
 
 /** The name of a delegation at Runpod. */
 export const delegationName = () => textMatching(NAME_AT_RUNPOD, 'a name: 1 to 191 characters');

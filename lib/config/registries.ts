@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { Registry } from '../../lambda/core/model';
-import { externalId, region, registryUrl, repositoryName, roleArn, secretId, textMatching } from './formats';
+import { externalId, location, region, registryUrl, repositoryName, roleArn, secretId } from './formats';
 
 /** The format of image names at one kind of registry, in addition to the format that all images share. */
 interface ImageFormat {
@@ -80,10 +80,9 @@ const googleArtifactRegistry = z
     {
       type: z.literal('google-artifact-registry').describe('Google Artifact Registry.'),
       credentialSecretName: credentialSecretName("a service account's key file, unchanged"),
-      location: textMatching(
-        /^[a-z]+(-[a-z]+\d{1,2})?$/,
-        'a location of Artifact Registry, such as europe-west3 or us',
-      ).describe("The repositories' region, such as europe-west3, or multi-region: us, europe, asia."),
+      location: location().describe(
+        "The repositories' region, such as europe-west3, or multi-region: us, europe, asia.",
+      ),
       url: registryUrl()
         .optional()
         .describe(

@@ -7,12 +7,13 @@ import {
   email,
   httpsEndpoint,
   imageReference,
-  NAME_AT_RUNPOD,
   pageUrl,
   region,
+  registryAuthName,
   repositoryName,
   roleArn,
   secretId,
+  targetName,
   textMatching,
   topicArn,
 } from './formats';
@@ -39,19 +40,14 @@ const topicArns = () =>
 const target = z
   .strictObject(
     {
-      name: textMatching(/^[A-Za-z0-9_-]{1,64}$/, '1 to 64 letters, digits, _ and -').describe(
-        'Unique name of this target in logs, events and messages.',
-      ),
+      name: targetName().describe('Unique name of this target in logs, events and messages.'),
       registryAuthId: textMatching(
         /^[A-Za-z0-9_-]{1,128}$/,
         'the id of a Runpod registry auth, such as clzdaifot0001l90809257ynb',
       )
         .optional()
         .describe('Id of the Runpod registry auth to update in place. Give either this or registryAuthName.'),
-      registryAuthName: textMatching(
-        NAME_AT_RUNPOD,
-        'the name of a Runpod registry auth: 1 to 191 characters',
-      )
+      registryAuthName: registryAuthName()
         .optional()
         .describe(
           'Name of the Runpod registry auth to update, which is created when it does not exist. Give either this or registryAuthId.',

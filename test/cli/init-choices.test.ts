@@ -289,6 +289,34 @@ describe('the paged people in init', () => {
   });
 });
 
+describe('flags of init that the configuration could not hold', () => {
+  it.each<[string[], string]>([
+    [['--target-name', 'a b'], '--target-name: expected 1 to 64 letters, digits, _ and -; found "a b".'],
+    [['--secret', 'a b'], '--secret: expected the name of a Secrets Manager secret, '],
+    [['--repository', 'host.example/my-worker:1'], '--repository: expected the name of an ECR repository, '],
+    [['--auth-name', ' '], '--auth-name: expected the name of a Runpod registry auth: '],
+    [['--image', 'my-worker'], '--image: expected an image as repository:tag '],
+    [['--image', 'team/batch:2.0.0'], '--image: expected an image as repository:tag of my-worker, found '],
+    [['--rest-v2-url', 'http://runpod.example.com'], '--rest-v2-url: expected an https: address '],
+  ])('are refused with exit code 2: %j', async (flags, message) => {
+    const given = [...ECR, ...AUTH, ...urls(), ...flags];
+    const { code, stderr } = await world.run(['init', '--key-stdin', ...given], { stdin: world.key });
+
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(new RegExp(`^${message}`)) });
+    expect(existsSync(world.configPath)).toBe(false);
+  });
+
+  it('are refused before the key is sent to an address without encryption', async () => {
+    const env = { RUNPOD_REST_V2_URL: 'http://runpod.example.com' };
+    const words = ['init', '--store-key', '--key-stdin'];
+    const { code, stderr } = await world.run(words, { stdin: world.key, env });
+
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^--rest-v2-url: expected an https: address .*; found "http:\/\/runpod\.example/);
+    expect(world.cloud.aws.requests).toEqual([]);
+  });
+});
+
 describe('other registries in init', () => {
   it('are one answer in the list of repositories, and each says what it needs', async () => {
     const { code, stdout } = await atTerminal(
