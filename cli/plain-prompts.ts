@@ -63,20 +63,51 @@ export function askPlainSecret(message: string, validate: Validate) {
   });
 }
 
+/**
+ * Asks for the numbers of those options of a list that are wanted. An empty answer means `chosen`, and 0 means none.
+ *
+ * @param chosen - values
+ */
+export function askPlainWhich(message: string, choices: readonly Choice[], chosen: readonly string[]) {
+  const hint = `numbers from 1 to ${choices.length}, with commas between, or 0 for none`;
+  const numbers = choices.flatMap(({ value }, at) => (chosen.includes(value) ? [at + 1] : []));
+  const initial = numbers.join(', ') || '0';
+  return ask(`${message}\n${listOf(choices)}Type ${hint} [${initial}]: `, (answer) => {
+    const words = wordsOf(answer.trim() || initial);
+    if (words.length === 1 && words[0] === '0') return { value: [] };
+    return valuesOf(words, choices) ?? `These are not ${hint}.`;
+  });
+}
+
+function listOf(choices: readonly Choice[]): string {
+  return choices.map(({ label }, at) => `  ${at + 1}. ${label}\n`).join('');
+}
+
+function wordsOf(answer: string): string[] {
+  return answer.split(/[\s,]+/).filter((word) => word !== '');
+}
+
+/** Returns the values with these numbers, each once; undefined when a word is no number of an option. */
+function valuesOf(
+  words: readonly string[],
+  choices: readonly Choice[],
+): { readonly value: string[] } | undefined {
+  const values = words.flatMap((word) =>
+    /^\d+$/.test(word) ? (choices[Number(word) - 1]?.value ?? []) : [],
+  );
+  return values.length === words.length ? { value: [...new Set(values)] } : undefined;
+}
+
 /** Asks for the numbers of some options of a list. @param most - how many may be chosen */
 export function askPlainChoices(message: string, choices: readonly Choice[], most = choices.length) {
-  const list = choices.map(({ label }, at) => `  ${at + 1}. ${label}\n`).join('');
   const one = most === 1;
   const hint = one
     ? `a number from 1 to ${choices.length}`
     : `numbers from 1 to ${choices.length}, with commas between`;
-  return ask(`${message}\n${list}Type ${hint}: `, (answer) => {
-    const chosen = answer.split(/[\s,]+/).filter((word) => word !== '');
-    const values = chosen.flatMap((word) =>
-      /^\d+$/.test(word) ? (choices[Number(word) - 1]?.value ?? []) : [],
-    );
-    const isValid = values.length > 0 && values.length === chosen.length && values.length <= most;
-    return isValid ? { value: [...new Set(values)] } : `This is not ${hint}.`;
+  return ask(`${message}\n${listOf(choices)}Type ${hint}: `, (answer) => {
+    const words = wordsOf(answer);
+    const isCount = words.length > 0 && words.length <= most;
+    return (isCount && valuesOf(words, choices)) || `This is not ${hint}.`;
   });
 }
 

@@ -91,10 +91,16 @@ export async function askWhich(
   choices: readonly Choice[],
   { chosen, cancelled }: { readonly chosen: readonly string[]; readonly cancelled: string },
 ): Promise<string[]> {
+  const plain = await plainPrompts();
+  if (plain) {
+    const asked = plain.askPlainWhich(visibleLine(message), visible(choices), chosen);
+    const wanted = await answered(asked, cancelled);
+    return choices.map(({ value }) => value).filter((value) => wanted.includes(value));
+  }
   const { multiselect } = await import('@clack/prompts');
   const answer = await answered(
     multiselect({
-      message: visibleLine(message),
+      message: `${visibleLine(message)} (Space takes one out, Enter takes the rest)`,
       options: visible(choices),
       initialValues: chosen,
       required: false,

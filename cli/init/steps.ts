@@ -139,7 +139,7 @@ async function ask(steps: readonly Step[], { install, before }: Written): Promis
   const open = steps.filter(({ name }) => name !== 'install' || install === undefined);
   const isReady = before.length === 0;
   const names = await askWhich(
-    'Run these now? (Space takes one out, Enter runs the rest)',
+    'Run these now?',
     open.map(({ name, command, note }) => ({ value: name, label: note ? `${command} (${note})` : command })),
     {
       chosen: open.map(({ name }) => name).filter((name) => isReady || name === 'install'),

@@ -110,6 +110,23 @@ describe('init --plain', () => {
     });
   });
 
+  it('asks which commands to run by their numbers, and takes none', async () => {
+    const flags = args('--repository', 'my-worker', '--auth-name', 'ecr-prod', '--no-image', '--yes');
+    const { code, raw, stdout } = await atTerminal(
+      world,
+      [...flags, '--email', 'oncall@example.com'],
+      [
+        ['(it is not shown): ', `${world.key}\r`],
+        ['with commas between, or 0 for none [1, 2, 3]: ', '1, 9\r'],
+        ['These are not numbers', '0\r'],
+      ],
+    );
+
+    expect(code).toBe(0);
+    expect(raw).not.toMatch(/[^\n\r\t -~]/);
+    expect(stdout).toMatch(/Next.*:\n {2}npx cdk bootstrap/);
+  });
+
   it.each([
     ['Ctrl-C', 'Paste a Runpod API key', '\u0003'],
     ['the end of the input', 'Paste a Runpod API key', '\u0004'],
