@@ -189,9 +189,11 @@ export class Operator {
   /**
    * Returns the settings of the function: those of the configuration, or with `--stack` those that are deployed.
    *
-   * @throws ConfigError or CliError
+   * @throws ConfigError, or CliError such as for the standby's region with a configuration file
    */
   async settings(): Promise<RefresherSettings> {
+    const place = this.beside ? undefined : this.#configuredOther();
+    if (place) await this.#refuseRegionOf(place);
     return (await this.deployed())?.settings ?? toSettings(this.config());
   }
 
@@ -218,7 +220,7 @@ export class Operator {
     const settings = await this.settings();
     if (settings.targets.length > 0) return settings;
     throw usageError(
-      `${this.configLabel} has no targets, so nothing is refreshed: Runpod pulls from the delegated repositories without a password.`,
+      `There are no targets in ${this.configLabel}, so nothing is refreshed: Runpod pulls from the delegated repositories without a password.`,
       `To check the delegations: ${commandLine('doctor', this.options)}`,
     );
   }

@@ -51,7 +51,7 @@ async function standbyOf(operator: Operator): Promise<Operator> {
   const standby = (await operator.side()) === 'standby' ? operator : await operator.other();
   if (standby) return standby;
   throw usageError(
-    `There is no standby. ${operator.configLabel} has only one region.`,
+    `There is no standby. The refresher of ${operator.configLabel} knows of no other region.`,
     'Leave --standby out.',
   );
 }

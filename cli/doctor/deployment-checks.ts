@@ -141,6 +141,9 @@ async function checkStack(
   const stack = await findStack(operator);
   const deploy = operator.deployCommand();
   if (!stack) return fail([`${operator.stackName()} is not deployed in ${await operator.region()}`], deploy);
+  if (stack.status === 'DELETE_IN_PROGRESS') {
+    return fail([`${stack.name} is being deleted`], `wait until it is gone, then: ${deploy}`);
+  }
   if (/_IN_PROGRESS$/.test(stack.status)) {
     return fail([`${stack.name} is being deployed (${stack.status})`], 'wait for the deployment to end');
   }

@@ -73,14 +73,14 @@ export function replicateCommand({ options }: Operator, name: string, region: st
 }
 
 /**
- * Refuses to store a key from the side of the standby, whose secret is a replica.
+ * Refuses to store a key from the side of the standby, or in its region. The secret there is a replica.
  *
  * @throws CliError (usage error)
  */
 export async function refuseReplica(operator: Operator): Promise<void> {
-  if ((await operator.side()) !== 'standby') return;
+  // With a configuration file this refuses the region of the standby.
   const primary = await operator.other();
-  if (!primary) return;
+  if (!primary || (await operator.side()) !== 'standby') return;
   throw usageError(
     'The standby reads a replica of the secret, and only the secret itself can be changed.',
     `Store the key in the first region: ${commandLine('init --store-key --replace-key', primary.options)}`,

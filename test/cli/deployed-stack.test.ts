@@ -282,7 +282,9 @@ describe('a configuration that only delegates repositories', () => {
     const { code, stderr } = await world.run([command]);
 
     expect(code).toBe(2);
-    expect(stderr).toMatch(/ has no targets, so nothing is refreshed: .*npx runpod-ecr doctor --config/);
+    expect(stderr).toMatch(
+      /^There are no targets in \S+, so nothing is refreshed: .*npx runpod-ecr doctor --config/,
+    );
   });
 });
 

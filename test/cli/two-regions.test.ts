@@ -4,6 +4,7 @@ import { doctor } from '../../cli/commands/doctor';
 import { init } from '../../cli/commands/init';
 import { refresh } from '../../cli/commands/refresh';
 import { status } from '../../cli/commands/status';
+import { usage } from '../../cli/commands/usage';
 import type { CheckResult } from '../../cli/doctor/check';
 import { Operator } from '../../cli/operator';
 import type { GlobalOptions } from '../../cli/options';
@@ -311,6 +312,22 @@ describe('the standby in doctor', () => {
     expect(found.of('other-last-run')).toMatchObject({ status: 'not-checked', because: 'other-stack' });
   });
 
+  it('warns that it is being deleted', async () => {
+    const stack = world.cloud.operatorAws.inRegion(STANDBY).stacks.stacks.get(STANDBY_STACK);
+    if (!stack) throw new Error('There is no standby.');
+    const { status: before } = stack;
+    stack.status = 'DELETE_IN_PROGRESS';
+    const { code, of } = await diagnose();
+    stack.status = before;
+
+    expect(code).toBe(0);
+    expect(of('other-stack')).toMatchObject({
+      status: 'warning',
+      found: [`${STANDBY_STACK} is being deleted`, expect.any(String)],
+      fix: `wait until it is gone, then: npx cdk deploy --all -c config=${world.configPath}`,
+    });
+  });
+
   it('warns of a schedule that is disabled, with its region in the command', async () => {
     const { rules, schedules } = world.cloud.operatorAws.inRegion(STANDBY).observations;
     const [rule = ''] = schedules.keys();
@@ -513,5 +530,21 @@ describe('a configuration with a standby', () => {
     await expect(failed).rejects.toThrow(
       `${STANDBY} is the region of the standby, and this command is about the first region.`,
     );
+  });
+
+  it.each<[string, (operator: Operator, output: Output) => Promise<number>]>([
+    ['refresh', (operator, output) => refresh(operator, output, {})],
+    ['usage', usage],
+    [
+      'init --store-key',
+      (operator, output) => init(operator, output, { storeKey: true, replaceKey: true, keyStdin: true }),
+    ],
+  ])('is refused so by %s, which deploys and stores nothing there', async (_, command) => {
+    const failed = run(command, { region: STANDBY }, {});
+
+    await expect(failed).rejects.toMatchObject({
+      exitCode: 2,
+      fix: expect.stringContaining(`The standby alone: --stack ${STANDBY_STACK} --region ${STANDBY}`),
+    });
   });
 });
