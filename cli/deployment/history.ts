@@ -53,14 +53,22 @@ function parseLogLine(text: string): LogLine[] {
     return [];
   }
   if (!isJsonObject(fields) || !isMessage(fields.message)) return [];
+  const at = dateOf(fields.timestamp);
+  if (!at) return [];
   return [
     {
-      at: new Date(String(fields.timestamp)),
+      at,
       message: fields.message,
       requestId: String(fields.function_request_id ?? ''),
       fields,
     },
   ];
+}
+
+/** @returns undefined for what is no time */
+function dateOf(value: unknown): Date | undefined {
+  const date = new Date(typeof value === 'string' ? value : '');
+  return Number.isNaN(date.getTime()) ? undefined : date;
 }
 
 function isMessage(value: unknown): value is LogMessage {
@@ -80,14 +88,11 @@ export interface LastSuccess {
 export function lastSuccesses(lines: readonly LogLine[]): Map<string, LastSuccess> {
   const successes = lines.filter(({ message }) => message === LOG_MESSAGES.targetRefreshed);
   return new Map(
-    successes.map(({ at, fields }) => [
-      String(fields.target),
-      {
-        at,
-        registryAuthId: String(fields.registryAuthId),
-        route: String(fields.route),
-        ...(typeof fields.expiresAt === 'string' && { expiresAt: new Date(fields.expiresAt) }),
-      },
-    ]),
+    successes.map(({ at, fields }) => {
+      const expiresAt = dateOf(fields.expiresAt);
+      const { target, registryAuthId, route } = fields;
+      const success = { at, registryAuthId: String(registryAuthId), route: String(route) };
+      return [String(target), { ...success, ...(expiresAt && { expiresAt }) }];
+    }),
   );
 }
