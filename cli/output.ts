@@ -60,6 +60,7 @@ export class Output {
   readonly #placeholder = randomUUID();
   #spinning = false;
   #hasData = false;
+  #done: object = {};
 
   constructor(options: OutputOptions) {
     this.#options = options;
@@ -97,6 +98,16 @@ export class Output {
   data(value: unknown): void {
     this.#hasData = true;
     if (this.json) this.#options.stdout.write(`${visibleJson(value)}\n`);
+  }
+
+  /** Keeps what the command has done, so that the JSON document of a later error says it too. */
+  note(done: object): void {
+    this.#done = { ...this.#done, ...done };
+  }
+
+  /** What `note` was told. */
+  get done(): object {
+    return this.#done;
   }
 
   /** Whether the command has written its JSON document. There is only one. */

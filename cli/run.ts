@@ -90,7 +90,7 @@ function sentence(first: string, second: string): string {
 
 /** Writes the document of an error, unless the command has already written its own. */
 function showError(output: Output, { message, fix }: ShownError): void {
-  if (!output.hasData) output.data({ error: { message, ...(fix && { fix }) } });
+  if (!output.hasData) output.data({ ...output.done, error: { message, ...(fix && { fix }) } });
 }
 
 function shown(error: unknown): ShownError {

@@ -63,21 +63,17 @@ export async function init(operator: Operator, output: Output, flags: InitFlags)
   const app = planned ?? (withApp ? await planApp(operator, flags) : undefined);
   const text = textFor(withApp);
   await withoutInterruption(() => writeTo(destination, text, () => storeKey(operator, secretName, key)));
+  output.note({ config: operator.configPath, secret: secretName, key: key.store });
   if (key.store !== 'keep') output.line(`${output.mark('ok')} stored the key in ${secretName}`);
   output.line(`${output.mark('ok')} wrote ${operator.configLabel}`);
   if (app) makeApp(output, app);
   const { standby } = flags;
   const left = await replicate(operator, output, flags, { secretName, registry: answers.registry, before });
   const files = app?.files.map(({ path }) => path);
-  output.data({
-    config: operator.configPath,
-    secret: secretName,
-    key: key.store,
-    ...(files && { app: files }),
-    ...(standby !== undefined && { standby }),
-  });
+  output.note({ ...(files && { app: files }), ...(standby !== undefined && { standby }) });
   const written = { app: withApp, install: flags.install, before: [...before, ...left], standby };
   const code = await followUp(operator, output, flags, written);
+  output.data(output.done);
   if (standby === undefined) output.line(output.colors.dim(STANDBY_HINT));
   return code;
 }

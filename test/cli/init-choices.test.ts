@@ -527,6 +527,24 @@ describe('the commands that init runs', () => {
     expect(world.cloud.aws.secrets.get('runpod/api-key')?.value).toBe(world.key);
   });
 
+  it('that fail are an error in the document of --json, beside what was stored and written', async () => {
+    const { env } = programs({ bootstrap: 3 });
+    const args = ['init', '--key-stdin', '--json', '--deploy', ...ECR, ...AUTH, ...EMAIL, ...urls()];
+
+    const { code, stdout } = await world.run(args, { stdin: world.key, env });
+
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toEqual({
+      config: world.configPath,
+      secret: 'runpod/api-key',
+      key: 'create',
+      error: {
+        message: expect.stringContaining('failed (exit code 3). What was stored and written stays.'),
+        fix: 'Correct what it says, then run the commands that are left.',
+      },
+    });
+  });
+
   it('end on Ctrl-C with the command that runs, and show those that are left', async () => {
     const { env, started } = programs();
     const npx = join(world.directory, 'npx');
