@@ -207,16 +207,18 @@ function addDemo(program: Command): void {
 }
 
 /**
- * Refuses an option that stands where a value is missing, as in `--config --json`: Commander takes it as the value.
+ * Refuses an option that stands where a value is missing, as in `--config --json`: Commander takes it as the value. An
+ * empty value is that of a variable of the shell that is not set.
  *
  * @throws CommanderError
  */
 function refuseOptionsAsValues(action: Command): void {
   for (const [name, value] of Object.entries(action.optsWithGlobals())) {
-    const found = [value].flat().find((one) => typeof one === 'string' && /^--[a-z]/.test(one));
+    const found = [value].flat().find((one) => typeof one === 'string' && /^(--[a-z]|$)/.test(one));
     if (found === undefined) continue;
     const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    action.error(`error: option '--${flag}' has no value, because '${found}' is an option`);
+    const why = found === '' ? 'it is empty' : `'${found}' is an option`;
+    action.error(`error: option '--${flag}' has no value, because ${why}`);
   }
 }
 

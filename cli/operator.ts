@@ -8,6 +8,7 @@ import { type OtherRefresher, type Side, STANDBY_SUFFIX } from '../lambda/core/c
 import { createHttp, type RetryPolicy, type SendHttp } from '../lambda/core/http';
 import type { PullWatchSettings, RefresherSettings, Secret } from '../lambda/core/model';
 import { sendOverNetwork } from '../lambda/core/transport';
+import { REGION } from '../lib/config/formats';
 import { noConfigError, readConfigFile } from '../lib/config/load';
 import type { AlarmsConfig, RefresherConfig } from '../lib/config/schema';
 import { toSettings } from '../lib/config/settings';
@@ -284,11 +285,19 @@ export class Operator {
   }
 }
 
-/** Sets the environment variables from which AWS clients take profile and region. Call it before a client is made. */
+/**
+ * Sets the environment variables from which AWS clients take profile and region. Call it before a client is made.
+ *
+ * @throws CliError (usage error) for a region that could not be a part of a host's name
+ */
 export function adoptAwsOptions({ profile, region }: GlobalOptions, env: NodeJS.ProcessEnv): void {
   // The CDK reads AWS_DEFAULT_REGION too; the SDK does not.
-  const wanted = region ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION;
-  if (wanted !== undefined) env.AWS_REGION = wanted;
+  const wanted = region ?? (env.AWS_REGION || env.AWS_DEFAULT_REGION);
+  if (wanted && !/^[\w-]+$/.test(wanted)) {
+    const name = region !== undefined ? '--region' : env.AWS_REGION ? 'AWS_REGION' : 'AWS_DEFAULT_REGION';
+    throw usageError(`${name}: expected ${REGION.expected}, found "${wanted}".`);
+  }
+  if (wanted) env.AWS_REGION = wanted;
   if (profile === undefined) return;
   env.AWS_PROFILE = profile;
   // Credentials in the environment would take precedence over the named profile.

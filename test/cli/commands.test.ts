@@ -54,16 +54,35 @@ describe('runpod-ecr', () => {
   });
 
   it.each([
-    [['status', '--json', '--config'], "option '--config' has no value, because '--config' is an option"],
+    [['status', '--config', '--json'], "option '--config' has no value, because '--json' is an option"],
     [['refresh', '--json', '--target', '--dry-run'], "option '--target' has no value, because '--dry-run'"],
-    [['init', '--auth-name', '--json'], "option '--auth-name' has no value, because '--json' is an option"],
-  ])('refuses an option in place of a value with one document: %j', async (args, message) => {
-    const { code, stdout } = await world.run(args);
+    [['init', '--auth-name', '--json'], "option '--auth-name <name>' argument missing"],
+    [['status', '--json', '--region', ''], "option '--region' has no value, because it is empty"],
+    [['refresh', '--json', '--target', ''], "option '--target' has no value, because it is empty"],
+  ])('refuses an option or nothing in place of a value with one document: %j', async (args, message) => {
+    const { code, stdout } = await world.run(args, { config: false });
 
     expect(code).toBe(2);
     expect(JSON.parse(stdout)).toEqual({
       error: { message: expect.stringContaining(message), fix: 'See: npx runpod-ecr --help' },
     });
+  });
+
+  it.each([
+    [['--region', 'us east'], {}, '--region'],
+    [[], { AWS_REGION: 'us east' }, 'AWS_REGION'],
+  ])('refuses a region that cannot be one: %j %j', async (args, env, name) => {
+    const { code, stderr } = await world.run(['status', ...args], { env });
+
+    expect(code).toBe(2);
+    expect(stderr).toBe(`${name}: expected an AWS region, such as us-east-1, found "us east".\n`);
+  });
+
+  it('says in one sentence that its output cannot be written', async () => {
+    const words = world.commandLine(['status']).map((word) => `'${word}'`);
+    const { code, stderr } = await world.start('sh', ['-c', `${words.join(' ')} > /dev/full`], {});
+
+    expect({ code, stderr }).toEqual({ code: 1, stderr: 'The output cannot be written (ENOSPC).\n' });
   });
 
   it('says in one sentence how to sign in without credentials, and shows a stack trace with --debug only', async () => {
