@@ -6,6 +6,7 @@ import { OperatorMustActError } from '../../lambda/core/errors';
 import { parseImageName } from '../../lambda/core/images';
 import type { Target } from '../../lambda/core/model';
 import { WORKER_PLATFORM } from '../../lambda/core/registries/manifests';
+import type { RegistryAuth } from '../../lambda/core/runpod/api';
 import { ConfigError } from '../../lib/config/mistakes';
 import { runbookSection } from '../deployment/alarms';
 import { CliError, describeAwsError, explainAwsError, isAccessDenied, isMarkedForDeletion } from '../errors';
@@ -16,7 +17,7 @@ import { awsCommand, commandLine } from '../options';
 import { type AskRoutes, listAuths, type RouteAccess, writableRoutes } from '../runpod/access';
 import { isAuthOf } from '../runpod/usage';
 import { visibleName } from '../visible';
-import { brokenBy, type Check, FIX_AND_REPEAT, type Finding, fail, ok, warn } from './check';
+import { brokenBy, type Check, FIX_AND_REPEAT, type Finding, fail, ok, together, warn } from './check';
 import { keySecretFix, storeKeyCommand } from './failure-fixes';
 import { type ExpectedTemplate, templateCheck } from './local-checks';
 
@@ -168,28 +169,60 @@ async function checkAuths(operator: Operator, askRoutes: AskRoutes): Promise<Fin
   const { targets } = await operator.settings();
   const missing: string[] = [];
   const toCreate: string[] = [];
-  const known = new Set<string>();
+  const free = new Set<string>();
+  const writers = new Map<string, { readonly auth: RegistryAuth; readonly names: string[] }>();
   for (const [index, target] of targets.entries()) {
     const auths = await listAuths(askRoutes, target.runpodApiKeySecretName);
-    if (auths.some((auth) => isAuthOf(target, auth))) continue;
+    const own = auths.find((auth) => isAuthOf(target, auth));
+    if (own) {
+      writers.set(own.id, { auth: own, names: [...(writers.get(own.id)?.names ?? []), target.name] });
+      continue;
+    }
     if (target.registryAuthId === undefined) {
       toCreate.push(`${target.name}: the next refresh creates ${target.registryAuthName}`);
       continue;
     }
     missing.push(`${target.name}: Runpod has no registry auth ${target.registryAuthId} (targets[${index}])`);
-    for (const { id, name } of auths) known.add(`${id} (${visibleName(name)})`);
+    for (const label of freeAuths(auths, targets)) free.add(label);
   }
+  const shared = sharedAuths(operator, [...writers.values()]);
   if (missing.length > 0) {
-    const choice = known.size > 0 ? `one of ${[...known].slice(0, 10).join(', ')}` : 'an id that exists';
-    return fail(
-      missing,
-      `put ${choice} into registryAuthId in ${operator.configLabel}, or a registryAuthName to create one; then deploy`,
-    );
+    const ids = [...free].slice(0, 10).join(', ');
+    const orId = free.size > 0 ? `, or one of ${ids} as registryAuthId` : '';
+    const fix = `in ${operator.configLabel}, give it a registryAuthName instead, which creates one${orId}; then ${operator.deployCommand()}`;
+    return together([fail(missing, fix), ...shared]);
   }
+  if (shared.length > 0) return together(shared);
   const existing = targets.length - toCreate.length;
   return toCreate.length > 0
     ? warn([`${existing} of ${targets.length} exist at Runpod`, ...toCreate])
     : ok(`${formatCount(existing, 'auth')} at Runpod`);
+}
+
+/** Returns the registry auths that no target names. With one that another target writes, two logins would alternate. */
+function freeAuths(auths: readonly RegistryAuth[], targets: readonly Target[]): string[] {
+  return auths
+    .filter((auth) => !targets.some((target) => isAuthOf(target, auth)))
+    .map(({ id, name }) => `${id} (${visibleName(name)})`);
+}
+
+/** Returns a finding for the registry auths that several targets write, by id or by name. */
+function sharedAuths(
+  operator: Operator,
+  writers: readonly { readonly auth: RegistryAuth; readonly names: readonly string[] }[],
+): Finding[] {
+  const found = writers.flatMap(({ auth: { id, name }, names }) =>
+    names.length > 1
+      ? `${names.join(', ')}: these targets write the same registry auth ${id} (${visibleName(name)}), each over the login of the other`
+      : [],
+  );
+  if (found.length === 0) return [];
+  return [
+    fail(
+      found,
+      `in ${operator.configLabel}, give all but one of them a registryAuthName of its own, which creates one; then ${operator.deployCommand()}`,
+    ),
+  ];
 }
 
 async function checkImages(operator: Operator): Promise<Finding> {
@@ -250,7 +283,6 @@ async function checkImage(
   { region, repository, reference }: ImagePlace,
 ): Promise<Finding | undefined> {
   const image = `${repository}${reference?.startsWith('sha256:') ? '@' : ':'}${reference}`;
-  const build = `docker buildx build --platform ${WORKER_PLATFORM} --push -t REGISTRY/${image} .`;
   const state = await inspectImage(operator, { region, repository, reference: reference ?? 'latest' });
   if (state.found === 'no-repository') {
     const create = `ecr create-repository --repository-name ${repository}`;
@@ -260,12 +292,28 @@ async function checkImage(
     );
   }
   if (reference === undefined) return undefined;
+  const build = async () => {
+    // An image is pushed under a tag, also where the configuration names a digest.
+    const tag = reference.startsWith('sha256:') ? 'TAG' : reference;
+    const host = await ecrHost(operator, region);
+    return `docker buildx build --platform ${WORKER_PLATFORM} --push -t ${host}/${repository}:${tag} .`;
+  };
   if (state.found === 'no-image') {
-    return fail([`${image} is not in its repository`], `${build} (or name another image in verifyImage)`);
+    return fail(
+      [`${image} is not in its repository`],
+      `${await build()} (or name another image in verifyImage)`,
+    );
   }
   const { platforms } = state;
   const runs = platforms.length === 0 || platforms.includes(WORKER_PLATFORM);
   return runs
     ? undefined
-    : fail([`${image} is for ${platforms.join(', ')}; workers run on ${WORKER_PLATFORM}`], build);
+    : fail([`${image} is for ${platforms.join(', ')}; workers run on ${WORKER_PLATFORM}`], await build());
+}
+
+/** Returns the host of ECR in the operator's own account. @param region - @default - the stack's region */
+async function ecrHost(operator: Operator, region: string | undefined): Promise<string> {
+  const place = region ?? (await operator.region());
+  const suffix = place.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com';
+  return `${(await operator.identity()).account}.dkr.ecr.${place}.${suffix}`;
 }

@@ -4,6 +4,7 @@ import { DescribeRuleCommand, EventBridgeClient } from '@aws-sdk/client-eventbri
 import { GetFunctionConfigurationCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { type AlarmName, LOG_MESSAGES } from '../../lambda/core/contract';
 import type { OperatorReason } from '../../lambda/core/errors';
+import { withoutSecretForms } from '../../lambda/core/shown-text';
 import { type DeployedAlarm, listAlarms, runbookSection } from '../deployment/alarms';
 import { recreateFunction } from '../deployment/deployed-refresher';
 import {
@@ -23,6 +24,7 @@ import { describeAwsError, errorName, isAccessDenied } from '../errors';
 import { formatCount, formatDuration } from '../format';
 import type { Operator } from '../operator';
 import { awsCommand, commandLine } from '../options';
+import { visibleLine, visibleName } from '../visible';
 import {
   brokenBy,
   type Cause,
@@ -298,10 +300,36 @@ async function checkRegistry(
   if (outcome.error && behind) return notChecked(behind);
   if (failures.length > 0) return fail(linesOf(failures), await fixFor(operator, failures));
   const unproved = (outcome.report?.refreshed ?? []).filter(({ verified }) => !verified);
-  const names = unproved.map(({ target }) => target).join(', ');
   return unproved.length > 0
-    ? warn([`not proved for ${names}: the registry could not be asked, or verify is off`])
+    ? warn(unprovedLines(outcome, unproved))
     : ok('every new credential was accepted');
+}
+
+/** Returns one line for each reason why credentials were not proved. */
+function unprovedLines(
+  { lines }: InvocationOutcome,
+  unproved: readonly { readonly target: string }[],
+): string[] {
+  const byReason = new Map<string, string[]>();
+  for (const { target } of unproved.slice(0, 10)) {
+    const line = lines.findLast(({ fields }) => fields.target === target && 'verified' in fields);
+    const said = line?.fields.unverifiedBecause;
+    const why =
+      typeof said === 'string'
+        ? visibleName(withoutSecretForms(visibleLine(said)), MAX_WHY)
+        : 'verify is off';
+    byReason.set(why, [...(byReason.get(why) ?? []), target]);
+  }
+  return [...byReason].map(([why, names]) => `not proved for ${names.join(', ')}: ${inWords(why)}`);
+}
+
+/** Longest reason that is shown, in characters. */
+const MAX_WHY = 1_000;
+
+/** Returns what an answer to the question for an image means. The path of that question ends with tag or digest. */
+function inWords(why: string): string {
+  const isMissing = /\/manifests\/\S+ answered 404$/.test(why);
+  return isMissing ? `the image is missing (${why})` : why;
 }
 
 async function checkLastRun(deployment: Deployment, causeAmong: FindCause = NO_CAUSE): Promise<Finding> {

@@ -22,6 +22,8 @@ interface Failing extends TargetFailure {
   readonly registry?: Registry | undefined;
   /** The secret with the Runpod key. */
   readonly keySecret: string;
+  /** The stack's region. */
+  readonly region: string;
 }
 
 const FIXES: Readonly<Record<OperatorReason, (failing: Failing) => string>> = {
@@ -36,14 +38,16 @@ const FIXES: Readonly<Record<OperatorReason, (failing: Failing) => string>> = {
       ? `store the login again: ${storeSecret(operator, registry.credentialSecretName)}`
       : keySecretFix(operator, keySecret, why),
   'registry-auth-missing': ({ operator, target }) =>
-    `put an id that exists into registryAuthId of target ${target} in ${operator.configLabel}, or a registryAuthName to create one; then ${operator.deployCommand()}`,
+    `in ${operator.configLabel}, give target ${target} a registryAuthName instead, which creates one, or an id that exists and that no other target has; then ${operator.deployCommand()}`,
   'no-route-left': () => 'see docs/runbook.md, "Runpod retires an API"',
   'value-refused': ({ operator, target }) =>
     `correct registryAuthId or registryAuthName of target ${target} in ${operator.configLabel}, or the login of its registry; then ${operator.deployCommand()}`,
-  'credential-rejected': ({ operator, registry }) =>
-    registry && 'credentialSecretName' in registry
-      ? `store a login that may pull: ${storeSecret(operator, registry.credentialSecretName)}`
-      : "look for a Deny in the repository's policy (aws ecr get-repository-policy)",
+  'credential-rejected': ({ operator, registry, why, region }) => {
+    if (registry && 'credentialSecretName' in registry) {
+      return `store a login that may pull: ${storeSecret(operator, registry.credentialSecretName)}`;
+    }
+    return policyFix(operator, { registry, repository: repositoryIn(why, registry), region });
+  },
   'certificate-untrusted': ({ operator }) =>
     `use a certificate of a public authority for that host name, or correct the address in ${operator.configLabel}, then ${operator.deployCommand()}`,
   'image-unproved': ({ operator, target }) =>
@@ -55,11 +59,12 @@ const FIXES: Readonly<Record<OperatorReason, (failing: Failing) => string>> = {
 /** Returns what to do about these failures: each fix once, and first the fixes that a person must make. */
 export async function fixFor(operator: Operator, failures: readonly TargetFailure[]): Promise<string> {
   const { targets } = await operator.settings();
+  const region = await operator.region();
   const fixes = failures.map((failure) => {
     const target = targets.find(({ name }) => name === failure.target);
     const keySecret = (target ?? targets[0])?.runpodApiKeySecretName ?? '';
     return isKnown(failure.reason)
-      ? FIXES[failure.reason]({ ...failure, operator, registry: target?.registry, keySecret })
+      ? FIXES[failure.reason]({ ...failure, operator, registry: target?.registry, keySecret, region })
       : undefined;
   });
   const known = [...new Set(fixes)].filter((fix) => fix !== undefined);
@@ -77,6 +82,32 @@ export function fixForCrash(
   if (type === 'RefreshFailedError') return `${commandLine('refresh', operator.options)} shows each target`;
   if (type === 'InvalidEventError') return operator.deployCommand();
   return revertDrift(operator);
+}
+
+/**
+ * Returns the command that shows a repository's policy, for a person who looks for a Deny in it.
+ *
+ * @param place - `region` is the stack's, which a target without a region has
+ */
+export function policyFix(
+  { options }: Operator,
+  place: { readonly registry: Registry | undefined; readonly repository: string; readonly region: string },
+): string {
+  const { registry, repository } = place;
+  const region = (registry?.type === 'ecr' ? registry.region : undefined) ?? place.region;
+  const account = registry?.type === 'ecr' ? registry.roleArn?.split(':')[4] : undefined;
+  const registryId = account ? ` --registry-id ${account}` : '';
+  const command = `ecr get-repository-policy${registryId} --repository-name ${repository}`;
+  return `look for a Deny in the repository's policy: ${awsCommand(command, { ...options, region })}`;
+}
+
+/** Returns the repository of a target that a message names; the first one where it names none. */
+function repositoryIn(why: string, registry: Registry | undefined): string {
+  const repositories = registry?.type === 'ecr' ? registry.repositories : [];
+  const named = repositories.filter((repository) => why.includes(`/${repository}`));
+  // A name may be the beginning of another one.
+  const [longest] = [...named].sort((one, other) => other.length - one.length);
+  return longest ?? repositories[0] ?? 'REPOSITORY';
 }
 
 /** Returns the command that asks for another Runpod key and stores it. */

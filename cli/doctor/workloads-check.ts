@@ -8,13 +8,13 @@ import { withoutSecretForms } from '../../lambda/core/shown-text';
 import type { LastLook } from '../deployment/watch';
 import { formatCount, formatTime } from '../format';
 import type { Operator } from '../operator';
-import { awsCommand, commandLine } from '../options';
+import { commandLine } from '../options';
 import type { AskRoutes } from '../runpod/access';
 import { type FreshLook, lookAfresh } from '../runpod/pulls';
 import { describeUses, type Use } from '../runpod/usage';
 import { MAX_IMAGE_CHARACTERS, visibleName } from '../visible';
 import { type Check, type Finding, ok, type Problem, warn } from './check';
-import { storeKeyCommand } from './failure-fixes';
+import { policyFix, storeKeyCommand } from './failure-fixes';
 
 /** Time limit of a look while a person waits, in milliseconds. A silent log takes 5 s, and 16 are read at a time. */
 const LOOK_LIMIT_MS = 45_000;
@@ -67,12 +67,13 @@ async function findingOf(
   );
   const isUnlisted = ({ workload, problem }: PullFinding) =>
     problem === 'pull-denied' && unlisted.some(({ kind, id }) => `${kind} ${id}` === workload);
+  const region = await operator.region();
   const findings = look.findings.filter((finding) => !isUnlisted(finding));
   const lastLook = findings.some(({ problem }) => problem === 'pull-denied')
     ? await readLastLook().catch(() => undefined)
     : undefined;
   const problems = [
-    ...findings.map((finding) => problemOf(operator, finding, { names, targets, lastLook })),
+    ...findings.map((finding) => problemOf(operator, finding, { names, targets, lastLook, region })),
     ...unlistedProblems(operator, unlisted),
     ...blindProblems(operator, look, targets),
     ...notLookedProblems(look),
@@ -122,9 +123,12 @@ interface Context {
   readonly names: ReadonlyMap<string, string>;
   readonly targets: readonly Target[];
   readonly lastLook: LastLook | undefined;
+  /** The stack's region. */
+  readonly region: string;
 }
 
-function problemOf(operator: Operator, finding: PullFinding, { names, targets, lastLook }: Context): Problem {
+function problemOf(operator: Operator, finding: PullFinding, context: Context): Problem {
+  const { names, targets, lastLook, region } = context;
   const { workload, problem, image, detail } = finding;
   const target = targets.find(({ name }) => name === finding.target);
   const name = names.get(workload);
@@ -149,7 +153,7 @@ function problemOf(operator: Operator, finding: PullFinding, { names, targets, l
     // No worker runs from a template by itself.
     status: kind === 'template' ? 'warning' : 'broken',
     found,
-    fix: fixFor(operator, { finding, kind, id, target, toDo }),
+    fix: fixFor(operator, { finding, kind, id, target, toDo, region }),
   };
 }
 
@@ -160,10 +164,12 @@ interface Fixable {
   readonly target: Target | undefined;
   /** What the watch says to do. */
   readonly toDo: string;
+  /** The stack's region. */
+  readonly region: string;
 }
 
 function fixFor(operator: Operator, fixable: Fixable): string {
-  const { finding, kind, target, toDo } = fixable;
+  const { finding, kind, toDo } = fixable;
   const { image } = finding;
   switch (finding.problem) {
     case 'image-missing':
@@ -173,7 +179,7 @@ function fixFor(operator: Operator, fixable: Fixable): string {
     case 'wrong-platform':
       return `docker buildx build --platform ${WORKER_PLATFORM} --push -t ${tagOf(image)} .`;
     case 'pull-denied':
-      return fixForDenied(operator, finding, target);
+      return fixForDenied(operator, fixable);
     case 'not-attached':
     case 'wrong-auth':
       return attach(operator, fixable);
@@ -189,15 +195,13 @@ function tagOf(image: string): string {
   return `${host === undefined ? '' : `${host}/`}${repository}:${tag}`;
 }
 
-function fixForDenied(operator: Operator, { image }: PullFinding, target: Target | undefined): string {
+function fixForDenied(operator: Operator, { finding: { image }, target, region }: Fixable): string {
   const repository = parseImageName(image)?.repository ?? 'REPOSITORY';
   if (target?.registry.type !== 'ecr') return 'let the login of the target pull this repository';
   if (!target.registry.repositories.includes(repository)) {
     return `add ${repository} to the repositories of target ${target.name} in ${operator.configLabel}, then ${operator.deployCommand()}`;
   }
-  const { region = operator.options.region } = target.registry;
-  const policy = `ecr get-repository-policy --repository-name ${repository}`;
-  return `look for a Deny in the repository's policy: ${awsCommand(policy, { ...operator.options, ...(region && { region }) })}`;
+  return policyFix(operator, { registry: target.registry, repository, region });
 }
 
 /** The function's sentence sends a person to doctor. Here they are. */

@@ -195,7 +195,7 @@ const PROBLEMS: readonly Problem[] = [
     what: 'the registry auth was deleted',
     cause: 'registry-auth',
     found: /Runpod has no registry auth/,
-    fix: /^put one of reg\w+ \(another\) into registryAuthId/,
+    fix: /^in \S+, give it a registryAuthName instead, which creates one, or one of reg\w+ \(another\) as registryAuthId; then npx cdk deploy/,
     breakIt: () => {
       world.user.delete(world.authId);
       world.user.create({ name: 'another', username: 'AWS', password: 'old' });
@@ -587,7 +587,7 @@ const REASONS: Readonly<Record<OperatorReason, readonly FailureCase[]>> = {
   'registry-auth-missing': [
     {
       why: 'Runpod has no registry auth x',
-      fix: /^put an id that exists into registryAuthId of target prod/,
+      fix: /^in \S+, give target prod a registryAuthName instead/,
     },
   ],
   'no-route-left': [
@@ -597,7 +597,10 @@ const REASONS: Readonly<Record<OperatorReason, readonly FailureCase[]>> = {
     { why: 'Runpod refuses the password', fix: /^correct registryAuthId or registryAuthName of target prod/ },
   ],
   'credential-rejected': [
-    { why: 'the registry rejected the new credential (403)', fix: /aws ecr get-repository-policy/ },
+    {
+      why: 'the registry rejected the new credential (403)',
+      fix: /: aws ecr get-repository-policy --repository-name my-worker --region us-east-1$/,
+    },
   ],
   'certificate-untrusted': [
     {
@@ -737,10 +740,48 @@ To see which of Runpod's APIs can update with your key: npx runpod-ecr check-run
 
     expect(code).toBe(1);
     expect(stdout).toContain('✗ Repositories, images   my-worker:1.0.0 is not in its repository\n');
+    expect(stdout).toContain(
+      `docker buildx build --platform linux/amd64 --push -t ${ECR_HOST}/my-worker:1.0.0 .`,
+    );
+    expect(stdout).toMatch(
+      /^! Registry accepts {7}not proved for prod: the image is missing \(.*\/my-worker\/manifests\/1\.0\.0 answered 404\)$/m,
+    );
     expect(stdout).toContain('✓ Stack                  EcrCredentialRefresher is CREATE_COMPLETE');
     expect(stdout).toContain('The first problem is: Repositories, images.\n');
     expect(stdout.match(/^✗/gm)).toHaveLength(1);
     expect(stdout).not.toContain('·');
+  });
+
+  it('finds two targets whose id and name are the same registry auth at Runpod, and offers neither', async () => {
+    const registry = { type: 'ecr', repositories: ['my-worker'] };
+    const gone = { name: 'gone', registryAuthId: 'clzdaifot0001l90809257ynb', registry };
+    const twin = { name: 'twin', registryAuthName: 'ecr-prod', registry };
+    const prod = { name: 'prod', registryAuthId: world.authId, registry };
+    const check = async (...targets: object[]) => {
+      world.writeConfig({}, { targets });
+      const operator = new Operator({ config: world.configPath });
+      const checks = accountChecks(operator, routeAsker(operator), async () => ({ Resources: {} }));
+      return checks.find(({ id }) => id === 'registry-auth')?.run();
+    };
+
+    const both = await check(prod, twin);
+    const all = await check(prod, twin, gone);
+    world.writeConfig();
+
+    expect(both).toEqual({
+      status: 'broken',
+      found: [
+        `prod, twin: these targets write the same registry auth ${world.authId} (ecr-prod), each over the login of the other`,
+      ],
+      fix: expect.stringMatching(
+        /^in \S+, give all but one of them a registryAuthName of its own, which creates one; then npx cdk deploy/,
+      ),
+    });
+    expect(all?.fix).toMatch(
+      /^in \S+, give it a registryAuthName instead, which creates one(, or one of [^;]*)?; then/,
+    );
+    expect(all?.fix).not.toContain(world.authId);
+    expect(all?.found).toHaveLength(2);
   });
 
   it('shows two independent problems beside each other, each with its own fix', async () => {

@@ -350,7 +350,7 @@ describe('doctor', () => {
         ),
       ],
       fix: expect.stringMatching(
-        /^look for a Deny .*: aws ecr get-repository-policy --repository-name team\/batch$/,
+        /^look for a Deny .*: aws ecr get-repository-policy --repository-name team\/batch --region us-east-1$/,
       ),
     });
   });
