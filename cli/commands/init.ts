@@ -3,19 +3,20 @@
 import { existsSync } from 'node:fs';
 import type { RunpodSettings } from '../../lambda/core/model';
 import { parseConfig } from '../../lib/config/parse';
+import { findStack } from '../deployment/stack';
 import { CliError, usageError } from '../errors';
 import { EXIT } from '../exit-codes';
 import { askTarget, checkFlags, checkFormats, RUNPOD_DEFAULTS } from '../init/answers';
 import { type AppPlan, appFiles, planApp, wantsApp, writeApp } from '../init/app';
 import { configText, schemaFor } from '../init/config-file';
 import { chooseDestination, writeTo } from '../init/destination';
-import { hasSecret, storeKey, takeKey } from '../init/key';
+import { type CheckedKey, hasSecret, storeKey, takeKey } from '../init/key';
 import type { InitFlags } from '../init/options';
 import { credentialFormat, type RegistryEntry } from '../init/registry';
 import { checkStandby, refuseReplica, replicateCommand, replicateSecrets } from '../init/standby';
 import { followUp } from '../init/steps';
 import type { Operator } from '../operator';
-import { awsCommand } from '../options';
+import { awsCommand, commandLine } from '../options';
 import type { Output } from '../output';
 import { askChoice, mayAsk } from '../prompts';
 
@@ -172,10 +173,27 @@ async function storeKeyOnly(operator: Operator, output: Output, flags: InitFlags
       ? `${output.mark('ok')} ${secretName} is unchanged, and Runpod accepts its key`
       : `${output.mark('ok')} stored the key in ${secretName}, and Runpod accepts it`,
   );
-  if (replica && key.store !== 'keep') {
-    output.line(`Secrets Manager updates the replica in ${replica} by itself.`);
-  }
+  if (key.store === 'keep') return EXIT.ok;
+  if (replica) output.line(`Secrets Manager updates the replica in ${replica} by itself.`);
+  const isDeployed = present !== undefined && !output.json && (await isStackDeployed(operator));
+  if (isDeployed) output.line(nextStep(operator, key));
   return EXIT.ok;
+}
+
+/** Says what happens after a key was stored. EventBridge's rule waits for changes of a secret, not for a new one. */
+function nextStep({ options }: Operator, { store }: CheckedKey): string {
+  return store === 'replace'
+    ? `The changed secret starts a run by itself. To see it: ${commandLine('status', options)}`
+    : `To refresh with it now: ${commandLine('refresh', options)}`;
+}
+
+/** Whether there is a stack. Where that cannot be read, the answer is no. */
+async function isStackDeployed(operator: Operator): Promise<boolean> {
+  try {
+    return (await findStack(operator)) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 /** Returns where the key is used now; undefined when nothing is configured yet. */

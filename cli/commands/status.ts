@@ -11,6 +11,7 @@ import { formatCount, formatDuration, formatTime } from '../format';
 import type { Operator } from '../operator';
 import { commandLine } from '../options';
 import type { Output } from '../output';
+import { visibleName } from '../visible';
 
 /** One of two regions that refresh the same targets. */
 interface RegionName {
@@ -215,9 +216,11 @@ function nextRunText({ colors }: Output, { schedule, nextRun, intervalHours }: R
 
 function showTargets(output: Output, targets: readonly WrittenTarget[], withRegion = false): void {
   const rows = targets.map(
-    ({ target, registryAuthId, registry, lastSuccess, minutesLeft, route, region }) => [
+    ({ target, registryAuthId, registryAuthName, registry, lastSuccess, minutesLeft, route, region }) => [
       target,
-      registryAuthId ?? '',
+      registryAuthName === undefined
+        ? (registryAuthId ?? '')
+        : `${registryAuthId} (${visibleName(registryAuthName)})`,
       registry,
       lastSuccess === undefined ? output.colors.red('none in 12 h') : formatTime(new Date(lastSuccess)),
       minutesLeft === undefined ? '' : lifeText(output, minutesLeft),

@@ -38,6 +38,8 @@ export interface TargetStatus {
   readonly target: string;
   /** Id, or name in parentheses. @default - unknown */
   readonly registryAuthId?: string;
+  /** Its name at Runpod. @default - the configuration does not have it, or the id is unknown */
+  readonly registryAuthName?: string;
   readonly registry: string;
   /** ISO 8601. @default - no success in the last 12 hours */
   readonly lastSuccess?: string;
@@ -78,6 +80,7 @@ export async function readRegion(operator: Operator) {
       return {
         target: name,
         ...((id ?? registryAuthName) !== undefined && { registryAuthId: id ?? `(${registryAuthName})` }),
+        ...(id !== undefined && registryAuthName !== undefined && { registryAuthName }),
         registry: registry.type === 'ecr' ? `ecr ${registry.region ?? ''}`.trim() : registry.type,
         ...lifeOf(success),
         ...(failure && { lastFailure: shownFailure(failure) }),
