@@ -32,7 +32,7 @@ export interface RunbookValues {
  * @throws Error when the file is missing
  */
 export function runbookFor(values: RunbookValues): string[] {
-  const [introduction = '', ...sections] = readRunbook().split(/^(?=## )/m);
+  const [introduction = '', ...sections] = readFileSync(runbookPath(), 'utf8').split(/^(?=## )/m);
   const headings = new Map(sections.map((section) => [slugOf(headingOf(section)), headingOf(section)]));
   const own = sections.filter((section) => {
     const heading = headingOf(section);
@@ -41,10 +41,11 @@ export function runbookFor(values: RunbookValues): string[] {
   return [introduction, ...own].map((text) => fillIn(withoutLinks(text, headings), values).trim());
 }
 
-function readRunbook(): string {
+/** Returns the path of `docs/runbook.md`, in a clone or in the installed package. @throws Error when it is missing */
+export function runbookPath(): string {
   const path = PLACES.map((place) => join(__dirname, place)).find(existsSync);
   if (path === undefined) throw new Error('docs/runbook.md is missing. Install the package again.');
-  return readFileSync(path, 'utf8');
+  return path;
 }
 
 function headingOf(section: string): string {

@@ -9,7 +9,7 @@ import { CliError, isMissingCdk, isOwnError, usageError } from '../errors';
 import { EXIT } from '../exit-codes';
 import { CLONE_ROOT, DEMO_VARIABLES } from '../installation';
 import type { Operator } from '../operator';
-import type { GlobalOptions } from '../options';
+import { DEFAULT_CONFIG, type GlobalOptions } from '../options';
 import type { Output } from '../output';
 
 /** The flags of `demo`. */
@@ -36,6 +36,10 @@ export async function demo(
   refuseOptions(operator.options);
   const address = process.env[DEMO_VARIABLES.address];
   if (isControlWord(first)) return ask(output, address, first, words);
+  if (address !== undefined && first === undefined && flags.break === undefined) {
+    await showBanner(output, process.env[DEMO_VARIABLES.folder] ?? '');
+    return EXIT.ok;
+  }
   if (address !== undefined) {
     throw usageError(
       'A demo is running in this shell.',
@@ -83,7 +87,7 @@ async function ask(
 }
 
 async function startDemo(output: Output, words: readonly string[], flags: DemoFlags): Promise<number> {
-  const [{ BREAKS }, { banner, startDemoSession }] = await Promise.all([
+  const [{ BREAKS }, { startDemoSession }] = await Promise.all([
     import('../../local/demo/breaks'),
     import('../../local/demo/session'),
   ]);
@@ -110,7 +114,8 @@ async function startDemo(output: Output, words: readonly string[], flags: DemoFl
     try {
       if (interrupted !== undefined) return interrupted;
       if (words.length > 0) return await session.runCommand(commandIn(words));
-      for (const line of [...banner(session.directory), ...session.lines]) output.line(line);
+      await showBanner(output, session.directory);
+      for (const line of session.lines) output.line(line);
       return await session.runShell();
     } finally {
       await session.stop();
@@ -120,6 +125,11 @@ async function startDemo(output: Output, words: readonly string[], flags: DemoFl
     if (isOwnError(error) || isMissingCdk(error) || !(error instanceof Error)) throw error;
     throw new CliError(`The demo could not start: ${error.message}`, { cause: error });
   }
+}
+
+async function showBanner(output: Output, directory: string): Promise<void> {
+  const { banner } = await import('../../local/demo/banner');
+  for (const line of banner(directory, DEFAULT_CONFIG, output.columns)) output.line(line);
 }
 
 /** Returns a command without the words that a person may put in front of it. */

@@ -34,6 +34,8 @@ export type SecretsOf = (region: string) => SecretsManagerStandIn;
  * AwsError.
  */
 export class SecretsManagerStandIn {
+  /** Called after a request has given a secret another current value, as the event "Secret Label Updated" tells. */
+  onChanged: ((name: string) => void) | undefined;
   readonly #secrets = new Map<string, StoredSecret>();
   readonly #replicas = new Map<string, Replica[]>();
   readonly #clock: StandInClock;
@@ -121,6 +123,7 @@ export class SecretsManagerStandIn {
   putSecretValue(input: JsonInput): object {
     const { name } = this.#find(input.SecretId);
     const stored = this.#put(name, this.#newVersion(input));
+    this.onChanged?.(name);
     return { ...identityOf(stored), VersionStages: ['AWSCURRENT'] };
   }
 

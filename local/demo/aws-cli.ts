@@ -43,6 +43,13 @@ export const AWS_COMMANDS: Readonly<Record<string, AwsCommand>> = {
     const token = Buffer.from(answer.authorizationData[0]?.authorizationToken ?? '', 'base64').toString();
     return token.slice(token.indexOf(':') + 1);
   },
+  'ecr get-repository-policy': ({ cloud }, option) => {
+    const repositoryName = option('repository-name');
+    if (!cloud.registry.denied.has(repositoryName)) return undefined;
+    const statement = { Sid: 'NoPulls', Effect: 'Deny', Principal: '*', Action: 'ecr:BatchGetImage' };
+    const policyText = JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
+    return { registryId: LOCAL_ACCOUNT, repositoryName, policyText };
+  },
   'events describe-rule': ({ cloud }, option) => {
     const { observations, stacks } = cloud.operatorAws;
     const rule = [...stacks.stacks.values()].flatMap(({ physicalIds, template }) =>

@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { nearest } from '../../lib/config/nearest';
+import { runbookPath } from '../../lib/runbook';
 import { jsonObject, type ReceivedRequest, type StandInAnswer } from '../exchange';
 import { StandInServer } from '../stand-in-server';
 import { type ControlAnswer, type ControlWord, isControlWord } from './ask';
@@ -25,6 +26,8 @@ const ACTIONS: Readonly<
 /** Breaks one link of the world. */
 export async function breakLink(world: DemoWorld, [name = '']: readonly string[]): Promise<ControlAnswer> {
   if (name === 'list') return { exitCode: 0, lines: describeBreaks() };
+  if (name === '')
+    return { exitCode: 2, lines: ['Which one? demo break NAME, with one of:', ...describeBreaks()] };
   const found = Object.hasOwn(BREAKS, name) ? BREAKS[name] : undefined;
   if (!found) {
     const similar = nearest(name, Object.keys(BREAKS));
@@ -34,15 +37,21 @@ export async function breakLink(world: DemoWorld, [name = '']: readonly string[]
       lines: [`There is no break ${JSON.stringify(name)}.${guess} There are:`, ...describeBreaks()],
     };
   }
+  const before = [...world.broken].filter((one) => one !== name && BREAKS[one]?.holds(world));
   await found.apply(world);
+  world.broken.add(name);
   return {
     exitCode: 0,
     lines: [
       `Broken: ${found.what}.`,
+      ...(before.length > 0 ? [`Still broken from before: ${before.join(', ')}.`] : []),
       'To find it and its fix: npx runpod-ecr doctor',
-      ...(found.runbook ? [`In docs/runbook.md: "${found.runbook}"`] : []),
+      ...(found.later ? [`Its alarm ${found.runbook} goes off later: ${found.later}.`] : []),
+      ...(found.runbook ? [`In the runbook: "${found.runbook}" in ${runbookPath()}`] : []),
       ...(found.hint ? [`To fix it here: ${found.hint}`] : []),
-      'To fix everything at once: demo fix',
+      found.byHand === false
+        ? 'This cannot be fixed by hand here: demo fix'
+        : 'To fix everything at once: demo fix',
     ],
   };
 }

@@ -1,17 +1,20 @@
 /** The world of `runpod-ecr demo`: the example configuration, deployed and settled a day ago. */
 
 import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { WatchReport } from '../../lambda/core/model';
+import { readConfigFile } from '../../lib/config/load';
 import { checkConfig } from '../../lib/config/parse';
 import { toSettings } from '../../lib/config/settings';
 import example from '../../refresher.config.example.json';
 import { LOCAL_ACCOUNT } from '../aws/protocol';
 import { LOCAL_REGION } from '../cloud';
+import type { Invocation } from '../lambda-runtime';
 import type { ObservedAlarm } from '../operator/observations';
 import { type OperatorCloud, startOperatorCloud } from '../operator/operator-cloud';
 import { OperatorWorld } from '../operator/operator-world';
+import type { DeployedStack } from '../operator/stacks';
 import type { RunpodUser, StoredLogLine, StoredWorker, StoredWorkload } from '../runpod/accounts';
 import { seed } from '../seed';
 import { StandInClock } from '../stand-in-clock';
@@ -53,6 +56,9 @@ const WORKERS_STARTED_MINUTES_AGO = 11;
 /** Time between two beats of what goes on by itself. */
 const BEAT_MS = 15_000;
 
+/** Two looks confirm a problem when at least half an interval, which is an hour, lies between them. */
+const CONFIRMED_AFTER_MS = 40 * MINUTE_MS;
+
 /** How the line of a failed pull begins in the system log of a worker. */
 export const FAILED_PULL = 'error pulling image: ';
 
@@ -64,10 +70,17 @@ export class DemoWorld extends OperatorWorld {
   readonly #user: RunpodUser;
   #heartbeat: NodeJS.Timeout | undefined;
   readonly #denials: { remove(): void }[] = [];
+  #deployedConfig = '';
+  /** Names of what was broken since the start or since the last `fix`. */
+  readonly broken = new Set<string>();
 
   private constructor(cloud: OperatorCloud) {
     super(cloud, { folder: 'runpod-ecr-demo-', config: DEMO_CONFIG });
     this.#user = cloud.runpod.addUser(newKey());
+    // A failed run is in the log, as in production.
+    cloud.aws.secrets.onChanged = (name) => {
+      this.#refreshAfterChange(name).catch(() => undefined);
+    };
   }
 
   /** Starts the cloud, deploys, and makes the history of a day. */
@@ -91,6 +104,21 @@ export class DemoWorld extends OperatorWorld {
   /** The outputs of the deployed stack. */
   get outputs(): Readonly<Record<string, string>> {
     return this.cloud.operatorAws.stacks.stacks.get(example.stackName)?.outputs ?? {};
+  }
+
+  /** The configuration file as it was deployed last. */
+  get deployedConfig(): string {
+    return this.#deployedConfig;
+  }
+
+  /** Whether the configuration file is the one that was deployed last. */
+  get isDeployed(): boolean {
+    return readFileSync(this.configPath, 'utf8') === this.#deployedConfig;
+  }
+
+  /** Whether the functions' roles lack a permission that the stack gives them. */
+  get hasDenials(): boolean {
+    return this.#denials.length > 0;
   }
 
   /** Returns an endpoint by its name. @throws Error when there is none */
@@ -134,23 +162,99 @@ export class DemoWorld extends OperatorWorld {
   /** Undoes what was changed by hand in the stack's resources, as `cdk deploy --revert-drift` does. */
   revertDrift(): void {
     for (const denial of this.#denials.splice(0)) denial.remove();
-    const { rules } = this.cloud.operatorAws.observations;
+    const { rules, alarms } = this.cloud.operatorAws.observations;
     for (const name of rules.keys()) rules.set(name, 'ENABLED');
+    for (const alarm of alarms.values()) alarm.muted = false;
   }
 
   /** Runs the refresher as the schedule does, so that its log says what happens now. */
-  async refresh(): Promise<void> {
-    await this.invokeOnSchedule('refresher', new Date());
+  refresh(): Promise<Invocation<unknown>> {
+    return this.invokeOnSchedule('refresher', new Date());
   }
 
-  /** Repairs everything, whatever was broken, and refreshes. */
+  /** Runs the refresher if a rule of the stack waits for changes of this secret. */
+  async #refreshAfterChange(secretName: string): Promise<void> {
+    const stack = this.cloud.operatorAws.stacks.stacks.get(example.stackName);
+    const { rules } = this.cloud.operatorAws.observations;
+    const waits = Object.entries(stack?.template.Resources ?? {}).some(([id, { Type, Properties }]) => {
+      const pattern = Type === 'AWS::Events::Rule' ? JSON.stringify(Properties?.EventPattern ?? '') : '';
+      const name = stack?.physicalIds.get(id) ?? '';
+      return pattern.includes(JSON.stringify(secretName)) && rules.get(name) === 'ENABLED';
+    });
+    if (waits) await this.refresh();
+  }
+
+  /**
+   * Does what `npx cdk deploy` does. The first refresh is part of a deployment that changes the function's code or settings.
+   *
+   * @param revert - also undo what was changed by hand, as `--revert-drift` does
+   * @throws Error when the first refresh fails. The stack is then as it was before.
+   */
+  async deployWithRefresh({ revert = false } = {}): Promise<void> {
+    const { stacks } = this.cloud.operatorAws.stacks;
+    const before = stacks.get(example.stackName);
+    const deployedConfig = this.#deployedConfig;
+    await this.#deployOver(before);
+    if (revert) this.revertDrift();
+    const known = firstRefreshesOf(before);
+    if (firstRefreshesOf(stacks.get(example.stackName)).every((id) => known.includes(id))) return;
+    const { error } = await this.refresh();
+    // A first refresh that is only attempted is retried after the deployment.
+    if (error === undefined || readConfigFile(this.configPath).firstRefresh !== 'require') return;
+    if (before) await this.#rollBack(before, deployedConfig);
+    else stacks.delete(example.stackName);
+    throw new Error(`The first refresh failed, so the deployment was rolled back: ${error.errorMessage}`);
+  }
+
+  override async deploy(): ReturnType<OperatorWorld['deploy']> {
+    const outputs = await super.deploy();
+    this.#deployedConfig = readFileSync(this.configPath, 'utf8');
+    return outputs;
+  }
+
+  /** Deploys. The alarms of an existing stack stay as they are. */
+  async #deployOver(before: DeployedStack | undefined): Promise<void> {
+    const { alarms } = this.cloud.operatorAws.observations;
+    const known = [...alarms].map(([name, { state, muted }]) => ({ name, state, muted }));
+    await this.deploy();
+    if (!before) return;
+    for (const { name, state, muted } of known) {
+      const alarm = alarms.get(name);
+      if (alarm) Object.assign(alarm, { state, muted });
+    }
+  }
+
+  async #rollBack(before: DeployedStack, config: string): Promise<void> {
+    const wanted = readFileSync(this.configPath, 'utf8');
+    writeFileSync(this.configPath, config);
+    await this.#deployOver(before);
+    writeFileSync(this.configPath, wanted);
+  }
+
+  /**
+   * Lets the watch look twice, as if the second look were one interval after the first. So its findings are confirmed.
+   */
+  async lookTwice(): Promise<void> {
+    const { clock } = this.cloud;
+    clock.advance(-CONFIRMED_AFTER_MS);
+    try {
+      await this.invokeOnSchedule('watch', clock.now());
+    } finally {
+      clock.advance(CONFIRMED_AFTER_MS);
+    }
+    await this.invokeOnSchedule('watch', clock.now());
+  }
+
+  /** Repairs everything, whatever was broken, refreshes, and lets the watch look. */
   async fix(): Promise<void> {
+    this.broken.clear();
     this.writeConfig();
     this.#restoreCloud();
     await this.deploy();
     this.#restoreDeployment();
     await this.refresh();
     this.#placeWorkloads(new Date());
+    await this.invokeOnSchedule('watch', new Date());
   }
 
   override async stop(): Promise<void> {
@@ -277,9 +381,16 @@ export class DemoWorld extends OperatorWorld {
 
   async #lookAgain(firing: readonly ObservedAlarm[]): Promise<void> {
     const { result } = await this.invokeOnSchedule('watch', new Date());
-    if ((result as WatchReport | undefined)?.findings.length !== 0) return;
+    const report = result as WatchReport | undefined;
+    // A watch that is blind has not seen that the problem is over.
+    if (report?.findings.length !== 0 || report.blind.length > 0) return;
     for (const alarm of firing) alarm.state = 'OK';
   }
+}
+
+/** Returns the logical ids of the resources that refresh as a part of the deployment that creates them. */
+function firstRefreshesOf(stack: DeployedStack | undefined): string[] {
+  return Object.keys(stack?.template.Resources ?? {}).filter((id) => /^FirstRefresh[0-9a-f]{32}$/i.test(id));
 }
 
 function workerOf(endpointId: string, image: string, startedAt: Date): StoredWorker {

@@ -11,8 +11,7 @@ import type { DemoWorld } from './demo-world';
 export async function runCdkCommand(world: DemoWorld, words: readonly string[]): Promise<ControlAnswer> {
   if (words[0] === 'bootstrap') return { exitCode: 0, lines: ['The embedded cloud needs no bootstrap.'] };
   if (words[0] !== 'deploy') return notUnderstood(`cdk ${words[0] ?? ''}`, 'cdk deploy [--revert-drift]');
-  await world.deploy();
-  if (words.includes('--revert-drift')) world.revertDrift();
+  await world.deployWithRefresh({ revert: words.includes('--revert-drift') });
   return { exitCode: 0, lines: ['The stack is deployed from refresher.config.json.'] };
 }
 

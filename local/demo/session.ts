@@ -8,7 +8,7 @@ import { isatty } from 'node:tty';
 import { pathToFileURL } from 'node:url';
 import { REGISTRY_HOST_MODULE } from '../registry-host';
 import { breakLink, ControlServer } from './control';
-import { DEMO_CONFIG, DemoWorld } from './demo-world';
+import { DemoWorld } from './demo-world';
 
 /** Variables that could lead to a real account. */
 const OF_ACCOUNTS = '^(AWS|CDK|RUNPOD)_';
@@ -276,22 +276,4 @@ function runChild(
       );
     });
   });
-}
-
-/** Returns what is shown before the first prompt. */
-export function banner(directory: string): string[] {
-  return [
-    'A refresher is deployed in an embedded cloud on this machine. No account is used, and nothing is sent out.',
-    '',
-    '  npx runpod-ecr doctor            check everything',
-    '  npx runpod-ecr status            targets, next run, alarms, the watch',
-    '  npx runpod-ecr refresh           run the function now',
-    '  demo break list                  what can be broken',
-    '  demo break key                   break it; then ask doctor, and do what it says',
-    '  demo fix                         repair everything',
-    '',
-    `You are in ${directory}, with ${DEMO_CONFIG}.`,
-    'Leave with exit or Ctrl-D: everything is stopped and removed.',
-    '',
-  ];
 }

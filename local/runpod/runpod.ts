@@ -53,6 +53,11 @@ export class RunpodStandIn extends StandInServer {
     return user;
   }
 
+  /** Returns what a key may do; undefined for one that is not valid. */
+  scopeOf(apiKey: string): KeyScope | undefined {
+    return this.#keys.get(apiKey)?.scope;
+  }
+
   /** Makes a key invalid. */
   revoke(apiKey: string): void {
     this.#keys.delete(apiKey);

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ALARMS } from '../../lambda/core/contract';
 import { BREAKS } from '../../local/demo/breaks';
 import { DemoWorld } from '../../local/demo/demo-world';
 import { DEMO_TIMEOUT_MS, DemoProcesses } from './demo-process';
@@ -26,7 +27,7 @@ const FOUND: Readonly<Record<string, readonly [title: string, found: RegExp, fix
   auth: [
     'Registry auths',
     /no registry auth clzdaifot0001l90809257ynb/,
-    /^put one of reg\w+ \(ecr-staging\) into registryAuthId/,
+    /^in refresher\.config\.json, give it a registryAuthName instead, which creates one; then npx cdk deploy$/,
   ],
   permission: [
     'Function and its role',
@@ -41,17 +42,17 @@ const FOUND: Readonly<Record<string, readonly [title: string, found: RegExp, fix
   'registry-denies': [
     'Registry accepts',
     /amazonaws\.com\/v2\/my-serverless-worker.* \(403\)/,
-    /^look for a Deny in the repository's policy/,
+    /^look for a Deny .*: aws ecr get-repository-policy --repository-name my-serverless-worker --region us-east-1$/,
   ],
   image: [
     'Repositories, images',
     /my-serverless-worker:1\.4\.2 is not in its repository/,
-    /^docker buildx build --platform linux\/amd64 --push/,
+    /^docker buildx build --platform linux\/amd64 --push -t 123456789012\.dkr\.ecr\.us-east-1\.amazonaws\.com\/my-serverless-worker:1\.4\.2 \. \(or name/,
   ],
   platform: [
     'Repositories, images',
     /is for linux\/arm64/,
-    /^docker buildx build --platform linux\/amd64 --push/,
+    /^docker buildx build --platform linux\/amd64 --push -t 123456789012\.dkr\.ecr\.us-east-1\.amazonaws\.com\/my-serverless-worker:1\.4\.2 \.$/,
   ],
   stack: ['Stack', /differs from refresher\.config\.json/, /^npx cdk deploy$/],
   function: [
@@ -128,7 +129,7 @@ const SECTIONS: Readonly<Record<string, readonly [heading: string, fix: RegExp]>
   key: ['OperatorActionNeeded', /`api-key-refused` .* \[Rotate the key\]/],
   'key-scope': ['OperatorActionNeeded', /`api-key-permission-missing` .*`secrets:write`.*\[rotate\]/],
   secret: ['OperatorActionNeeded', /`secret-unusable` .*\[rotate the key\].*creates a missing secret/],
-  auth: ['OperatorActionNeeded', /`registry-auth-missing` .*Put an existing id/],
+  auth: ['OperatorActionNeeded', /`registry-auth-missing` .*Put a `registryAuthName`/],
   permission: ['OperatorActionNeeded', /`permission-missing` .*`npx cdk deploy --revert-drift`/],
   registry: ['RefreshFailing', /It is an outage: do nothing/],
   'registry-denies': ['OperatorActionNeeded', /`credential-rejected` .*has a Deny/],
@@ -161,25 +162,59 @@ describe('the runbook of a break', () => {
     expect(Object.keys(BREAKS).filter((name) => !without.includes(name))).toEqual(Object.keys(SECTIONS));
   });
 
-  it(
-    'is the section of the alarm that goes off',
-    async () => {
-      const world = await DemoWorld.start();
-      const { alarms } = world.cloud.operatorAws.observations;
-      const wrong: string[] = [];
-      try {
-        for (const [name, { apply, runbook: heading }] of Object.entries(BREAKS)) {
-          for (const alarm of alarms.values()) alarm.state = 'OK';
-          await apply(world);
-          const firing = [...alarms].flatMap(([alarm, { state }]) => (state === 'ALARM' ? [alarm] : []));
-          if (firing.some((alarm) => !alarm.endsWith(`-${heading}`))) wrong.push(`${name}: ${firing}`);
-        }
-      } finally {
-        await world.stop();
-      }
+  describe('in a demo', () => {
+    let world: DemoWorld;
 
-      expect(wrong).toEqual([]);
-    },
-    DEMO_TIMEOUT_MS,
-  );
+    beforeAll(async () => {
+      world = await DemoWorld.start();
+    }, DEMO_TIMEOUT_MS);
+
+    afterAll(() => world.stop());
+
+    it.each(Object.entries(BREAKS))(
+      'is the section of the alarm that %s sets off now, unless it says when the alarm goes off',
+      async (_, { apply, holds, runbook: heading = '', later }) => {
+        const { alarms } = world.cloud.operatorAws.observations;
+        for (const alarm of alarms.values()) alarm.state = 'OK';
+
+        await apply(world);
+
+        const firing = [...alarms].flatMap(([alarm, { state }]) => (state === 'ALARM' ? alarm : []));
+        const isNow = later === undefined && Object.hasOwn(ALARMS, heading);
+        expect(firing).toEqual(isNow ? [`EcrCredentialRefresher-${heading}`] : []);
+        expect(holds(world)).toBe(true);
+      },
+      DEMO_TIMEOUT_MS,
+    );
+
+    it(
+      'is over after demo fix',
+      async () => {
+        await world.fix();
+
+        const left = Object.keys(BREAKS).filter((name) => BREAKS[name]?.holds(world));
+        expect(left.filter((name) => BREAKS[name]?.byHand !== false)).toEqual([]);
+      },
+      DEMO_TIMEOUT_MS,
+    );
+
+    it(
+      'does not go into a deployment: one whose first refresh fails is rolled back',
+      async () => {
+        const isDeployed = () => world.isDeployed;
+        await BREAKS.key?.apply(world);
+        world.writeConfig({ refreshIntervalHours: 4 });
+
+        await expect(world.deployWithRefresh()).rejects.toThrow(
+          /^The first refresh failed, so the deployment was rolled back: 2 of 2 targets failed/,
+        );
+
+        expect(isDeployed()).toBe(false);
+        expect(world.alarm('OperatorActionNeeded').state).toBe('ALARM');
+        await world.fix();
+        expect(isDeployed()).toBe(true);
+      },
+      DEMO_TIMEOUT_MS,
+    );
+  });
 });

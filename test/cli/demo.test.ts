@@ -1,5 +1,6 @@
 import { copyFileSync, cpSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { banner } from '../../local/demo/banner';
 import { BREAKS } from '../../local/demo/breaks';
 import { buildCli } from '../../scripts/build-cli';
 import { DEMO_TIMEOUT_MS, DemoProcesses } from './demo-process';
@@ -49,7 +50,7 @@ describe('demo -- COMMAND', () => {
         healthy: true,
         targets: [
           { target: 'prod', registryAuthId: 'clzdaifot0001l90809257ynb', route: 'rest-v2' },
-          { target: 'staging', route: 'rest-v2' },
+          { target: 'staging', registryAuthName: 'ecr-staging', route: 'rest-v2' },
         ],
         alarms: [],
         watch: { workloads: 4, images: 3, findingCount: 0 },
@@ -112,6 +113,20 @@ describe('demo -- COMMAND', () => {
   });
 });
 
+describe('banner', () => {
+  it('puts each description under its command where a terminal is too narrow for both', () => {
+    const wide = banner('/tmp/demo', 'refresher.config.json', 80);
+    const narrow = banner('/tmp/demo', 'refresher.config.json', 60);
+
+    expect(wide).toContain('  npx runpod-ecr status            targets, next run, alarms, the watch');
+    expect(narrow.join('\n')).toContain(
+      '\n  npx runpod-ecr status\n      targets, next run, alarms, the watch\n',
+    );
+    const commands = narrow.filter((line) => line.startsWith('  '));
+    expect(commands.filter((line) => line.length > 60)).toEqual([]);
+  });
+});
+
 describe('the shell of a demo', () => {
   it(
     'breaks a link, and doctor and its fix work as in production',
@@ -120,17 +135,17 @@ describe('the shell of a demo', () => {
         'demo break key',
         'npx runpod-ecr doctor | grep "^The first problem"',
         'npx runpod-ecr init --store-key --replace-key --key-stdin < new-runpod-key.txt',
-        'npx runpod-ecr refresh > /dev/null',
         'npx runpod-ecr doctor | grep passed',
       ]);
 
       expect(printed).toBe(`Broken: the Runpod API key was revoked.
 To find it and its fix: npx runpod-ecr doctor
-In docs/runbook.md: "OperatorActionNeeded"
+In the runbook: "OperatorActionNeeded" in ${join(ROOT, 'docs/runbook.md')}
 To fix it here: a new key is in new-runpod-key.txt: npx runpod-ecr init --store-key --replace-key --key-stdin < new-runpod-key.txt
 To fix everything at once: demo fix
 The first problem is: Runpod API key.
 ✓ stored the key in runpod/api-key, and Runpod accepts it
+The changed secret starts a run by itself. To see it: npx runpod-ecr status
 All 16 checks passed.
 `);
     },
@@ -164,16 +179,50 @@ All 16 checks passed.
   );
 
   it(
+    'refreshes in a deployment that changes the settings, and lets the watch confirm a problem',
+    async () => {
+      const printed = await typeInto([
+        'npx runpod-ecr demo break image > /dev/null; npx runpod-ecr status | grep -c "seen by two looks in a row"',
+        'demo fix > /dev/null; demo break auth > /dev/null',
+        `sed 's/"registryAuthId": "[a-z0-9]*"/"registryAuthName": "ecr-prod"/' refresher.config.json > new && mv new refresher.config.json`,
+        'npx cdk deploy',
+        'npx runpod-ecr status | grep -c "(ecr-prod)"',
+        'npx runpod-ecr doctor | sed -n "s/.*→ //p" | head -n 1',
+      ]);
+
+      expect(printed).toBe(`1
+The stack is deployed from refresher.config.json.
+1
+npx runpod-ecr deploy k3v9x2m7q1 --image my-serverless-worker:1.4.2 --target prod
+`);
+    },
+    DEMO_TIMEOUT_MS,
+  );
+
+  it(
     'repairs everything with demo fix, whatever is broken',
     async () => {
       const names = Object.keys(BREAKS);
       const printed = await typeInto([
         `for name in ${names.join(' ')}; do runpod-ecr demo break $name > /dev/null || echo "$name failed"; done`,
+        'runpod-ecr demo break image',
+        'aws ecr get-repository-policy --repository-name my-serverless-worker --region us-east-1 | grep -c Deny',
         'runpod-ecr demo fix',
         'runpod-ecr doctor | grep passed',
+        'runpod-ecr demo break 2>&1 | head -n 2',
       ]);
 
-      expect(printed).toBe('Everything is as it was at the start, and refreshed.\nAll 16 checks passed.\n');
+      expect(printed).toBe(`Broken: the image that target prod proves was deleted from its repository.
+Still broken from before: ${names.filter((name) => name !== 'image' && name !== 'key-scope').join(', ')}.
+To find it and its fix: npx runpod-ecr doctor
+In the runbook: "ImagesUnpullable" in ${join(ROOT, 'docs/runbook.md')}
+This cannot be fixed by hand here: demo fix
+1
+Everything is as it was at the start, and refreshed.
+All 16 checks passed.
+Which one? demo break NAME, with one of:
+key              the Runpod API key was revoked
+`);
     },
     DEMO_TIMEOUT_MS,
   );
@@ -188,13 +237,15 @@ All 16 checks passed.
         'npx runpod-ecr status --profile production 2>&1 | cut -c1-24',
         'npx runpod-ecr init --key-stdin --replace-key --repository my-serverless-worker --auth-name x --force < new-runpod-key.txt > /dev/null',
         'grep -c "127.0.0.1" refresher.config.json',
-        'runpod-ecr demo 2>&1',
+        'runpod-ecr demo | grep -c "demo break list"',
+        'runpod-ecr demo --break key 2>&1',
         'aws s3 ls 2>&1 | cut -c1-29',
       ]);
 
       expect(printed).toBe(`2
 the AWS profile producti
 3
+1
 A demo is running in this shell. Type commands without demo, such as: npx runpod-ecr doctor
 The demo has no aws s3 ls. It
 `);
