@@ -11,7 +11,7 @@ const COMMANDS = [
 ] as const;
 
 /** Width of the column with the commands. */
-const COMMAND_COLUMNS = 33;
+const COMMAND_COLUMNS = 31;
 
 /**
  * Returns what is shown before the first prompt.

@@ -118,7 +118,7 @@ describe('banner', () => {
     const wide = banner('/tmp/demo', 'refresher.config.json', 80);
     const narrow = banner('/tmp/demo', 'refresher.config.json', 60);
 
-    expect(wide).toContain('  npx runpod-ecr status            targets, next run, alarms, the watch');
+    expect(wide).toContain('  npx runpod-ecr status          targets, next run, alarms, the watch');
     expect(narrow.join('\n')).toContain(
       '\n  npx runpod-ecr status\n      targets, next run, alarms, the watch\n',
     );
