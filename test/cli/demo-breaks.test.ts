@@ -141,7 +141,7 @@ const SECTIONS: Readonly<Record<string, readonly [heading: string, fix: RegExp]>
   worker: ['PullsFailing', /`authorization token has expired` .*\[Refresh now\]/],
   'not-attached': ['ImagesUnpullable', /`not-attached`, `wrong-auth`: choose the registry auth/],
   queue: ['RetriesExhausted', /`aws sqs purge-queue/],
-  topic: ['With the AWS CLI', /subscription that nobody confirmed/],
+  topic: ['With the AWS CLI', /subscription\s+that nobody confirmed/],
   muted: ['With the AWS CLI', /finds a muted alarm/],
 };
 
