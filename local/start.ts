@@ -160,7 +160,7 @@ function printFindings({ findings }: Pick<WatchReport, 'findings'>): void {
   );
 }
 
-const NEXT = 'Next: npx runpod-ecr demo, a shell in which every command works. README.md says how to deploy.';
+const NEXT = 'Next: npx runpod-ecr demo opens a shell in which every command works.';
 
 /** Pulls each target's image with the credential that Runpod holds. Returns whether every pull worked. */
 async function pullAll(

@@ -45,11 +45,11 @@ export class DockerRegistry {
     ];
   }
 
-  /** Starts both, and waits until the registry asks for a login through nginx. @throws Error after 10 s */
+  /** Starts both, and waits until the registry asks for a login through nginx. @throws Error after 30 s */
   static async start(): Promise<DockerRegistry> {
     const [registry, http, https] = [await freePort(), await freePort(), await freePort()];
     const started = new DockerRegistry({ registry, http, https });
-    for (let wait = 0; wait < 100; wait += 1) {
+    for (let wait = 0; wait < 300; wait += 1) {
       const status = await fetch(`${started.url}/v2/`).then(
         (answer) => answer.status,
         () => 0,
@@ -58,7 +58,7 @@ export class DockerRegistry {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     await started.stop();
-    throw new Error('docker-registry did not answer through nginx within 10 s');
+    throw new Error('docker-registry did not answer through nginx within 30 s');
   }
 
   /** The password that the registry accepts now. */
